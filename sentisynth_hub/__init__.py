@@ -1,0 +1,48 @@
+"""sentisynth-hub: synthetic text-classification data on the Hugging Face Hub, with evidence.
+
+Importing this package loads nothing heavy; every public name is fetched from its module on first use.
+
+>>> from sentisynth_hub import load_recipe, run_recipe
+>>> result = run_recipe(load_recipe("quickstart"), hub="local")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "DataError": "errors",
+    "InputError": "errors",
+    "LaunchError": "errors",
+    "PublishError": "errors",
+    "Recipe": "recipe",
+    "RecipeError": "errors",
+    "Row": "rows",
+    "SentisynthError": "errors",
+    "StageError": "errors",
+    "load_recipe": "recipe",
+    "run_recipe": "run",
+}
+__all__ = sorted([*_PUBLIC, "__version__"])  # noqa: PLE0605
+
+if TYPE_CHECKING:
+    from sentisynth_hub.errors import (
+        DataError,
+        InputError,
+        LaunchError,
+        PublishError,
+        RecipeError,
+        SentisynthError,
+        StageError,
+    )
+    from sentisynth_hub.recipe import Recipe, load_recipe
+    from sentisynth_hub.rows import Row
+    from sentisynth_hub.run import run_recipe
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)

@@ -1,0 +1,100 @@
+"""Progress and warnings, on stderr only: stdout belongs to results."""
+
+import sys
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+
+T = TypeVar("T")
+_BAR_SECONDS = 0.5  # how often a progress line is redrawn on a terminal; on a pipe it is a new line every 20 times as long
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Silence `info` and `progress` (not `warn`), as `-q` asks and as every process but the first does."""
+    global _quiet
+    _quiet = quiet
+
+
+def printable(text: str, width: int = 0) -> str:
+    """Make generated text safe to show on a terminal: control and direction-override characters become `\\xNN` escapes.
+
+    Letters, marks, emoji and joiners stay. `width` > 0 also cuts to that many characters, with an ellipsis.
+    """
+    shown = "".join(
+        character if unicodedata.category(character) not in ("Cc", "Cs", "Co", "Cn") and character not in _OVERRIDES
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+    return shown[: width - 1] + "…" if 0 < width < len(shown) else shown
+
+
+_OVERRIDES = frozenset("\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
+def info(message: str) -> None:
+    """Say what is being done."""
+    if not _quiet:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def warn(message: str) -> None:
+    """Say what the user should know before going on."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+class Progress:
+    """One line that is redrawn on a terminal and repeated now and then in a log file.
+
+    >>> progress = Progress("scoring", total=200)
+    >>> progress.advance(32, note="accepted 71 %")
+    >>> progress.close()
+    """
+
+    def __init__(self, name: str, total: int, *, done: int = 0):
+        self.name, self.total, self.done = name, total, done
+        self._already = done
+        self._note = ""
+        self._started = self._drawn = time.monotonic()
+        self._terminal = sys.stderr.isatty()
+
+    def advance(self, count: int = 1, *, note: str = "") -> None:
+        """Count `count` more items as done; `note` is shown at the end of the line."""
+        self.done += count
+        self._note = note or self._note
+        now = time.monotonic()
+        if now - self._drawn >= (_BAR_SECONDS if self._terminal else 20 * _BAR_SECONDS):
+            self._drawn = now
+            self._draw(now)
+
+    def close(self) -> None:
+        """Draw the line a last time and end it."""
+        self._draw(time.monotonic())
+        if self._terminal and not _quiet:
+            print(file=sys.stderr, flush=True)  # noqa: T201
+
+    def _draw(self, now: float) -> None:
+        if _quiet:
+            return
+        elapsed = max(now - self._started, 1e-9)
+        rate = (self.done - self._already) / elapsed
+        left = f", {_duration((self.total - self.done) / rate)} left" if rate > 0 and self.done < self.total else ""
+        line = f"  {self.name}: {self.done:,}/{self.total:,} ({rate:.1f}/s{left})" + (f" · {self._note}" if self._note else "")
+        print(f"\r\x1b[K{line}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def progress(name: str, items: Iterable[T], total: int) -> Iterator[T]:
+    """Yield `items`, showing how many of `total` are done."""
+    bar = Progress(name, total)
+    for item in items:
+        yield item
+        bar.advance()
+    bar.close()
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{seconds:02d}s" if minutes else f"{seconds}s"

@@ -1,0 +1,67 @@
+"""The processes of one `accelerate launch`: who am I, how many are we, wait for all.
+
+Work is split by index, never by who happens to be first, and nothing is sent between processes but "I am here".
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from sentisynth_hub import log
+from sentisynth_hub.errors import LaunchError
+
+
+T = TypeVar("T")
+_TIMEOUT = timedelta(days=7)  # one process may wait while another generates for hours
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Rank of this process and number of processes; `state` is accelerate's PartialState, None when alone."""
+
+    rank: int = 0
+    count: int = 1
+    state: Any = None
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process does what must be done once."""
+        return self.rank == 0
+
+    def mine(self, items: Sequence[T]) -> list[T]:
+        """This process's share of `items`: every `count`-th, starting at its rank."""
+        return list(items[self.rank :: self.count])
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.state is not None:
+            self.state.wait_for_everyone()
+
+
+def join_launch() -> Processes:
+    """Join the launch this process belongs to, if there is one.
+
+    Raises:
+        LaunchError: The environment says there are several processes but they do not see each other.
+    """
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        return Processes()
+
+    import torch
+    from accelerate import PartialState
+    from accelerate.utils import InitProcessGroupKwargs
+
+    cpu = not torch.cuda.is_available()
+    if cpu:
+        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # else two gloo processes each believe they are alone
+    state = PartialState(cpu=cpu, **InitProcessGroupKwargs(timeout=_TIMEOUT).to_kwargs())
+    if state.num_processes != world:
+        raise LaunchError(
+            f"WORLD_SIZE is {world} but accelerate sees {state.num_processes} process: everything would be done {world} times; "
+            "launch with --config_file recipes/accelerate_configs/multi_cpu.yaml"
+        )
+    log.set_quiet(state.process_index != 0)
+    return Processes(state.process_index, state.num_processes, state)

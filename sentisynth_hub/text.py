@@ -1,0 +1,54 @@
+"""The three forms of a text: as written (NFC), normalised (for comparing), and its id.
+
+Nothing here strips non-ASCII, assumes spaces between words or assumes that a script has case.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+
+_URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def nfc(text: str) -> str:
+    """Return `text` in Unicode's composed form, with lone surrogates (not encodable in UTF-8) as U+FFFD."""
+    return _SURROGATES.sub("\ufffd", unicodedata.normalize("NFC", text))
+
+
+def normalised(text: str) -> str:
+    """Return the form by which two texts count as the same.
+
+    NFKC, lower case, without URLs, characters of categories P (punctuation) and S (symbols), and all white space. Where
+    nothing is left, the NFC text itself, so that rows of different emoji stay apart.
+    """
+    folded = _URL.sub("", unicodedata.normalize("NFKC", nfc(text)).lower())
+    kept = "".join(c for c in folded if not c.isspace() and unicodedata.category(c)[0] not in "PS")
+    return kept or nfc(text)
+
+
+def text_id(text: str) -> str:
+    """Return the id of a row: the first 16 hex digits of the sha256 of its NFC text, and of nothing else."""
+    return hashlib.sha256(nfc(text).encode("utf-8")).hexdigest()[:16]
+
+
+def digest(parts: Iterable[str]) -> str:
+    """Return the sha256 (64 hex digits) of `parts`, each closed by a newline; no part may hold a newline itself."""
+    running = hashlib.sha256()
+    for part in parts:
+        running.update(part.encode("utf-8"))
+        running.update(b"\n")
+    return running.hexdigest()
+
+
+def tokens(text: str) -> list[str]:
+    """Split into words for counting: runs of letters, marks and digits, and every other visible character alone.
+
+    Marks (Malayalam vowel signs, combining accents) and joiners stay with their letters; an emoji is a token.
+    """
+    return _TOKEN.findall(nfc(text))
+
+
+_TOKEN = re.compile(r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d62\u0d63\u200c\u200d'’])+|\S")
