@@ -8,7 +8,9 @@ from typing import TypeVar
 
 
 T = TypeVar("T")
-_BAR_SECONDS = 0.5  # how often a progress line is redrawn on a terminal; on a pipe it is a new line every 20 times as long
+_BAR_SECONDS = (
+    0.5  # how often a progress line is redrawn on a terminal; on a pipe it is a new line every 20 times as long
+)
 _quiet = False
 
 
@@ -24,7 +26,8 @@ def printable(text: str, width: int = 0) -> str:
     Letters, marks, emoji and joiners stay. `width` > 0 also cuts to that many characters, with an ellipsis.
     """
     shown = "".join(
-        character if unicodedata.category(character) not in ("Cc", "Cs", "Co", "Cn") and character not in _OVERRIDES
+        character
+        if unicodedata.category(character) not in ("Cc", "Cs", "Co", "Cn") and character not in _OVERRIDES
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
@@ -81,8 +84,15 @@ class Progress:
         elapsed = max(now - self._started, 1e-9)
         rate = (self.done - self._already) / elapsed
         left = f", {_duration((self.total - self.done) / rate)} left" if rate > 0 and self.done < self.total else ""
-        line = f"  {self.name}: {self.done:,}/{self.total:,} ({rate:.1f}/s{left})" + (f" · {self._note}" if self._note else "")
-        print(f"\r\x1b[K{line}" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr, flush=True)  # noqa: T201
+        line = f"  {self.name}: {self.done:,}/{self.total:,} ({rate:.1f}/s{left})" + (
+            f" · {self._note}" if self._note else ""
+        )
+        print(
+            f"\r\x1b[K{line}" if self._terminal else line,
+            end="" if self._terminal else "\n",
+            file=sys.stderr,
+            flush=True,
+        )  # noqa: T201
 
 
 def progress(name: str, items: Iterable[T], total: int) -> Iterator[T]:

@@ -38,7 +38,9 @@ def replaced(path: Path) -> Iterator[Path]:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys, whole or not at all."""
     with replaced(path) as temporary:
-        temporary.write_text(json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n", "utf-8")
+        temporary.write_text(
+            json.dumps(value, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n", "utf-8"
+        )
 
 
 def read_json(path: Path) -> Any:

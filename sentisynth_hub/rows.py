@@ -58,6 +58,16 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejected:
+    """A candidate that was dropped: by which filter (`parse` where no row could be made of the completion), and why."""
+
+    row: Row
+    filter: str
+    reason: str
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One call for one text.
 
@@ -110,14 +120,28 @@ def write_rows(path: Path, rows: Sequence[Row], extra: dict[str, Sequence[Any]] 
     columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
     for name in sorted({name for row in rows for name in row.scores}):
         columns[f"score_{name}"] = pa.array([row.scores.get(name) for row in rows], pa.float64())
-    schema = {"label": pa.string(), "asked_label": pa.string(), "prompt_id": pa.string(), "language": pa.string(),
-              "generator": pa.string(), "num_shots": pa.int32()}
+    schema = {
+        "label": pa.string(),
+        "asked_label": pa.string(),
+        "prompt_id": pa.string(),
+        "language": pa.string(),
+        "generator": pa.string(),
+        "num_shots": pa.int32(),
+    }
     for name, kind in schema.items():
         columns[name] = pa.array(columns[name], kind)
     for name in ("id", "text", "request_id"):
         columns[name] = pa.array(columns[name], pa.string())
-    write_table(path, pa.table(columns | {name: pa.array(values) if not isinstance(values, pa.Array) else values
-                                          for name, values in (extra or {}).items()}))
+    write_table(
+        path,
+        pa.table(
+            columns
+            | {
+                name: pa.array(values) if not isinstance(values, pa.Array) else values
+                for name, values in (extra or {}).items()
+            }
+        ),
+    )
 
 
 _COLUMNS = ("id", "text", "label", "request_id", "asked_label", "prompt_id", "language", "generator", "num_shots")
@@ -133,6 +157,28 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     yield from pq.read_table(path).to_pylist()
+
+
+def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+    """Write rejected rows to a Parquet file with the columns `filter`, `reason` and `score` beside the row's own."""
+    import pyarrow as pa
+
+    write_rows(
+        path,
+        [item.row for item in rejected],
+        {
+            "filter": pa.array([item.filter for item in rejected], pa.string()),
+            "reason": pa.array([item.reason for item in rejected], pa.string()),
+            "score": pa.array([item.score for item in rejected], pa.float64()),
+        },
+    )
+
+
+def read_rejected(path: Path) -> list[Rejected]:
+    """Read a Parquet file made by `write_rejected`."""
+    return [
+        Rejected(_row(record), record["filter"], record["reason"], record["score"]) for record in read_records(path)
+    ]
 
 
 def write_table(path: Path, table: Any) -> None:

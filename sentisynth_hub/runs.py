@@ -47,7 +47,9 @@ class StageFolder:
         return manifest
 
 
-def stage_folder(run: Path, stage: str, *, version: int, recipe: Any, inputs: dict[str, str] | None = None) -> StageFolder:
+def stage_folder(
+    run: Path, stage: str, *, version: int, recipe: Any, inputs: dict[str, str] | None = None
+) -> StageFolder:
     """Name (and make) the folder of a stage.
 
     Args:

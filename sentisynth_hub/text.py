@@ -51,4 +51,6 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(nfc(text))
 
 
-_TOKEN = re.compile(r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d62\u0d63\u200c\u200d'’])+|\S")
+_TOKEN = re.compile(
+    r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d62\u0d63\u200c\u200d'’])+|\S"
+)

@@ -1,0 +1,68 @@
+"""`natural:` where the human-labelled rows come from, and how many of them the study pretends to have."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from sentisynth_hub.recipe.base import Section
+
+
+class NaturalFiles(Section):
+    """Local files (CSV, JSONL or Parquet) in place of a Hub dataset."""
+
+    train: str
+    """Labelled rows to draw from."""
+    validation: str | None = None
+    """Labelled rows for development; None: taken out of train."""
+    test: str | None = None
+    """Labelled rows that are looked at once, at the end; None: taken out of train."""
+
+
+class NaturalSplits(Section):
+    """Names of the splits of the Hub dataset."""
+
+    train: str = "train"
+    """Split to draw training rows from."""
+    validation: str | None = "validation"
+    """Split for development; None: taken out of train."""
+    test: str | None = "test"
+    """Split looked at once, at the end; None: taken out of train."""
+
+
+class Natural(Section):
+    """The natural (human-labelled) data."""
+
+    dataset: str | None = None
+    """Hub dataset id; or give `files`."""
+    revision: str | None = None
+    """Tag, branch or commit of the dataset."""
+    config_name: str | None = None
+    """Subset of the Hub dataset."""
+    splits: NaturalSplits = NaturalSplits()
+    """Names of its splits."""
+    files: NaturalFiles | None = None
+    """Local files in place of a Hub dataset."""
+    text_column: str = "text"
+    """Column with the text."""
+    label_column: str = "label"
+    """Column with the label: a name, or an integer of a ClassLabel."""
+    label_names: dict[str, str] | None = None
+    """What the source's labels are called here, e.g. `{"0": negative, "4": positive}`; None: as they are."""
+    licence: str | None = None
+    """Licence of the natural data as a Hub licence id; None: read from the dataset's card."""
+    publish_rows: bool = False
+    """Publish natural rows inside the dataset too (their licence must allow it)."""
+    rows_per_label: int | None = Field(default=None, ge=1)
+    """Low-resource sample of each replicate: training rows a label; None: all of them."""
+    validation_per_label: int | None = Field(default=None, ge=1)
+    """Validation rows a label of each replicate; None: as many as training rows (a larger number is an oracle)."""
+    test_rows: int | None = Field(default=None, ge=1)
+    """At most this many test rows, drawn once for all replicates; None: all of them."""
+    overlap: Literal["stop", "drop_from_train"] = "stop"
+    """What to do with train rows whose normalised text stands in validation or test too."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Natural":
+        if (self.dataset is None) == (self.files is None):
+            raise ValueError("give either `dataset` (a Hub id) or `files` (local paths)")
+        return self

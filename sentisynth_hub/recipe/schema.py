@@ -1,0 +1,60 @@
+"""The whole recipe, and the checks that look at more than one section."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from sentisynth_hub.recipe.base import Section
+from sentisynth_hub.recipe.filter import Filter
+from sentisynth_hub.recipe.generate import Generate
+from sentisynth_hub.recipe.natural import Natural
+from sentisynth_hub.recipe.publish import Publish
+from sentisynth_hub.recipe.study import Study
+
+
+class Recipe(Section):
+    """One experiment."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    """Short name: also its run folder's."""
+    description: str
+    """What it does, in a sentence."""
+    language: list[str] = Field(min_length=1)
+    """BCP-47 tags of the text's languages; several for code-mixed text."""
+    labels: list[str] = Field(min_length=2)
+    """Label names, in the order of their integers."""
+    seed: int = Field(default=0, ge=0)
+    """Everything random follows from it."""
+    natural: Natural
+    """Human-labelled rows."""
+    generate: Generate
+    """Who writes synthetic rows."""
+    filter: Filter = Filter()
+    """Which of them stay."""
+    study: Study
+    """Whether they help."""
+    publish: Publish = Publish()
+    """What goes to the Hub."""
+    scales: dict[str, dict[str, Any]] = {}
+    """Named sets of overrides for `--scale NAME`, e.g. `small: {study.replicates: 5}`."""
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the recipe file: its prompt template and README live there."""
+        return self._folder
+
+    @model_validator(mode="after")
+    def _labels_are_known(self) -> "Recipe":
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels: {self.labels} names a label twice")
+        for label in self.generate.prompt.verbalizers:
+            if label not in self.labels:
+                raise ValueError(f"generate.prompt.verbalizers: unknown label {label!r}; the labels are {self.labels}")
+        return self
+
+    def part(self, *names: str) -> dict[str, Any]:
+        """The named top-level fields, JSON-ready: what a stage's digest is made of."""
+        return {name: self.model_dump(mode="json")[name] for name in names}
