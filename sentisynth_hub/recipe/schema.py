@@ -55,6 +55,12 @@ class Recipe(Section):
                 raise ValueError(f"generate.prompt.verbalizers: unknown label {label!r}; the labels are {self.labels}")
         return self
 
+    def with_content(self, content: dict[str, Any]) -> "Recipe":
+        """A recipe with other content in the same folder."""
+        recipe = Recipe.model_validate(content)
+        recipe._folder = self._folder
+        return recipe
+
     def part(self, *names: str) -> dict[str, Any]:
         """The named top-level fields, JSON-ready: what a stage's digest is made of."""
         return {name: self.model_dump(mode="json")[name] for name in names}

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "sentisynth_hub"
 LAYERS = [
     {"errors", "log", "text"},
     {"rows", "recipe", "manifest", "runs", "processes"},
-    {"sources", "prompts", "generators", "filters", "metrics", "splits"},
+    {"sources", "prompts", "generators", "filters", "metrics", "splits", "pins"},
     {"training"},
     {"generation", "filtering", "evaluation"},
     {"versions"},

@@ -1,0 +1,45 @@
+# Two commands do everything on a machine with Python 3.11 and make: `make quickstart` (the main job), `make test` (the tests).
+# PIP_ARGS goes to every pip install, e.g. an index with the CPU build of torch (see README).
+PYTHON ?= python3
+PIP_ARGS ?=
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help install quickstart test test-all quality style docs clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "== Setting up .venv (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_ARGS) torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_ARGS) --editable '.[all,dev]'
+	@touch $(READY)
+
+install: $(READY)  ## make .venv with everything
+
+quickstart: $(READY)  ## the main job: generate, filter, train, judge and publish, on this machine alone
+	@echo "== Running the quickstart recipe; everything stays on this machine"
+	@$(BIN)/sentisynth run quickstart --hub local
+
+test: $(READY)  ## the tests
+	@echo "== Running the tests (about ten minutes on two cores)"
+	@$(BIN)/python -m pytest -q -m 'not slow'
+	@echo "== Tests passed. Next: make quickstart, or make quality before you commit."
+
+test-all: $(READY)  ## the tests with every long count (an hour and more)
+	@$(BIN)/python -m pytest -q
+
+quality: $(READY)  ## what CI checks: ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+style: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove .venv and run folders
+	rm -rf .venv runs

@@ -1,0 +1,79 @@
+"""The `sentisynth` command.
+
+Commands live in one module a topic and are imported when used, so that `--help` stays instant. Results go to stdout, everything
+else to stderr; exit code 0 done, 1 failed or drifted, 2 wrong usage or input.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from sentisynth_hub import __version__, log
+from sentisynth_hub.errors import SentisynthError
+
+
+_COMMANDS = {  # name: (module, one line for --help, so that listing the commands imports none of them)
+    "run": ("run", "Run every stage of a recipe, in order."),
+    "init": ("init", "Start a recipe from your own data, or write a workflow."),
+    "recipes": ("recipes", "List, check and copy recipes."),
+    "schema": ("recipes", "Print the JSON Schema of a recipe."),
+    "prompt": ("generate", "Show exactly what will be sent."),
+    "estimate": ("generate", "Estimate tokens, cost and time from a small pilot."),
+    "generate": ("generate", "Generate candidate rows."),
+    "filter": ("filter", "Decide which candidates stay."),
+    "inspect": ("filter", "Compare a synthetic corpus with the natural one."),
+    "sweep": ("filter", "Move a threshold and see yield, diversity and score."),
+    "study": ("study", "Train the variants and judge them."),
+    "report": ("study", "Write the report of a study."),
+    "evaluate": ("study", "Score a model on a dataset."),
+    "compare": ("study", "Compare two prediction files, paired."),
+    "predict": ("study", "Classify texts with a model."),
+    "publish": ("publish", "Publish the dataset and the model."),
+    "diff": ("publish", "Show what changed between two versions."),
+    "verify": ("publish", "Recompute a published version's digests and numbers."),
+    "jobs": ("publish", "Run a recipe as a Hugging Face Job."),
+    "hub": ("hub", "The embedded Hub."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"sentisynth_hub.cli.{_COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command", None) or getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sentisynth-hub")
+@click.option("-q", "--quiet", is_flag=True, help="No progress; warnings and errors only.")
+def sentisynth(quiet: bool) -> None:
+    """Generate, filter, judge and publish synthetic text-classification data.
+
+    Start with `sentisynth run quickstart --hub local`, or with `sentisynth init reviews.csv` for data of your own.
+    """
+    if quiet:
+        log.set_quiet(True)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line; errors raised on purpose become one line on stderr and their exit code."""
+    try:
+        sentisynth(args=arguments, prog_name="sentisynth", standalone_mode=True)
+    except SentisynthError as error:
+        click.echo(f"error: {log.printable(str(error))}", err=True)
+        raise SystemExit(error.exit_code) from None
+    raise SystemExit(0)
