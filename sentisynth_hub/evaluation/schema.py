@@ -1,0 +1,106 @@
+"""The shape of `evaluation.json`: what `evaluate_study` returns, key by key. It holds no clock, no duration and no
+path.
+"""
+
+from typing import Literal, TypedDict
+
+from sentisynth_hub.evaluation.budget import Budget
+from sentisynth_hub.evaluation.comparisons import Comparison, Design, Reading
+from sentisynth_hub.evaluation.factorial import Factorial
+from sentisynth_hub.evaluation.slices import DistanceGain, SliceTable
+from sentisynth_hub.evaluation.verdict import Verdict
+from sentisynth_hub.evaluation.worth import LearningCurve, Worth
+
+
+SCHEMA_VERSION = 1
+Role = Literal["primary", "baseline", "control", "curve", "secondary"]
+
+
+class LabelScores(TypedDict):
+    """Precision, recall and F1 of one label, means over replicates, and its test items."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    items: int
+
+
+class VariantScores(TypedDict):
+    """One variant.
+
+    `role`: primary, baseline (`natural`), control (`natural_repeated`), curve (natural at another size), secondary.
+    `mean` and `interval` are of the study's metric, `replicate_scores` one number a replicate, `replicate_sd` their
+    standard deviation (None with one), `metrics` the means of all metrics, `confusion` counts summed over replicates
+    (true × predicted, last column no answer).
+    """
+
+    name: str
+    role: Role
+    mean: float
+    interval: tuple[float, float] | None
+    replicate_scores: list[float]
+    replicate_sd: float | None
+    metrics: dict[str, float]
+    labels: list[LabelScores]
+    confusion: list[list[int]]
+    no_answer: float
+    budget: Budget | None
+
+
+class ControlCheck(TypedDict):
+    """Whether a control variant behaves: `shuffled_labels` must not be better than natural, `extra_natural` must
+    be.
+    """
+
+    variant: str
+    expected: str
+    found: Reading
+    passed: bool
+
+
+class McNemar(TypedDict):
+    """One replicate, a detail: items only the variant got right, items only the baseline did, and the exact two-sided
+    p.
+    """
+
+    replicate: int
+    only_variant: int
+    only_baseline: int
+    p: float
+
+
+class Evaluation(TypedDict):
+    """evaluation.json.
+
+    Everything but `verdict` and the comparisons of family `primary` is secondary: it explains, and proves nothing
+    alone.
+    """
+
+    schema: int
+    metric: str
+    design: Design
+    claim: str
+    replicates: int
+    items: int
+    labels: list[str]
+    label_items: list[int]
+    margin: float
+    alpha: float
+    power: float
+    resamples: int
+    primary: str
+    verdict: Verdict
+    comparisons: list[Comparison]
+    variants: list[VariantScores]
+    controls: list[ControlCheck]
+    mcnemar: list[McNemar]
+    factorial: Factorial | None
+    by_label: SliceTable | None
+    slices: SliceTable | None
+    distance: DistanceGain | None
+    curve: LearningCurve | None
+    worth: list[Worth]
+    looks: int | None
+    warnings: list[str]
+    table: list[str]

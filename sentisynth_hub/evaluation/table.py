@@ -1,0 +1,37 @@
+"""The evaluation as lines of plain text, for the terminal and for a code block in a card."""
+
+from sentisynth_hub.evaluation.comparisons import Comparison
+from sentisynth_hub.evaluation.schema import Evaluation, VariantScores
+
+
+def table_lines(evaluation: Evaluation) -> list[str]:
+    """One line a variant: mean of the metric with its interval, difference to natural with its interval, and what
+    that says.
+    """
+    level = f"{100 * (1 - evaluation['alpha']):g} %"
+    header = ["variant", evaluation["metric"], f"{level} interval", "to natural", "interval", "reads"]
+    first = [
+        one
+        for one in evaluation["comparisons"]
+        if one["variant"] != evaluation["primary"] or one["family"] == "primary"
+    ]
+    by_variant: dict[str, Comparison] = {}
+    for one in first:
+        by_variant.setdefault(one["variant"], one)
+    rows = [header] + [_row(scores, by_variant.get(scores["name"]), evaluation) for scores in evaluation["variants"]]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [*lines, "", f"verdict: {evaluation['verdict']['sentence']}"]
+
+
+def _row(scores: VariantScores, comparison: Comparison | None, evaluation: Evaluation) -> list[str]:
+    shown = [scores["name"], f"{scores['mean']:.4f}", _interval(scores["interval"], "")]
+    if comparison is None:
+        return [*shown, "", "", ""]
+    primary = comparison["family"] == "primary"
+    reading = evaluation["verdict"]["outcome"] if primary else f"{comparison['reading']} (secondary)"
+    return [*shown, f"{comparison['difference']:+.4f}", _interval(comparison["interval"], "+"), reading]
+
+
+def _interval(interval: tuple[float, float] | None, sign: str) -> str:
+    return f"[{interval[0]:{sign}.4f}, {interval[1]:{sign}.4f}]" if interval else "-"
