@@ -1,0 +1,176 @@
+"""Endpoints about the caller and about whole repos: who am I, make, delete, set, list, check a card."""
+
+from starlette.responses import Response
+
+from sentisynth_hub.localhub.accounts import EVERY_ORGANISATION
+from sentisynth_hub.localhub.cards import check_card
+from sentisynth_hub.localhub.http import Call, ok
+from sentisynth_hub.localhub.info import repo_info, repo_summary
+from sentisynth_hub.localhub.names import RepoType, check_repo_name
+from sentisynth_hub.localhub.problems import HubProblem, bad_request, conflict, not_allowed, repo_not_found
+from sentisynth_hub.localhub.repos import HubRepo
+
+
+_PAGE = 100
+_ORDERS = {"lastModified", "createdAt", "downloads", "likes"}
+
+
+def whoami(call: Call) -> Response:
+    """Endpoint 1: the caller, their organisations, and what their token may do."""
+    account = call.user()
+    orgs = [org for org in account.orgs if org != EVERY_ORGANISATION]
+    return ok(
+        {
+            "type": "user",
+            "id": account.name,
+            "name": account.name,
+            "fullname": account.name,
+            "email": f"{account.name}@localhub.invalid",
+            "emailVerified": True,
+            "isPro": False,
+            "orgs": [{"type": "org", "id": org, "name": org, "fullname": org, "roleInOrg": "write"} for org in orgs],
+            "auth": {"type": "access_token", "accessToken": {"displayName": "localhub", "role": account.role}},
+        }
+    )
+
+
+def create_repo(call: Call) -> Response:
+    """Endpoint 2."""
+    account = call.writer()
+    repo_type, namespace, name = _named(call, account.name)
+    check_repo_name(namespace, name)
+    if not account.belongs_to(namespace):
+        raise not_allowed(f"You don't have the rights to create a {repo_type[:-1]} under the namespace {namespace!r}")
+    private = _private(call.json())
+    existing = call.hub.repos.find(repo_type, namespace, name)
+    if existing is not None:
+        raise conflict(f"You already created this {repo_type[:-1]} repo", url=call.repo_url(existing))
+    repo = call.hub.repos.create(repo_type, namespace, name, account.name, bool(private))
+    return ok({"url": call.repo_url(repo), "name": repo.id, "id": repo.id})
+
+
+def delete_repo(call: Call) -> Response:
+    """Endpoint 3."""
+    account = call.writer()
+    repo_type, namespace, name = _named(call, account.name)
+    repo = call.hub.repos.find(repo_type, namespace, name)
+    if repo is None or (repo.settings.private and not account.belongs_to(namespace)):
+        raise repo_not_found(anonymous=False)
+    if not account.belongs_to(namespace):
+        raise not_allowed(f"You do not have the rights to delete {repo.id}")
+    call.hub.repos.delete(repo)
+    return ok({})
+
+
+def update_settings(call: Call) -> Response:
+    """Endpoint 5: private or public, gated or not."""
+    repo, _ = call.repo_to_write()
+    wanted = call.json()
+    changed: dict[str, object] = {}
+    private = _private(wanted)
+    if private is not None:
+        changed["private"] = private
+    if "gated" in wanted:
+        if wanted["gated"] not in ("auto", "manual", False):
+            raise bad_request("gated must be 'auto', 'manual' or false")
+        changed["gated"] = wanted["gated"]
+    call.hub.repos.update(repo, **changed)
+    return ok(changed)
+
+
+def grant_access(call: Call) -> Response:
+    """Let one user read a gated repo (`HfApi.grant_access`)."""
+    repo, _ = call.repo_to_write()
+    user = call.json().get("user")
+    if not isinstance(user, str):
+        raise bad_request("user must be a name")
+    call.hub.repos.update(repo, granted=tuple(sorted({*repo.settings.granted, user})))
+    return ok({})
+
+
+def check_read(call: Call) -> Response:
+    """Endpoint 6: may the caller read this repo."""
+    call.repo(content=True)
+    return ok({})
+
+
+def check_write(call: Call) -> Response:
+    """Endpoint 7: may the caller write to this repo."""
+    call.repo_to_write()
+    return ok({})
+
+
+def list_datasets(call: Call) -> Response:
+    """Endpoint 8, datasets."""
+    return _list(call, "datasets")
+
+
+def list_models(call: Call) -> Response:
+    """Endpoint 8, models."""
+    return _list(call, "models")
+
+
+def validate_card(call: Call) -> Response:
+    """Endpoint 9: what is wrong with the front matter of a README."""
+    wanted = call.json()
+    if not isinstance(wanted.get("content"), str):
+        raise bad_request("content must be the text of a README")
+    errors, warnings = check_card(wanted["content"], str(wanted.get("repoType")))
+    answer = {
+        "errors": [{"message": message} for message in errors],
+        "warnings": [{"message": message} for message in warnings],
+    }
+    if errors:
+        raise HubProblem(400, errors[0], body=dict(answer))
+    return ok(answer)
+
+
+def _named(call: Call, own_namespace: str) -> tuple[RepoType, str, str]:
+    wanted = call.json()
+    namespace, name = wanted.get("organization") or own_namespace, wanted.get("name")
+    if isinstance(name, str) and "/" in name:
+        namespace, _, name = name.partition("/")
+    if not isinstance(namespace, str) or not isinstance(name, str):
+        raise bad_request("name and organization must be strings")
+    kinds: dict[object, RepoType] = {None: "models", "model": "models", "dataset": "datasets"}
+    repo_type = kinds.get(wanted.get("type"))
+    if repo_type is None:
+        raise bad_request(f"This Hub holds models and datasets, no repo of type {str(wanted.get('type'))[:40]!r}")
+    return repo_type, namespace, name
+
+
+def _private(wanted: dict[str, object]) -> bool | None:
+    if wanted.get("visibility") is not None:
+        if wanted["visibility"] not in ("private", "public"):
+            raise bad_request("visibility must be 'private' or 'public'")
+        return wanted["visibility"] == "private"
+    return bool(wanted["private"]) if "private" in wanted else None
+
+
+def _list(call: Call, repo_type: RepoType) -> Response:
+    found = [summary for repo in call.hub.repos.all(repo_type) if (summary := _summary(call, repo)) is not None]
+    order = call.query.get("sort", "lastModified")
+    if order in _ORDERS:
+        found.sort(key=lambda summary: (summary[order], summary["id"]), reverse=call.query.get("direction") != "1")
+    start = call.number("skip", 0)
+    most = call.number("limit", _PAGE, least=1, most=1000)
+    more = start + most < len(found)
+    return ok(found[start : start + most], call.page_link(skip=str(start + most)) if more else None)
+
+
+def _summary(call: Call, repo: HubRepo) -> dict[str, object] | None:
+    """The repo as a list shows it, or None where the caller may not see it or did not ask for it."""
+    visible = not repo.settings.private or (call.account is not None and call.account.belongs_to(repo.namespace))
+    searched = all(term.lower() in repo.id.lower() for term in call.queries("search"))
+    if not visible or not searched or call.query.get("author", repo.namespace) != repo.namespace:
+        return None
+    with repo.git() as git:
+        commit = git.resolve("main")
+        expand = call.queries("expand") + call.queries("expand[]")
+        full = call.flag("full") or bool(expand)
+        summary = repo_info(repo, git, commit, blobs=False, expand=expand) if full else repo_summary(repo, git, commit)
+        tags = repo_summary(repo, git, commit)["tags"] if call.queries("filter") else []
+    filters = [tag for value in call.queries("filter") for tag in value.split(",")]
+    return summary if all(tag in tags for tag in filters) else None
+
+

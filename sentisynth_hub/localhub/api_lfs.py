@@ -1,0 +1,133 @@
+"""Endpoints of large files: what to send, the bytes themselves, and the check afterwards.
+
+The bytes arrive at a signed address without a token, so the address names repo, object, size and an expiry, and counts
+as nothing else.
+"""
+
+import math
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from sentisynth_hub.localhub.http import Call, ok
+from sentisynth_hub.localhub.lfs import Upload, check_oid
+from sentisynth_hub.localhub.names import RepoType
+from sentisynth_hub.localhub.problems import HubProblem, bad_request, not_allowed, too_large
+from sentisynth_hub.localhub.repos import HubRepo
+
+
+_MOST_OBJECTS = 1000
+_LARGEST = 1 << 50
+_WRITE_BYTES = 1 << 20  # collected before they are handed to a thread
+
+
+def batch(call: Call) -> Response:
+    """Endpoint 18: for each object, where to send it, or nothing when this repo has it."""
+    repo, _ = call.repo_to_write(as_pull_request=True)
+    wanted = call.json()
+    objects = wanted.get("objects")
+    if wanted.get("operation") != "upload":
+        raise bad_request("Only the operation 'upload' is needed: files are downloaded from /resolve/")
+    if not isinstance(objects, list) or len(objects) > _MOST_OBJECTS or not all(isinstance(o, dict) for o in objects):
+        raise bad_request(f"objects must be a list of at most {_MOST_OBJECTS} objects")
+    multipart = "multipart" in (wanted.get("transfers") or [])
+    answers = [_object(call, repo, item, multipart) for item in objects]
+    return ok({"transfer": "basic", "objects": answers})
+
+
+async def put_object(call: Call) -> Response:
+    """Endpoint 19: the bytes of one object."""
+    repo, oid, size = _signed(call, "object")
+    await _receive(call, await run_in_threadpool(repo.lfs.receive, oid, size), size)
+    return ok({})
+
+
+async def put_part(call: Call) -> Response:
+    """Endpoint 20, each part: its number and length belong to the signed address."""
+    repo, oid, _ = _signed(call, "part")
+    number, length = call.number("part", 1, least=1), call.number("length", 0, most=_LARGEST)
+    digest = await _receive(call, await run_in_threadpool(repo.lfs.receive_part, oid, number, length), length)
+    return Response(headers={"ETag": f'"{digest}"'})
+
+
+def complete(call: Call) -> Response:
+    """Endpoint 20, the end: join the parts and check the whole."""
+    repo, oid, size = _signed(call, "complete")
+    parts = call.json().get("parts")
+    count = math.ceil(size / call.hub.config.multipart_bytes)
+    if not isinstance(parts, list) or len(parts) != count:
+        raise bad_request(f"{count} parts expected")
+    repo.lfs.join_parts(oid, size, count)
+    return ok({})
+
+
+def verify(call: Call) -> Response:
+    """Endpoint 21: is the object stored, and as large as the client thinks."""
+    repo, _ = call.repo_to_write(as_pull_request=True)
+    wanted = call.json()
+    oid = check_oid(wanted.get("oid"))
+    if repo.lfs.size(oid) != wanted.get("size"):
+        raise HubProblem(404, f"LFS object {oid} is not stored in this repo")
+    return ok({})
+
+
+def _object(call: Call, repo: HubRepo, item: dict[str, Any], multipart: bool) -> dict[str, Any]:
+    oid, size = check_oid(item.get("oid")), item.get("size")
+    if not isinstance(size, int) or size < 0:
+        raise bad_request(f"LFS object {oid}: a size in bytes expected")
+    if size > call.hub.config.max_file_bytes:
+        raise too_large(f"LFS object {oid}", call.hub.config.max_file_bytes)
+    answer: dict[str, Any] = {"oid": oid, "size": size}
+    if repo.lfs.size(oid) == size:
+        return answer
+    part_bytes = call.hub.config.multipart_bytes
+    if multipart and size > part_bytes:
+        count = math.ceil(size / part_bytes)
+        lengths = [part_bytes] * (count - 1) + [size - part_bytes * (count - 1)]
+        header = {"chunk_size": str(part_bytes)}
+        for number, length in enumerate(lengths, start=1):
+            header[str(number)] = _address(call, repo, "part", oid, size, number, length)
+        upload = {"href": _address(call, repo, "complete", oid, size), "header": header}
+    else:
+        upload = {"href": _address(call, repo, "object", oid, size)}
+    answer["actions"] = {"upload": upload, "verify": {"href": f"{call.repo_url(repo)}.git/info/lfs/verify"}}
+    return answer
+
+
+def _address(call: Call, repo: HubRepo, kind: str, oid: str, size: int, part: int = 1, length: int = 0) -> str:
+    signature = call.hub.signer.sign(*_proof(repo, kind, oid, str(size), str(part), str(length)))
+    path = f"api/lfs/{kind}/{repo.type}/{quote(repo.id)}/{oid}"
+    return f"{call.endpoint}/{path}?size={size}&part={part}&length={length}&{signature}"
+
+
+def _signed(call: Call, kind: str) -> tuple[HubRepo, str, int]:
+    """The repo, object and size a signed address names; raises 403 unless we signed it."""
+    repo_type: RepoType = "datasets" if call.params["type"] == "datasets" else "models"
+    repo = call.hub.repos.find(repo_type, call.params["ns"], call.params["name"])
+    query, oid = call.query, call.params["oid"]
+    if repo is None or call.hub.config.read_only:
+        raise not_allowed("This upload address is not valid")
+    proof = _proof(repo, kind, oid, query.get("size", ""), query.get("part", ""), query.get("length", ""))
+    call.hub.signer.check(query.get("expires", ""), query.get("signature", ""), *proof)
+    return repo, oid, int(query["size"])
+
+
+def _proof(repo: HubRepo, kind: str, oid: str, size: str, part: str, length: str) -> tuple[str, ...]:
+    # The time the repo was made: an address for a deleted repo must not open one that got its name.
+    return (kind, repo.type, repo.id, str(repo.settings.created), oid, size, part, length)
+
+
+async def _receive(call: Call, upload: Upload, size: int) -> str:
+    try:
+        waiting = bytearray()
+        async for chunk in call.stream(size, "The upload"):
+            waiting += chunk
+            if len(waiting) >= _WRITE_BYTES:
+                await run_in_threadpool(upload.write, bytes(waiting))
+                waiting.clear()
+        await run_in_threadpool(upload.write, bytes(waiting))
+        return await run_in_threadpool(upload.finish)
+    finally:
+        upload.discard()

@@ -1,0 +1,172 @@
+"""Endpoints that change a repo: what to upload how, commits, branches, tags."""
+
+import base64
+import binascii
+import fnmatch
+import secrets
+from pathlib import Path
+from typing import Any
+
+from dulwich.ignore import IgnoreFilter
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from sentisynth_hub.localhub.accounts import Account
+from sentisynth_hub.localhub.commits import check_parent, plan_changes, read_commit
+from sentisynth_hub.localhub.content import describe
+from sentisynth_hub.localhub.discussions import Discussions
+from sentisynth_hub.localhub.git import MAIN, GitRepo
+from sentisynth_hub.localhub.http import Call, ok
+from sentisynth_hub.localhub.names import check_branch, check_path
+from sentisynth_hub.localhub.problems import bad_request, conflict, not_allowed, revision_not_found
+from sentisynth_hub.localhub.repos import HubRepo
+
+
+_LARGEST_REGULAR = 5 * 1024**2  # bytes; beyond, a file comes as a large file whatever it holds
+_MOST_FILES = 256
+
+
+def preupload(call: Call) -> Response:
+    """Endpoint 17: for each file, whether it comes inside the commit or as a large file, and what is there now."""
+    repo, _ = call.repo_to_write(as_pull_request=call.flag("create_pr"))
+    wanted = call.json()
+    files = wanted.get("files")
+    if not isinstance(files, list) or len(files) > _MOST_FILES or not all(isinstance(file, dict) for file in files):
+        raise bad_request(f"files must be a list of at most {_MOST_FILES} files")
+    ignored = IgnoreFilter(str(wanted.get("gitIgnore") or "").encode().splitlines())
+    with repo.git() as git:
+        commit = git.resolve(call.params["rev"])
+        patterns = _lfs_patterns(repo, git, commit)
+        answers = [_upload_mode(repo, git, commit, patterns, ignored, file) for file in files]
+    return ok({"files": answers})
+
+
+async def commit(call: Call) -> Response:
+    """Endpoint 22: everything or nothing."""
+    as_pull_request = call.flag("create_pr")
+    repo, account = call.repo_to_write(as_pull_request=as_pull_request)
+    spooled = call.hub.repos.incoming / secrets.token_hex(8)
+    try:
+        with spooled.open("xb") as file:
+            async for chunk in call.stream(call.hub.config.max_commit_bytes, "The commit"):
+                file.write(chunk)
+        return await run_in_threadpool(_commit, call, repo, account, spooled, as_pull_request)
+    finally:
+        spooled.unlink(missing_ok=True)
+
+
+def create_branch(call: Call) -> Response:
+    """Endpoint 23."""
+    repo, _ = call.repo_to_write()
+    if call.params["rev"].startswith("refs/"):
+        raise bad_request("Cannot create a branch named refs/...")
+    branch = check_branch(call.params["rev"])
+    with call.hub.repos.lock(repo), repo.git() as git:
+        if git.branch_of(branch) is not None:
+            raise conflict(f"Reference already exists: {branch}")
+        git.add_ref(f"refs/heads/{branch}", git.resolve(str(call.json().get("startingPoint") or MAIN)))
+    return ok({})
+
+
+def delete_branch(call: Call) -> Response:
+    """Endpoint 24."""
+    repo, _ = call.repo_to_write()
+    branch = call.params["rev"]
+    if branch == MAIN:
+        raise not_allowed("The branch main cannot be deleted")
+    with call.hub.repos.lock(repo), repo.git() as git:
+        if not git.remove_ref(f"refs/heads/{check_branch(branch)}"):
+            raise revision_not_found(branch)
+    return ok({})
+
+
+def create_tag(call: Call) -> Response:
+    """Endpoint 25."""
+    repo, account = call.repo_to_write()
+    wanted = call.json()
+    name, message = check_branch(str(wanted.get("tag") or "")), wanted.get("message")
+    with call.hub.repos.lock(repo), repo.git() as git:
+        target = git.resolve(call.params["rev"])
+        if name in git.refs("refs/tags/"):
+            raise conflict(f"Tag reference exists already: {name}")
+        if message:
+            target = git.add_annotated_tag(name, target, account.name, str(message))
+        git.add_ref(f"refs/tags/{name}", target)
+    return ok({})
+
+
+def delete_tag(call: Call) -> Response:
+    """Endpoint 26."""
+    repo, _ = call.repo_to_write()
+    name = call.params["rev"]
+    with call.hub.repos.lock(repo), repo.git() as git:
+        if not git.remove_ref(f"refs/tags/{check_branch(name)}"):
+            raise revision_not_found(name)
+    return ok({})
+
+
+def _commit(call: Call, repo: HubRepo, account: Account, spooled: Path, as_pull_request: bool) -> Response:
+    planned = read_commit(repo, spooled)
+    revision = call.params["rev"]
+    answer: dict[str, Any] = {"success": True}
+    with call.hub.repos.lock(repo), repo.git() as git:
+        target = git.branch_of(revision)
+        if target is None and not as_pull_request:
+            raise revision_not_found(revision)
+        head = git.resolve(revision)
+        check_parent(planned, head)
+        changes = plan_changes(repo, git, head, planned, spooled)
+        new = git.write_commit((head,), changes, account.name, planned.message)
+        if as_pull_request:
+            number = _open_pull_request(repo, git, new, planned.summary, planned.description, account, revision)
+            answer["pullRequestUrl"] = f"{call.repo_url(repo)}/discussions/{number}"
+        elif target is not None:
+            git.move_ref(target, head, new)
+    return ok(answer | {"commitUrl": f"{call.repo_url(repo)}/commit/{new}", "commitOid": new})
+
+
+def _open_pull_request(
+    repo: HubRepo, git: GitRepo, head: str, title: str, description: str, account: Account, base: str
+) -> int:
+    discussions = Discussions(repo)
+    number = discussions.next_number()
+    git.add_ref(f"refs/pr/{number}", head)
+    discussions.add(title, description, account.name, is_pull_request=True, base=base)
+    return number
+
+
+def _lfs_patterns(repo: HubRepo, git: GitRepo, commit: str) -> list[str]:
+    """The patterns `.gitattributes` marks with `filter=lfs`."""
+    entry = git.entry(commit, ".gitattributes")
+    if entry is None or entry.is_folder or describe(repo, git, entry).pointer:
+        return []
+    lines = git.read(entry.oid).decode("utf-8", "replace").splitlines()
+    return [line.split()[0] for line in lines if "filter=lfs" in line.split()[1:] and not line.startswith("#")]
+
+
+def _upload_mode(
+    repo: HubRepo, git: GitRepo, commit: str, patterns: list[str], ignored: IgnoreFilter, file: dict[str, Any]
+) -> dict[str, Any]:
+    path, size = file.get("path"), file.get("size")
+    if not isinstance(path, str) or not isinstance(size, int):
+        raise bad_request("each file needs a path and a size")
+    check_path(path)
+    name = path.rsplit("/", 1)[-1]
+    listed = any(fnmatch.fnmatchcase(path if "/" in pattern else name, pattern) for pattern in patterns)
+    large = listed or size > _LARGEST_REGULAR or _is_binary(file.get("sample"))
+    answer: dict[str, Any] = {
+        "path": path,
+        "uploadMode": "lfs" if large else "regular",
+        "shouldIgnore": bool(ignored.is_ignored(path)),
+    }
+    entry = git.entry(commit, path)
+    if entry is not None and not entry.is_folder:
+        answer["oid"] = describe(repo, git, entry).etag
+    return answer
+
+
+def _is_binary(sample: object) -> bool:
+    try:
+        return b"\0" in base64.b64decode(str(sample or ""))
+    except (binascii.Error, ValueError):
+        return True

@@ -1,0 +1,129 @@
+"""The embedded Hub as an ASGI application: every endpoint in one table."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sentisynth_hub.localhub import api_account, api_discussions, api_lfs, api_read, api_write, resolve
+from sentisynth_hub.localhub.accounts import Account
+from sentisynth_hub.localhub.http import Call, Route, answer, refusal, split_path
+from sentisynth_hub.localhub.hub import Hub
+from sentisynth_hub.localhub.problems import HubProblem, bad_request
+
+
+_REPO = "api/{type}/{ns}/{name}"
+_DISCUSSIONS = f"{_REPO}/discussions"
+ROUTES = [
+    Route("GET", "api/whoami-v2", api_account.whoami),
+    Route("POST", "api/repos/create", api_account.create_repo),
+    Route("DELETE", "api/repos/delete", api_account.delete_repo),
+    Route("POST", "api/validate-yaml", api_account.validate_card),
+    Route("GET", "api/datasets", api_account.list_datasets),
+    Route("GET", "api/models", api_account.list_models),
+    Route("PUT", f"{_REPO}/settings", api_account.update_settings),
+    Route("POST", f"{_REPO}/user-access-request/grant", api_account.grant_access),
+    Route("GET", f"{_REPO}/auth-check", api_account.check_read),
+    Route("GET", f"{_REPO}/auth-check/write", api_account.check_write),
+    Route("GET", _REPO, api_read.info),
+    Route("GET", f"{_REPO}/revision/{{rev}}", api_read.info),
+    Route("GET", f"{_REPO}/refs", api_read.refs),
+    Route("GET", f"{_REPO}/commits/{{rev}}", api_read.commits),
+    Route("GET", f"{_REPO}/tree/{{rev}}", api_read.tree),
+    Route("GET", f"{_REPO}/tree/{{rev}}/{{path*}}", api_read.tree),
+    Route("POST", f"{_REPO}/paths-info/{{rev}}", api_read.paths_info),
+    Route("POST", f"{_REPO}/preupload/{{rev}}", api_write.preupload),
+    Route("POST", f"{_REPO}/commit/{{rev}}", api_write.commit),
+    Route("POST", f"{_REPO}/branch/{{rev}}", api_write.create_branch),
+    Route("DELETE", f"{_REPO}/branch/{{rev}}", api_write.delete_branch),
+    Route("POST", f"{_REPO}/tag/{{rev}}", api_write.create_tag),
+    Route("DELETE", f"{_REPO}/tag/{{rev}}", api_write.delete_tag),
+    Route("GET", _DISCUSSIONS, api_discussions.list_all),
+    Route("POST", _DISCUSSIONS, api_discussions.create),
+    Route("GET", f"{_DISCUSSIONS}/{{num}}", api_discussions.details),
+    Route("POST", f"{_DISCUSSIONS}/{{num}}/comment", api_discussions.comment),
+    Route("POST", f"{_DISCUSSIONS}/{{num}}/title", api_discussions.rename),
+    Route("POST", f"{_DISCUSSIONS}/{{num}}/status", api_discussions.change_status),
+    Route("POST", f"{_DISCUSSIONS}/{{num}}/merge", api_discussions.merge),
+    Route("PUT", "api/lfs/object/{type}/{ns}/{name}/{oid}", api_lfs.put_object),
+    Route("PUT", "api/lfs/part/{type}/{ns}/{name}/{oid}", api_lfs.put_part),
+    Route("POST", "api/lfs/complete/{type}/{ns}/{name}/{oid}", api_lfs.complete),
+]
+# What is addressed like a page: under `datasets/` for a dataset, at the root for a model.
+WEB_ROUTES = [
+    Route("POST", "{ns}/{name}.git/info/lfs/objects/batch", api_lfs.batch),
+    Route("POST", "{ns}/{name}.git/info/lfs/verify", api_lfs.verify),
+    Route("GET", "{ns}/{name}/resolve/{rev}/{path*}", resolve.download),
+]
+
+
+class HubApp:
+    """The application around one `Hub`."""
+
+    def __init__(self, hub: Hub):
+        self._hub = hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; anything that is not a request of HTTP is ignored."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except HubProblem as problem:
+            response = refusal(problem)
+        except UnicodeEncodeError:
+            response = refusal(bad_request("The request holds text that is not valid Unicode"))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        self._check_host(request)
+        segments = split_path(request.scope["raw_path"])
+        for route, params in self._candidates(request.method, segments):
+            call = Call(self._hub, request, params, self._account(request))
+            return await answer(route.handler, call)
+        raise HubProblem(404, "Not found")
+
+    def _candidates(self, method: str, segments: list[str]) -> list[tuple[Route, dict[str, str]]]:
+        for route in ROUTES:
+            params = route.match(method, segments)
+            if params is not None:
+                return [(route, params)]
+        repo_type = "datasets" if segments[0] == "datasets" else "models"
+        for route in WEB_ROUTES:
+            params = route.match(method, segments[1:] if repo_type == "datasets" else segments)
+            if params is not None:
+                return [(route, params | {"type": repo_type})]
+        return []
+
+    def _account(self, request: Request) -> Account | None:
+        """Who the token belongs to; nobody where there is none.
+
+        Raises:
+            HubProblem: 401 for a token that is not known.
+        """
+        header = request.headers.get("authorization")
+        if header is None:
+            return None
+        scheme, _, token = header.partition(" ")
+        account = self._hub.accounts.find(token.strip()) if scheme.lower() == "bearer" else None
+        if account is None:
+            raise HubProblem(401, "Invalid credentials in Authorization header")
+        return account
+
+    def _check_host(self, request: Request) -> None:
+        """Refuse foreign host names on loopback, so that no web page reaches us by pointing its name at 127.0.0.1."""
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        if _is_loopback(self._hub.config.host) and not _is_loopback(host):
+            raise HubProblem(421, "This Hub listens on loopback only")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

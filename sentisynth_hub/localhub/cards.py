@@ -1,0 +1,136 @@
+"""The front matter of a README: read safely, checked, and turned into the tags a repo is found by."""
+
+import json
+import re
+from datetime import date
+from typing import Any
+
+import yaml
+
+from sentisynth_hub.localhub.names import RepoType
+
+
+LONGEST_CARD = 4 * 1024**2  # bytes
+_FRONT_MATTER = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*(?:\r?\n|\Z)", re.S | re.M)
+_WORDS = "a string or a list of strings"
+_TAG_LISTS = ("tags", "language", "datasets", "metrics", "license", "task_categories", "size_categories", "base_model")
+
+
+class _CardLoader(yaml.SafeLoader):
+    """Safe YAML without aliases: a card needs none, and nested ones grow a few bytes into gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("YAML aliases (*name) are not accepted in a card")
+        return super().compose_node(parent, index)
+
+
+def split_card(text: str) -> tuple[str, str]:
+    """The front matter (without its fences; empty where there is none) and the rest of a README."""
+    match = _FRONT_MATTER.match(text)
+    return (match[1], text[match.end() :]) if match else ("", text)
+
+
+def parse_front_matter(text: str) -> dict[str, Any]:
+    """The front matter of a README as plain JSON values.
+
+    Raises:
+        ValueError: it is not YAML, or not a mapping.
+    """
+    source, _ = split_card(text)
+    try:
+        value = yaml.load(source, _CardLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ValueError(f"Invalid metadata in README.md: {' '.join(str(error).split())}") from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("Invalid metadata in README.md: a mapping of names to values expected")
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(value, default=_plain))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Invalid metadata in README.md: {error}") from error
+    return plain
+
+
+def card_data(text: str) -> dict[str, Any]:
+    """The front matter, or nothing where it cannot be read: a broken card must not hide its repo."""
+    try:
+        return parse_front_matter(text)
+    except ValueError:
+        return {}
+
+
+def check_card(text: str, repo_type: str) -> tuple[list[str], list[str]]:
+    """Errors and warnings about a README, as `validate-yaml` answers them."""
+    try:
+        data = parse_front_matter(text)
+    except ValueError as error:
+        return [str(error)], []
+    errors = [f'"{key}" must be {_WORDS}' for key in _TAG_LISTS if key in data and not _is_words(data[key])]
+    if repo_type == "dataset":
+        errors += _check_configs(data)
+    if "model-index" in data and repo_type == "model":
+        errors += _check_model_index(data["model-index"])
+    warnings = [] if data else ["empty or missing yaml metadata in repo card"]
+    return errors, warnings
+
+
+def tags_of(data: dict[str, Any], repo_type: RepoType) -> list[str]:
+    """The tags the Hub derives from a card."""
+    tags = [str(tag) for tag in words(data.get("tags"))]
+    keys = {"license": "license:", "datasets": "dataset:", "base_model": "base_model:"}
+    if repo_type == "datasets":
+        keys |= {"language": "language:", "task_categories": "task_categories:", "size_categories": "size_categories:"}
+    else:
+        tags += [str(data[key]) for key in ("pipeline_tag", "library_name") if data.get(key)]
+        tags += words(data.get("language"))
+    for key, prefix in keys.items():
+        tags += [prefix + value for value in words(data.get(key))]
+    return list(dict.fromkeys([*tags, "region:local"]))
+
+
+def words(value: object) -> list[str]:
+    """A string or a list of strings as a list; anything else is nothing."""
+    if isinstance(value, str):
+        return [value]
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+
+
+def _check_configs(data: dict[str, Any]) -> list[str]:
+    configs = data.get("configs", [])
+    if not isinstance(configs, list) or not all(isinstance(config, dict) for config in configs):
+        return ['"configs" must be a list of mappings']
+    nameless = [number for number, config in enumerate(configs) if not config.get("config_name")]
+    return [f'"configs[{number}].config_name" is required' for number in nameless]
+
+
+def _check_model_index(index: object) -> list[str]:
+    if not isinstance(index, list):
+        return ['"model-index" must be an array']
+    errors = []
+    for number, model in enumerate(index):
+        if not isinstance(model, dict) or not isinstance(model.get("name"), str) or not model["name"]:
+            errors.append(f'"model-index[{number}].name" is required')
+            continue
+        for place, result in enumerate(model.get("results") or []):
+            where = f"model-index[{number}].results[{place}]"
+            if not isinstance(result, dict):
+                errors.append(f'"{where}" must be a mapping')
+                continue
+            for key, needed in (("task", "type"), ("dataset", "type"), ("dataset", "name")):
+                if not isinstance(result.get(key), dict) or not result[key].get(needed):
+                    errors.append(f'"{where}.{key}.{needed}" is required')
+            if not isinstance(result.get("metrics"), list):
+                errors.append(f'"{where}.metrics" is required')
+    return errors
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):  # a datetime is one too
+        return value.isoformat()
+    raise TypeError(f"a {type(value).__name__} is not accepted in a card")

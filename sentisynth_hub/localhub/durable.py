@@ -1,0 +1,35 @@
+"""Writing files so that a kill or a power cut leaves either the old content or the new one."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+
+TEMPORARY = ".half-"  # every half-written file starts so; the sweep on start removes them
+
+
+def write_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Replace `path` by `content`: a temporary name in the same folder, fsync, rename, fsync of the folder."""
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    fsync_folder(path.parent)
+
+
+def write_json(path: Path, value: object, *, mode: int = 0o644) -> None:
+    """Replace `path` by `value` as JSON."""
+    write_file(path, json.dumps(value, ensure_ascii=False, indent=1).encode(), mode=mode)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,29 @@
+"""What one running Hub holds: its settings, its users, its repos, and the key it signs addresses with."""
+
+import os
+import secrets
+from pathlib import Path
+
+from sentisynth_hub.localhub.accounts import Accounts
+from sentisynth_hub.localhub.config import HubConfig
+from sentisynth_hub.localhub.durable import write_file
+from sentisynth_hub.localhub.lfs import Signer
+from sentisynth_hub.localhub.repos import RepoStore
+
+
+class Hub:
+    """The parts of one server; made once, shared by all handlers."""
+
+    def __init__(self, config: HubConfig):
+        os.makedirs(config.data, mode=0o700, exist_ok=True)
+        self.config = config
+        self.accounts = Accounts(config.data, config.tokens_file)
+        self.repos = RepoStore(config.data)
+        self.secret = _secret(config.data / "secret")
+        self.signer = Signer(self.secret, config.upload_seconds)
+
+
+def _secret(path: Path) -> bytes:
+    if not path.exists():
+        write_file(path, secrets.token_bytes(32), mode=0o600)
+    return path.read_bytes()

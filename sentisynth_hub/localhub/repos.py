@@ -1,0 +1,159 @@
+"""The repos on disk: `repos/<type>/<namespace>/<name>.git`, each a bare git repository with its settings beside it.
+
+A repo appears by one rename and disappears by one rename; a kill in between leaves nothing half-made that is visible.
+"""
+
+import json
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from sentisynth_hub.localhub.durable import fsync_folder, write_json
+from sentisynth_hub.localhub.git import GitRepo
+from sentisynth_hub.localhub.lfs import LfsStore
+from sentisynth_hub.localhub.names import REPO_TYPES, WEB_PREFIX, RepoType, is_repo_name
+from sentisynth_hub.localhub.problems import HubProblem
+
+
+Gated = Literal["auto", "manual", False]
+_SETTINGS_FILE = "hub.json"
+
+# The extensions the Hub keeps as large files from the start.
+_LFS_SUFFIXES = """
+    7z arrow bin bz2 ckpt ftz gguf gz h5 joblib lz4 mlmodel model msgpack npy npz onnx ot parquet pb pickle pkl pt pth
+    rar safetensors tar tgz tflite wasm xz zip zst bmp flac gif jpeg jpg mp3 mp4 ogg png tiff wav webm webp
+"""
+_LFS_LINES = [f"*.{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in _LFS_SUFFIXES.split()]
+GITATTRIBUTES = "".join(_LFS_LINES).encode()
+
+
+@dataclass(frozen=True)
+class RepoSettings:
+    """What a repo is besides its history: `created` in seconds since 1970, `granted` users may read it when gated."""
+
+    private: bool
+    gated: Gated = False
+    created: float = 0.0
+    granted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HubRepo:
+    """One repo: where it is and how it is set."""
+
+    type: RepoType
+    namespace: str
+    name: str
+    folder: Path
+    settings: RepoSettings
+
+    @property
+    def id(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def web_path(self) -> str:
+        """`namespace/name`, with `datasets/` before it for a dataset."""
+        return WEB_PREFIX[self.type] + self.id
+
+    @property
+    def lfs(self) -> LfsStore:
+        """Its large files."""
+        return LfsStore(self.folder / "lfs" / "objects")
+
+    def git(self) -> GitRepo:
+        """Open its history; close it after use."""
+        return GitRepo(self.folder)
+
+
+class RepoStore:
+    """All repos of one data folder, and one lock a repo for those who write."""
+
+    def __init__(self, data: Path):
+        self._root = data / "repos"
+        self._trash = data / "trash"
+        self.incoming = data / "incoming"
+        for folder in (self._root, self._trash, self.incoming):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._locks: dict[Path, threading.RLock] = {}
+        self._locks_lock = threading.Lock()
+
+    def find(self, repo_type: RepoType, namespace: str, name: str) -> HubRepo | None:
+        """The repo of this name, or None."""
+        if not is_repo_name(namespace, name):
+            return None
+        folder = self._folder(repo_type, namespace, name)
+        try:
+            stored = json.loads((folder / _SETTINGS_FILE).read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        stored["granted"] = tuple(stored["granted"])
+        return HubRepo(repo_type, namespace, name, folder, RepoSettings(**stored))
+
+    def all(self, repo_type: RepoType) -> Iterator[HubRepo]:
+        """Every repo of a type, by namespace and name."""
+        for folder in sorted((self._root / repo_type).glob("*/*.git")):
+            repo = self.find(repo_type, folder.parent.name, folder.name.removesuffix(".git"))
+            if repo is not None:
+                yield repo
+
+    def create(self, repo_type: RepoType, namespace: str, name: str, author: str, private: bool) -> HubRepo:
+        """Make a repo with branch main and a first commit.
+
+        Raises:
+            HubProblem: 409 when it exists already.
+        """
+        folder = self._folder(repo_type, namespace, name)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        half = self.incoming / secrets.token_hex(8)
+        half.mkdir()
+        GitRepo.create(half, author, {".gitattributes": GITATTRIBUTES}, "initial commit")
+        (half / "lfs" / "objects").mkdir(parents=True)
+        write_json(half / _SETTINGS_FILE, asdict(RepoSettings(private, created=time.time())))
+        with self._locks_lock:
+            if folder.exists():
+                shutil.rmtree(half)
+                raise HubProblem(409, f"You already created this {repo_type[:-1]} repo")
+            half.rename(folder)
+        fsync_folder(folder.parent)
+        found = self.find(repo_type, namespace, name)
+        assert found is not None
+        return found
+
+    def delete(self, repo: HubRepo) -> None:
+        """Remove a repo and everything in it."""
+        gone = self._trash / secrets.token_hex(8)
+        with self.lock(repo):
+            repo.folder.rename(gone)
+        fsync_folder(repo.folder.parent)
+        shutil.rmtree(gone)
+
+    def update(self, repo: HubRepo, **changed: object) -> None:
+        """Change some of a repo's settings."""
+        with self.lock(repo):
+            write_json(repo.folder / _SETTINGS_FILE, asdict(replace(repo.settings, **changed)))  # type: ignore[arg-type]
+
+    def lock(self, repo: HubRepo) -> threading.RLock:
+        """The lock to hold while writing to `repo`."""
+        with self._locks_lock:
+            return self._locks.setdefault(repo.folder, threading.RLock())
+
+    def sweep(self) -> None:
+        """Remove what a killed server left half-written; call it before serving, while holding the data folder."""
+        for leftovers in (self._trash, self.incoming):
+            for path in leftovers.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for repo_type in REPO_TYPES:
+            for repo in self.all(repo_type):
+                for pattern in ("**/.half-*", "**/*.lock", "objects/pack/tmp_*"):
+                    for path in repo.folder.glob(pattern):
+                        path.unlink()
+
+    def _folder(self, repo_type: RepoType, namespace: str, name: str) -> Path:
+        return self._root / repo_type / namespace / f"{name}.git"
