@@ -49,7 +49,7 @@ def pin_recipe(recipe: Recipe) -> tuple[Recipe, dict[str, Pin]]:
     if natural["files"] is not None:
         for split, path in natural["files"].items():
             if path is not None:
-                pins[f"natural.files.{split}"] = _pin_file(Path(path), f"natural.files.{split}")
+                pins[f"natural.files.{split}"] = _pin_file(recipe.local_file(path), f"natural.files.{split}")
     else:
         pins["natural"] = _pin_repo(natural["dataset"], natural["revision"], "dataset", "natural.dataset")
         natural["revision"] = pins["natural"].commit

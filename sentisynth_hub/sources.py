@@ -37,7 +37,7 @@ def load_natural(recipe: Recipe) -> NaturalData:
     wanted = recipe.natural
     if wanted.files is not None:
         source: dict[str, Any] = {"kind": "files", "licence": wanted.licence}
-        found = {split: _file_rows(recipe, Path(path)) for split, path in wanted.files if path is not None}
+        found = {split: _file_rows(recipe, recipe.local_file(path)) for split, path in wanted.files if path is not None}
     else:
         source, found = _hub_rows(recipe)
     splits = _complete(recipe, found)

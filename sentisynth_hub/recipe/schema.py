@@ -1,5 +1,7 @@
 """The whole recipe, and the checks that look at more than one section."""
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,31 @@ class Recipe(Section):
         recipe._folder = self._folder
         return recipe
 
+    def local_file(self, path: str) -> Path:
+        """Where a path in the recipe leads: beside the recipe where that exists, else from the current folder."""
+        beside = self._folder / Path(path).expanduser()
+        return beside if beside.is_file() else Path(path).expanduser()
+
+    def file_digests(self) -> dict[str, str]:
+        """sha256 of every file the recipe names (prompt template, lexicons, seeds), natural data left out: that is pinned."""
+        named = set(_strings(self.model_dump(exclude={"natural": {"files"}, "scales": True})))
+        return {
+            name: hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
+            for name in sorted(named)
+            if len(name) < 256 and "\n" not in name and (self._folder / name).is_file()
+        }
+
     def part(self, *names: str) -> dict[str, Any]:
         """The named top-level fields, JSON-ready: what a stage's digest is made of."""
         return {name: self.model_dump(mode="json")[name] for name in names}
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "sentisynth_hub"
 LAYERS = [
     {"errors", "log", "text"},
     {"rows", "recipe", "manifest", "runs", "processes"},
-    {"sources", "prompts", "generators", "filters", "metrics", "splits", "pins"},
+    {"sources", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
     {"training"},
     {"generation", "filtering", "evaluation"},
     {"versions"},

@@ -1,0 +1,52 @@
+"""`sentisynth init FILE`: from a file of labelled texts to a recipe folder of one's own."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("source")
+@click.option("--text", "text_column", default="text", show_default=True, help="Column with the text.")
+@click.option("--label", "label_column", default="label", show_default=True, help="Column with the label.")
+@click.option("--name", help="Name of the recipe; default: made from the file's name.")
+@click.option("--language", default="en", show_default=True, help="BCP-47 tags, comma separated for code-mixed text: es,en.")
+@click.option("--generator", help="Causal language model that writes (Hub id or folder).")
+@click.option("--endpoint-model", help="Model of an OpenAI-compatible endpoint that writes, in place of --generator.")
+@click.option("--student", help="Encoder that is trained (Hub id or folder).")
+@click.option("--hub", type=click.Choice(["local"]), help="Use the models of the embedded Hub's quickstart.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where to write; default: recipes/NAME here.")
+def init(
+    source: str,
+    text_column: str,
+    label_column: str,
+    name: str | None,
+    language: str,
+    generator: str | None,
+    endpoint_model: str | None,
+    student: str | None,
+    hub: str | None,
+    folder: Path | None,
+) -> None:
+    """Write a recipe for the labelled texts in SOURCE: a CSV, JSONL or Parquet file, or a Hub dataset id.
+
+    Says before anything is generated what size of effect this much data can detect. `sentisynth init ci` writes a workflow that
+    republishes, `sentisynth init hf-extension` makes `hf sentisynth` work.
+    """
+    from sentisynth_hub import starter
+
+    made = starter.start_recipe(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        name=name,
+        languages=language.split(","),
+        generator=generator,
+        endpoint_model=endpoint_model,
+        student=student,
+        embedded=hub == "local",
+        folder=folder,
+    )
+    click.echo(str(made.folder))
+    for line in made.lines:
+        click.echo(line, err=True)
