@@ -37,7 +37,9 @@ def load_natural(recipe: Recipe) -> NaturalData:
     wanted = recipe.natural
     if wanted.files is not None:
         source: dict[str, Any] = {"kind": "files", "licence": wanted.licence}
-        found = {split: _file_rows(recipe, recipe.local_file(path)) for split, path in wanted.files if path is not None}
+        found = {
+            split: _file_rows(recipe, recipe.local_file(path)) for split, path in wanted.files if path is not None
+        }
     else:
         source, found = _hub_rows(recipe)
     splits = _complete(recipe, found)
@@ -96,7 +98,7 @@ def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     )
                 yield reader.line_num, dict(record)
         except csv.Error as error:
-            raise DataError(f"{path}: line {reader.line_num}: {error}; mend the quoting there") from None
+            raise DataError(f"{path}: near line {reader.line_num}: {error}; mend the quoting there") from None
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -200,7 +202,7 @@ def _row(recipe: Recipe, record: dict[str, Any], where: str, row_id: Any, names:
     label = (wanted.label_names or {}).get(label, label)
     if label not in recipe.labels:
         raise DataError(
-            f"{where}: label {log.printable(label, 40)!r} is not one of {recipe.labels}; "
+            f"{where}: label '{log.printable(label, 40)}' is not one of {recipe.labels}; "
             "add it to `labels`, or map it in natural.label_names"
         )
     text = nfc(text)

@@ -31,7 +31,9 @@ def load(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 
 def test_nested_replicates_draw_balanced_samples_of_their_own(load) -> None:  # type: ignore[no-untyped-def]
-    samples = draw_samples(load("natural.rows_per_label=8", "natural.validation_per_label=4", "study.replicates=3"), NATURAL)
+    samples = draw_samples(
+        load("natural.rows_per_label=8", "natural.validation_per_label=4", "study.replicates=3"), NATURAL
+    )
     assert [sample.replicate for sample in samples] == [0, 1, 2]
     for sample in samples:
         for part, count in ((sample.train, 8), (sample.validation, 4)):
