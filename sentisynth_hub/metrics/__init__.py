@@ -1,0 +1,1 @@
+"""Measures: of predictions, of texts, of corpora. Each module stands alone; nothing here knows recipes or files."""
