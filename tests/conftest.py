@@ -11,7 +11,7 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the one warning pass that the client itself raises: huggingface_hub 2.4 hands LFS bytes to httpx2 as `data=`."""
+    """Let the one warning pass that the client itself raises: it hands LFS bytes to httpx2 as `data=`."""
     config.addinivalue_line("filterwarnings", "ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
 
 

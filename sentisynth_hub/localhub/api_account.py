@@ -160,9 +160,8 @@ def _list(call: Call, repo_type: RepoType) -> Response:
 
 def _summary(call: Call, repo: HubRepo) -> dict[str, object] | None:
     """The repo as a list shows it, or None where the caller may not see it or did not ask for it."""
-    visible = not repo.settings.private or (call.account is not None and call.account.belongs_to(repo.namespace))
     searched = all(term.lower() in repo.id.lower() for term in call.queries("search"))
-    if not visible or not searched or call.query.get("author", repo.namespace) != repo.namespace:
+    if not call.can_see(repo) or not searched or call.query.get("author", repo.namespace) != repo.namespace:
         return None
     with repo.git() as git:
         commit = git.resolve("main")

@@ -4,6 +4,7 @@ The bytes arrive at a signed address without a token, so the address names repo,
 as nothing else.
 """
 
+import asyncio
 import math
 from typing import Any
 from urllib.parse import quote
@@ -120,14 +121,19 @@ def _proof(repo: HubRepo, kind: str, oid: str, size: str, part: str, length: str
 
 
 async def _receive(call: Call, upload: Upload, size: int) -> str:
+    """Take in the body: while one piece is hashed and written in a thread, the next one is received."""
+    writing = asyncio.create_task(asyncio.sleep(0))
     try:
         waiting = bytearray()
         async for chunk in call.stream(size, "The upload"):
             waiting += chunk
             if len(waiting) >= _WRITE_BYTES:
-                await run_in_threadpool(upload.write, bytes(waiting))
+                await writing
+                writing = asyncio.create_task(run_in_threadpool(upload.write, bytes(waiting)))
                 waiting.clear()
+        await writing
         await run_in_threadpool(upload.write, bytes(waiting))
         return await run_in_threadpool(upload.finish)
     finally:
+        await asyncio.wait([writing])
         upload.discard()

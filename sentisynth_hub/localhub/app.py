@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sentisynth_hub.localhub import api_account, api_discussions, api_lfs, api_read, api_write, resolve
+from sentisynth_hub.localhub import api_account, api_discussions, api_lfs, api_read, api_write, pages, resolve
 from sentisynth_hub.localhub.accounts import Account
 from sentisynth_hub.localhub.http import Call, Route, answer, refusal, split_path
 from sentisynth_hub.localhub.hub import Hub
 from sentisynth_hub.localhub.problems import HubProblem, bad_request
+from sentisynth_hub.localhub.sessions import account_of
 
 
 _REPO = "api/{type}/{ns}/{name}"
@@ -50,12 +51,27 @@ ROUTES = [
     Route("PUT", "api/lfs/object/{type}/{ns}/{name}/{oid}", api_lfs.put_object),
     Route("PUT", "api/lfs/part/{type}/{ns}/{name}/{oid}", api_lfs.put_part),
     Route("POST", "api/lfs/complete/{type}/{ns}/{name}/{oid}", api_lfs.complete),
+    Route("GET", "", pages.home, page=True),
+    Route("GET", "login", pages.login_page, page=True),
+    Route("POST", "login", pages.login, page=True),
+    Route("POST", "logout", pages.logout, page=True),
+    Route("GET", "static/style.css", pages.stylesheet, page=True),
 ]
 # What is addressed like a page: under `datasets/` for a dataset, at the root for a model.
 WEB_ROUTES = [
     Route("POST", "{ns}/{name}.git/info/lfs/objects/batch", api_lfs.batch),
     Route("POST", "{ns}/{name}.git/info/lfs/verify", api_lfs.verify),
     Route("GET", "{ns}/{name}/resolve/{rev}/{path*}", resolve.download),
+    Route("GET", "{ns}/{name}", pages.card, page=True),
+    Route("GET", "{ns}/{name}/tree/{rev}", pages.tree, page=True),
+    Route("GET", "{ns}/{name}/tree/{rev}/{path*}", pages.tree, page=True),
+    Route("GET", "{ns}/{name}/blob/{rev}/{path*}", pages.blob, page=True),
+    Route("GET", "{ns}/{name}/commits/{rev}", pages.commits, page=True),
+    Route("GET", "{ns}/{name}/commit/{rev}", pages.commit, page=True),
+    Route("GET", "{ns}/{name}/tags", pages.tags, page=True),
+    Route("GET", "{ns}/{name}/viewer", pages.viewer, page=True),
+    Route("GET", "{ns}/{name}/discussions", pages.discussions, page=True),
+    Route("GET", "{ns}/{name}/discussions/{num}", pages.discussion, page=True),
 ]
 
 
@@ -81,32 +97,24 @@ class HubApp:
     async def _answer(self, request: Request) -> Response:
         self._check_host(request)
         segments = split_path(request.scope["raw_path"])
-        for route, params in self._candidates(request.method, segments):
-            call = Call(self._hub, request, params, self._account(request))
-            return await answer(route.handler, call)
-        raise HubProblem(404, "Not found")
+        route, params = _find_route(request.method, segments)
+        try:
+            return await answer(route.handler, Call(self._hub, request, params, self._account(request, segments)))
+        except HubProblem as problem:
+            if route.page:
+                return pages.refusal_page(problem)
+            raise
 
-    def _candidates(self, method: str, segments: list[str]) -> list[tuple[Route, dict[str, str]]]:
-        for route in ROUTES:
-            params = route.match(method, segments)
-            if params is not None:
-                return [(route, params)]
-        repo_type = "datasets" if segments[0] == "datasets" else "models"
-        for route in WEB_ROUTES:
-            params = route.match(method, segments[1:] if repo_type == "datasets" else segments)
-            if params is not None:
-                return [(route, params | {"type": repo_type})]
-        return []
-
-    def _account(self, request: Request) -> Account | None:
-        """Who the token belongs to; nobody where there is none.
+    def _account(self, request: Request, segments: list[str]) -> Account | None:
+        """Who the token belongs to; where there is none, and only to look at pages and files, who the cookie does.
 
         Raises:
             HubProblem: 401 for a token that is not known.
         """
         header = request.headers.get("authorization")
         if header is None:
-            return None
+            looks = request.method in ("GET", "HEAD") and segments[0] != "api"
+            return account_of(self._hub, request.headers.get("cookie")) if looks else None
         scheme, _, token = header.partition(" ")
         account = self._hub.accounts.find(token.strip()) if scheme.lower() == "bearer" else None
         if account is None:
@@ -118,6 +126,19 @@ class HubApp:
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         if _is_loopback(self._hub.config.host) and not _is_loopback(host):
             raise HubProblem(421, "This Hub listens on loopback only")
+
+
+def _find_route(method: str, segments: list[str]) -> tuple[Route, dict[str, str]]:
+    for route in ROUTES:
+        params = route.match(method, segments)
+        if params is not None:
+            return route, params
+    repo_type = "datasets" if segments[0] == "datasets" else "models"
+    for route in WEB_ROUTES:
+        params = route.match(method, segments[1:] if repo_type == "datasets" else segments)
+        if params is not None:
+            return route, params | {"type": repo_type}
+    raise HubProblem(404, "Not found")
 
 
 def _is_loopback(host: str) -> bool:

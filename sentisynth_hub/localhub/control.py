@@ -72,7 +72,7 @@ def start(
         running = status(data)
         if running is not None:
             return running
-        command = [sys.executable, "-m", "sentisynth_hub.localhub.server", "--detach"]
+        command = [sys.executable, "-P", "-m", "sentisynth_hub.localhub.server", "--detach"]
         command += ["--data", str(data), "--host", host]
         command += ["--port", str(default_port() if port is None else port)]
         command += ["--read-only"] * read_only + (["--tokens", str(tokens_file.absolute())] if tokens_file else [])
@@ -132,6 +132,7 @@ def client_environment(state: HubState) -> dict[str, str]:
 
 def _launch(command: list[str], data: Path) -> HubState:
     log = data / LOG_FILE
+    python_path = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
     with open(log, "ab") as output:
         # This process ends at once, after it has left the server behind, which says on the pipe how it went.
         launcher = subprocess.run(
@@ -141,6 +142,7 @@ def _launch(command: list[str], data: Path) -> HubState:
             stderr=output,
             timeout=_START_SECONDS,
             check=False,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in python_path if path)},
         )
     said = launcher.stdout.decode("utf-8", "replace").strip()
     if said != READY:

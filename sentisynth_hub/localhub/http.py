@@ -29,11 +29,15 @@ Handler = Callable[["Call"], Response] | Callable[["Call"], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint: `path` is made of literal pieces, `{name}`, `{name}.git`, and `{name*}` for all that is left."""
+    """One endpoint: `path` is made of literal pieces, `{name}`, `{name}.git`, and `{name*}` for all that is left.
+
+    A `page` is for people: it may be seen with the cookie of the login page, and is refused with a page.
+    """
 
     method: str
     path: str
     handler: Handler
+    page: bool = False
 
     def match(self, method: str, segments: list[str]) -> dict[str, str] | None:
         """The values of the path's names, or None where the route is not meant."""
@@ -155,7 +159,7 @@ class Call:
         """
         repo_type: RepoType = "datasets" if self.params["type"] == "datasets" else "models"
         repo = self.hub.repos.find(repo_type, self.params["ns"], self.params["name"])
-        if repo is None or (repo.settings.private and not self._is_member(repo)):
+        if repo is None or not self.can_see(repo):
             raise repo_not_found(self.account is None)
         if content and repo.settings.gated and not self._is_member(repo) and not self._is_granted(repo):
             raise gated(self.account is None, repo.id)
@@ -168,6 +172,10 @@ class Call:
         if not as_pull_request and not account.belongs_to(repo.namespace):
             raise not_allowed(f"You do not have the rights to write to {repo.id}")
         return repo, account
+
+    def can_see(self, repo: HubRepo) -> bool:
+        """Whether the caller may know that this repo exists."""
+        return not repo.settings.private or self._is_member(repo)
 
     def _is_member(self, repo: HubRepo) -> bool:
         return self.account is not None and self.account.belongs_to(repo.namespace)

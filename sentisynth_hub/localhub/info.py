@@ -15,7 +15,7 @@ _LONGEST_CONFIG = 1024**2  # bytes
 
 def repo_summary(repo: HubRepo, git: GitRepo, commit: str) -> dict[str, Any]:
     """Everything about a repo at a commit but its files and what it takes long to find out."""
-    card = card_data(_text(repo, git, commit, "README.md", LONGEST_CARD))
+    card = card_data(readme_text(repo, git, commit))
     settings = repo.settings
     summary: dict[str, Any] = {
         "_id": repo.id,
@@ -48,6 +48,11 @@ def repo_info(repo: HubRepo, git: GitRepo, commit: str, *, blobs: bool, expand: 
     if expand:
         return {key: value for key, value in info.items() if key in (*expand, "_id", "id")}
     return info
+
+
+def readme_text(repo: HubRepo, git: GitRepo, commit: str) -> str:
+    """The README, empty where there is none."""
+    return _text(repo, git, commit, "README.md", LONGEST_CARD)
 
 
 def _model_fields(repo: HubRepo, git: GitRepo, commit: str, card: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,10 @@
 """What a pull request would change, whether that fits the branch as it is now, and the merge itself."""
 
-import difflib
-
-from sentisynth_hub.localhub.content import describe
+from sentisynth_hub.localhub.diffs import file_diffs
 from sentisynth_hub.localhub.discussions import Discussion
-from sentisynth_hub.localhub.git import Change, GitRepo, TreeEntry
+from sentisynth_hub.localhub.git import Change, GitRepo
 from sentisynth_hub.localhub.problems import HubProblem
 from sentisynth_hub.localhub.repos import HubRepo
-
-
-_LONGEST_DIFF = 200_000  # characters
 
 
 def conflicting_paths(git: GitRepo, discussion: Discussion) -> list[str]:
@@ -38,30 +33,7 @@ def text_diff(repo: HubRepo, git: GitRepo, discussion: Discussion) -> str:
     head = git.resolve(f"refs/pr/{discussion.num}")
     merged = discussion.merge_commit
     base = git.commit_info(merged).parents[0] if merged else git.resolve(discussion.base)
-    return commit_diff(repo, git, git.common_ancestor(base, head), head)
-
-
-def commit_diff(repo: HubRepo, git: GitRepo, old: str | None, new: str) -> str:
-    """The difference between two commits as a unified diff; files that are not text are only named."""
-    pieces = []
-    for path, old_blob, new_blob in git.changed_paths(old, new):
-        before, after = _lines(repo, git, path, old_blob), _lines(repo, git, path, new_blob)
-        pieces.append(f"diff --git a/{path} b/{path}\n")
-        if before is None or after is None:
-            pieces.append("Binary files differ\n")
-        else:
-            names = (f"a/{path}" if old_blob else "/dev/null", f"b/{path}" if new_blob else "/dev/null")
-            lines = difflib.unified_diff(before, after, *names)
-            pieces += [line if line.endswith("\n") else line + "\n" for line in lines]
-    return "".join(pieces)[:_LONGEST_DIFF]
-
-
-def _lines(repo: HubRepo, git: GitRepo, path: str, blob: str | None) -> list[str] | None:
-    if blob is None:
-        return []
-    file = describe(repo, git, TreeEntry(path, blob, is_folder=False))
-    content = b"\0" if file.pointer or file.size > _LONGEST_DIFF else git.read(blob)
-    return None if b"\0" in content else content.decode("utf-8", "replace").splitlines(keepends=True)
+    return "".join(diff.as_text() for diff in file_diffs(repo, git, git.common_ancestor(base, head), head))
 
 
 def _merge(git: GitRepo, discussion: Discussion) -> tuple[list[Change], list[str]]:

@@ -65,11 +65,16 @@ class HubRepo:
     @property
     def lfs(self) -> LfsStore:
         """Its large files."""
-        return LfsStore(self.folder / "lfs" / "objects")
+        return lfs_store(self.folder)
 
     def git(self) -> GitRepo:
         """Open its history; close it after use."""
         return GitRepo(self.folder)
+
+
+def lfs_store(folder: Path) -> LfsStore:
+    """The large files of the repo in `folder`."""
+    return LfsStore(folder / "lfs" / "objects")
 
 
 class RepoStore:

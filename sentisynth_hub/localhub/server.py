@@ -17,6 +17,7 @@ from sentisynth_hub.localhub.app import HubApp
 from sentisynth_hub.localhub.config import LOCK_FILE, READY, STATE_FILE, HubConfig
 from sentisynth_hub.localhub.durable import write_json
 from sentisynth_hub.localhub.hub import Hub
+from sentisynth_hub.localhub.protocol import HubProtocol
 
 
 _GRACE_SECONDS = 5
@@ -50,7 +51,7 @@ def serve(config: HubConfig) -> None:
             os.dup2(2, 1)  # whoever waits for the answer above sees its end
             settings = uvicorn.Config(
                 HubApp(hub),
-                http="httptools",
+                http=HubProtocol,
                 loop="asyncio",
                 lifespan="off",
                 ws="none",
