@@ -1,0 +1,162 @@
+"""The stages of one recipe in one run folder: each is run when asked for, after what it needs, unless it is complete.
+
+    natural ─▶ generate ─▶ filter ─▶ study ─▶ verdict ─▶ model
+
+Every stage is a plain function from files to files, defined in its own module; this one only names their folders and hands one's
+result to the next. All processes of a launch walk the same line: what must be done once is done by the first, the others wait.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sentisynth_hub import filtering, generation, log, sources
+from sentisynth_hub.evaluation import evaluate
+from sentisynth_hub.manifest import json_digest, read_json, write_json
+from sentisynth_hub.pins import Pin, pin_recipe
+from sentisynth_hub.processes import Processes
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.runs import StageFolder, stage_folder
+from sentisynth_hub.splits import NaturalData, Sample, draw_samples
+from sentisynth_hub.training import published, study
+from sentisynth_hub.training.variants import Corpus
+
+
+CODE_VERSIONS = {
+    "sources": sources.VERSION,
+    "generation": generation.VERSION,
+    "filtering": filtering.VERSION,
+    "study": study.VERSION,
+    "model": published.VERSION,
+    "evaluation": evaluate.VERSION,
+}
+
+
+class Pipeline:
+    """One recipe, its pins and its run folder.
+
+    Args:
+        recipe: As loaded; its revisions are resolved to commits here.
+        runs: Folder of all runs; this recipe's is `runs/<name>`.
+        processes: The processes of this launch.
+        refresh: Ask the generator anew although its answers are stored.
+    """
+
+    def __init__(self, recipe: Recipe, runs: Path, processes: Processes, *, refresh: bool = False):
+        self.written = recipe
+        self.recipe, self.pins = pin_recipe(recipe)
+        self.run = runs / recipe.name
+        self.processes = processes
+        self._refreshed = self._count_refresh(refresh)
+
+    @cached_property
+    def inputs_digest(self) -> str:
+        """sha256 over all that decides what would be published: recipe, prompt, input commits, code versions.
+
+        Where the repo's head carries the same digest there is nothing to do, and nothing is generated to find that out.
+        """
+        recipe = self.recipe.model_dump(
+            mode="json", exclude={"scales": True, "publish": {"private"}, "natural": {"files"}}
+        )
+        inputs = {path: pin.commit for path, pin in self.pins.items()}
+        return json_digest(
+            {
+                "recipe": recipe,
+                "files": self.recipe.file_digests(),
+                "inputs": inputs,
+                "code": CODE_VERSIONS,
+                "refresh": self._refreshed,
+            }
+        )
+
+    @cached_property
+    def natural(self) -> NaturalData:
+        """The natural splits."""
+        return sources.load_natural(self.recipe)
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """What each replicate may see of them."""
+        return draw_samples(self.recipe, self.natural)
+
+    def generate(self) -> StageFolder:
+        """Candidate rows of every replicate."""
+        folder = self._folder(
+            "generate",
+            generation.VERSION,
+            self._part("generate"),
+            {"natural": self.natural.digest, "files": json_digest(self.recipe.file_digests())},
+        )
+        if not folder.complete:
+            self._say("generate", "asking the generator for candidate rows")
+            generation.generate(self.recipe, self.samples, folder, self.processes)
+        self.processes.wait()
+        return folder
+
+    def filter(self) -> StageFolder:
+        """Kept and rejected rows of every replicate."""
+        generated = self.generate()
+        folder = self._folder("filter", filtering.VERSION, self._part("filter"), {"generate": generated.digest})
+        if not folder.complete:
+            self._say("filter", "deciding which candidates stay")
+            filtering.filter_candidates(self.recipe, self.samples, self.natural, generated, folder, self.processes)
+        self.processes.wait()
+        return folder
+
+    def corpora(self) -> dict[int, Corpus]:
+        """Each replicate's kept rows and candidates."""
+        generated, filtered = self.generate(), self.filter()
+        replicates = sorted(int(name) for name in filtered.manifest()["replicates"])
+        return {
+            replicate: Corpus(
+                kept=filtering.read_kept(filtered, replicate),
+                candidates=generation.read_candidates(generated, replicate)[0],
+            )
+            for replicate in replicates
+        }
+
+    def study(self) -> StageFolder:
+        """Predictions of every trial on validation and test rows."""
+        filtered = self.filter()
+        folder = self._folder("study", study.VERSION, self._part("study"), {"filter": filtered.digest})
+        if not folder.complete:
+            self._say("study", "training the variants")
+            study.run_study(self.recipe, self.samples, self.natural, self.corpora(), folder, self.processes)
+        self.processes.wait()
+        return folder
+
+    def verdict(self) -> dict[str, Any]:
+        """The evaluation: intervals, verdict, why, label budget (evaluation.json)."""
+        trained = self.study()
+        folder = self._folder("verdict", evaluate.VERSION, self._part("study"), {"study": trained.digest})
+        path = folder.path / "evaluation.json"
+        if self.processes.is_main and not folder.complete:
+            self._say("verdict", "comparing the variants")
+            write_json(path, self._evaluate(trained))
+            folder.finish({})
+        self.processes.wait()
+        return dict(read_json(path))
+
+    def model(self) -> StageFolder:
+        """The classifier to publish: replicate 0 of the variant that is best on validation, fine-tuned."""
+        trained = self.study()
+        variant = trained.manifest()["chosen_variant"]
+        folder = self._folder(
+            "model", published.VERSION, self._part("study") | {"variant": variant}, {"study": trained.digest}
+        )
+        if self.processes.is_main and not folder.complete:
+            self._say("model", f"fine-tuning the model to publish ({variant})")
+            corpus = self.corpora()[0]
+            published.train_published(self.recipe, self.samples[0], corpus, variant, folder, self.natural)
+        self.processes.wait()
+        return folder
+
+    def _folder(self, stage: str, version: int, recipe: Any, inputs: dict[str, str]) -> StageFolder:
+        return stage_folder(self.run, stage, version=version, recipe=recipe, inputs=inputs)
+
+    def _part(self, stage: str) -> dict[str, Any]:
+        part = self.recipe.part("language", "labels", "seed", stage)
+        return part | {"refresh": self._refreshed} if stage == "generate" and self._refreshed else part
+
+    def _say(self, stage: str, what: str) -> None:
+        log.info(f"== {stage}: {what}")
