@@ -1,0 +1,292 @@
+"""The generate stage: from natural samples to journalled completions, and from these to candidate rows.
+
+    generate(recipe, samples, folder, processes)
+    candidates, unparsed = read_candidates(folder, replicate=0)
+
+A replicate's folder holds `prompts.jsonl` and `requests.jsonl` (what is asked), `completions-<rank>.jsonl` (the
+journal: what was answered, written before it is parsed), and at the end `candidates.parquet`, `unparsed.parquet` and
+`lineage.parquet`. Completions that an earlier version of the recipe paid for are used again wherever the request is
+the same.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sentisynth_hub import log
+from sentisynth_hub.errors import StageError
+from sentisynth_hub.generators import Generator, parsing
+from sentisynth_hub.generators.answering import Answering
+from sentisynth_hub.generators.journal import repair
+from sentisynth_hub.generators.ledger import Ledger, ModelPrice, find_price
+from sentisynth_hub.generators.replicate import Replicate, identity, write_requests
+from sentisynth_hub.generators.store import spent
+from sentisynth_hub.manifest import canonical_json, json_digest, replaced
+from sentisynth_hub.processes import Processes
+from sentisynth_hub.prompts import PromptTemplate
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.rows import (
+    Completion,
+    Rejected,
+    Request,
+    Row,
+    content_digest,
+    read_records,
+    read_rejected,
+    read_rows,
+    write_rejected,
+    write_rows,
+)
+from sentisynth_hub.runs import StageFolder
+from sentisynth_hub.splits import Sample
+
+
+VERSION = 1
+_CHUNK = 1000  # lineage rows held in memory before they are written
+
+
+def generate(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    folder: StageFolder,
+    processes: Processes,
+    *,
+    limit: int | None = None,
+    generator: Generator | None = None,
+) -> dict[str, Any]:
+    """Ask for the candidates of every replicate, and parse what is answered.
+
+    Does nothing where the stage is complete, and asks no journalled request again. Under a conditional design one
+    corpus, that of replicate 0, serves all replicates.
+
+    Args:
+        limit: Only the first so many requests of each replicate (whole batches of a local model); the stage is then
+            not finished.
+        generator: Answers in place of the recipe's own; for tests.
+
+    Returns:
+        The manifest; with `limit` the same record without it being written.
+
+    Raises:
+        StageError: A budget, a diversity limit or a dead server stopped it; what was answered is kept for the next
+            run.
+        RecipeError, DataError: The recipe cannot be carried out; nothing was spent.
+    """
+    if folder.complete:
+        return folder.manifest()
+    served = [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]
+    replicates = [_prepare(recipe, sample, folder, limit) for sample in served]
+    if processes.is_main:
+        for replicate in replicates:
+            write_requests(replicate)
+            for journal in replicate.journals():
+                if repair(journal):
+                    log.warn(f"{journal.name}: a line torn by a crash was cut off; its request is asked again")
+    processes.wait()
+    answered = [replicate.answers() for replicate in replicates]
+    already = spent(path for replicate in replicates for path in replicate.journals())
+    processes.wait()  # every process has read the same state before one writes
+    price, _ = _price(recipe)
+    name = recipe.generate.generator.model
+    ledger = Ledger(recipe.generate.budget, price, model=name, spent=already, processes=processes.count)
+    answering = Answering(recipe, ledger, processes, generator)
+    stopped: str | None = None
+    for replicate, answers in zip(replicates, answered, strict=True):
+        stopped = stopped or answering.answer(replicate, answers)
+    processes.wait()
+    _refuse_unanswered(replicates, stopped)
+    result: dict[str, Any] = {}
+    if processes.is_main:
+        result = _result(recipe, replicates)
+        if limit is None:
+            folder.finish(result)
+    processes.wait()
+    return folder.manifest() if limit is None else result
+
+
+def read_candidates(folder: StageFolder, replicate: int) -> tuple[list[Row], list[Rejected]]:
+    """The candidates of a replicate in the order they were asked for, and what could not be parsed."""
+    path = folder.path / f"replicate-{replicate}"
+    return read_rows(path / "candidates.parquet"), read_rejected(path / "unparsed.parquet")
+
+
+def read_lineage(folder: StageFolder, replicate: int) -> Iterator[dict[str, Any]]:
+    """Yield for every candidate and every unparsed row where it came from.
+
+    Keys: request_id, prompt_id, demonstration_ids, model, model_revision, system_fingerprint, sampling (JSON), seed,
+    sample_index, prompt_tokens, completion_tokens, cost_usd, attributes (JSON). Where one call gave several rows, the
+    first carries the call's tokens and cost and the others zero, so that sums are right.
+    """
+    yield from read_records(folder.path / f"replicate-{replicate}" / "lineage.parquet")
+
+
+def _prepare(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | None) -> Replicate:
+    name = f"replicate-{sample.replicate}"
+    path = folder.path / name
+    path.mkdir(parents=True, exist_ok=True)
+    elsewhere = sorted(
+        other for other in folder.path.parent.glob(f"*/{name}/completions-*.jsonl") if other.parent != path
+    )
+    model, sampling = identity(recipe, sample)
+    return Replicate(recipe, sample, path, PromptTemplate(recipe), model, sampling, limit, elsewhere)
+
+
+def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> None:
+    """Every request of the plan has its answer, or the stage stops here.
+
+    Raises:
+        StageError: Says why it stopped and how many requests are answered.
+    """
+    for replicate in replicates:
+        answers = replicate.answers()
+        asked = answered = 0
+        for batch_id, batch in replicate.batches():
+            asked += len(batch)
+            answered += sum((request.request_id, batch_id) in answers for request in batch)
+        if answered < asked:
+            why = stopped or "another process of this launch stopped early; its message says why"
+            raise StageError(
+                f"generate: {answered:,} of {asked:,} requests of replicate {replicate.sample.replicate} answered: "
+                f"{why}"
+            )
+
+
+def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
+    _, price_record = _price(recipe)
+    model = {name: replicates[0].model[name] for name in ("id", "revision", "commit")}
+    return {
+        "replicates": {str(replicate.sample.replicate): _collect(replicate) for replicate in replicates},
+        "model": {**model, "license": None},
+        "prompt_digest": replicates[0].template.digest,
+        "parser_version": parsing.VERSION,
+        "sampling": replicates[0].sampling,
+        "num_shots": recipe.generate.prompt.num_shots,
+        "prices": price_record,
+    }
+
+
+def _collect(replicate: Replicate) -> dict[str, Any]:
+    """Parse every completion of a replicate, write its tables, and return its part of the manifest."""
+    recipe, answers = replicate.recipe, replicate.answers()
+    candidates: list[Row] = []
+    unparsed: list[Rejected] = []
+    used: set[str] = set()
+    prompt_tokens = completion_tokens = requests = 0
+    costs: list[float | None] = []
+    with _LineageFile(replicate.folder / "lineage.parquet") as lineage:
+        for batch_id, batch in replicate.batches():
+            for request in batch:
+                completion = answers.completion(request.request_id, batch_id)
+                assert completion is not None
+                requests += 1
+                used.update(request.demonstration_ids)
+                prompt_tokens += completion.prompt_tokens
+                completion_tokens += completion.completion_tokens
+                costs.append(completion.cost_usd)
+                for place, parsed in enumerate(
+                    parsing.parse(completion, request, recipe.generate.prompt.texts_per_call)
+                ):
+                    row = _row(recipe, request, completion, parsed, place)
+                    if parsed.reason is None:
+                        candidates.append(row)
+                    else:
+                        unparsed.append(Rejected(row, "parse", parsed.reason))
+                    lineage.add(_lineage(replicate, request, completion, row.request_id, first=place == 0))
+    write_rows(replicate.folder / "candidates.parquet", candidates)
+    write_rejected(replicate.folder / "unparsed.parquet", unparsed)
+    return {
+        "requests": requests,
+        "candidates": len(candidates),
+        "unparsed": len(unparsed),
+        "reasons": dict(sorted(Counter(item.reason for item in unparsed).items())),
+        "demonstration_ids": sorted(used),
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "cost_usd": math.fsum(cost or 0.0 for cost in costs) if costs and None not in costs else None,
+        "digest": json_digest([content_digest(candidates), content_digest(item.row for item in unparsed)]),
+    }
+
+
+def _row(recipe: Recipe, request: Request, completion: Completion, parsed: parsing.Parsed, place: int) -> Row:
+    several = recipe.generate.prompt.texts_per_call > 1
+    return Row(
+        text=parsed.text,
+        label=request.asked_label if parsed.reason is None else None,
+        request_id=f"{request.request_id}.{place}" if several else request.request_id,
+        asked_label=request.asked_label,
+        prompt_id=request.prompt_id,
+        language=",".join(recipe.language),
+        generator=completion.model,
+        num_shots=recipe.generate.prompt.num_shots,
+    )
+
+
+def _lineage(
+    replicate: Replicate, request: Request, completion: Completion, row_id: str, *, first: bool
+) -> dict[str, Any]:
+    known = completion.cost_usd is not None
+    return {
+        "request_id": row_id,
+        "prompt_id": request.prompt_id,
+        "demonstration_ids": list(request.demonstration_ids),
+        "model": completion.model,
+        "model_revision": replicate.model["commit"] or replicate.model["revision"],
+        "system_fingerprint": completion.system_fingerprint,
+        "sampling": canonical_json(replicate.sampling),
+        "seed": request.seed,
+        "sample_index": request.sample_index,
+        "prompt_tokens": completion.prompt_tokens if first else 0,
+        "completion_tokens": completion.completion_tokens if first else 0,
+        "cost_usd": completion.cost_usd if first or not known else 0.0,
+        "attributes": canonical_json(request.attributes),
+    }
+
+
+class _LineageFile:
+    """Writes lineage.parquet a thousand rows at a time: a corpus may have millions."""
+
+    def __init__(self, path: Path):
+        self._replaced = replaced(path)
+        self._rows: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "_LineageFile":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        text, integer = pa.string(), pa.int64()
+        kinds = dict.fromkeys(("seed", "sample_index", "prompt_tokens", "completion_tokens"), integer)
+        kinds |= {"demonstration_ids": pa.list_(text), "cost_usd": pa.float64()}
+        self._schema = pa.schema([(name, kinds.get(name, text)) for name in _LINEAGE])
+        self._writer = pq.ParquetWriter(self._replaced.__enter__(), self._schema)
+        return self
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= _CHUNK:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
+        self._rows = []
+
+    def __exit__(self, *error: Any) -> None:
+        self._flush()
+        self._writer.close()
+        self._replaced.__exit__(*error)
+
+
+_LINEAGE = (
+    "request_id", "prompt_id", "demonstration_ids", "model", "model_revision", "system_fingerprint", "sampling",
+    "seed", "sample_index", "prompt_tokens", "completion_tokens", "cost_usd", "attributes",
+)  # fmt: skip
+
+
+def _price(recipe: Recipe) -> tuple[ModelPrice | None, dict[str, Any] | None]:
+    generator = recipe.generate.generator
+    if generator.kind != "openai":
+        return None, None
+    return find_price(generator.model, generator.price, batch_api=generator.batch_api)

@@ -1,0 +1,148 @@
+"""Answering what is still missing of a replicate: in whole batches by a local model, or call by call by an
+endpoint.
+"""
+
+import itertools
+import time
+from collections.abc import Iterator
+
+from sentisynth_hub import log
+from sentisynth_hub.generators import Generator, parsing
+from sentisynth_hub.generators.diversity import DiversityMeter
+from sentisynth_hub.generators.journal import Journal
+from sentisynth_hub.generators.ledger import Cost, Ledger, worst_case
+from sentisynth_hub.generators.replicate import Replicate
+from sentisynth_hub.generators.store import Answers, completion_record
+from sentisynth_hub.processes import Processes
+from sentisynth_hub.prompts import calls_per_label
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.rows import Completion, Request
+
+
+Work = Iterator[tuple[str | None, list[Request]]]
+
+
+class Answering:
+    """Answers for one process of a launch; a local model is loaded once for all replicates that share it."""
+
+    def __init__(self, recipe: Recipe, ledger: Ledger, processes: Processes, given: Generator | None = None):
+        """`given` answers in place of the recipe's generator."""
+        self.recipe, self.ledger, self.processes = recipe, ledger, processes
+        self._generator = given
+        self._given = given is not None
+
+    def answer(self, replicate: Replicate, answers: Answers) -> str | None:
+        """Answer this process's share of what is missing; return why it stopped early, None where it did not.
+
+        The share is every so-many-th of the missing batches, counted by all processes from the same state.
+        """
+        missing = (
+            (batch_id, batch)
+            for batch_id, batch in replicate.batches()
+            if any((request.request_id, batch_id) not in answers for request in batch)
+        )
+        mine = itertools.islice(missing, self.processes.rank, None, self.processes.count)
+        first = next(mine, None)
+        if first is None:
+            return None
+        work = itertools.chain([first], mine)
+        watch = Watch(replicate, answers, self.ledger, self.processes)
+        journal = Journal(replicate.folder / f"completions-{self.processes.rank}.jsonl")
+        try:
+            if self.recipe.generate.generator.kind == "openai" and not self._given:
+                return self._by_calls(work, journal, watch)
+            return self._in_batches(self._local(replicate), work, journal, watch)
+        finally:
+            journal.close()
+            watch.close()
+
+    def _in_batches(self, generator: Generator, work: Work, journal: Journal, watch: "Watch") -> str | None:
+        """Answer whole batches. A batch is journalled whole, so that an interrupted one is made again whole."""
+        slowest = 0.0
+        for batch_id, batch in work:
+            tokens = sum(worst_case(request.prompt, self.recipe.generate.sampling.max_new_tokens) for request in batch)
+            left = self.ledger.seconds_left()
+            if not self.ledger.reserve(Cost(tokens)) or (left is not None and left < slowest):
+                return self.ledger.limit_reached(Cost(tokens))
+            started = time.monotonic()
+            completions = list(generator.generate(batch))
+            slowest = max(slowest, time.monotonic() - started)
+            journal.append(completion_record(completion, batch=batch_id) for completion in completions)
+            used = sum(completion.prompt_tokens + completion.completion_tokens for completion in completions)
+            self.ledger.settle(Cost(tokens), Cost(used))
+            for request, completion in zip(batch, completions, strict=True):
+                watch.add(request, completion)
+            if watch.stop:
+                return watch.stop
+        return None
+
+    def _by_calls(self, work: Work, journal: Journal, watch: "Watch") -> str | None:
+        """Answer through an endpoint, which journals each call itself: before it is sent and when it is answered."""
+        from sentisynth_hub.generators.openai_endpoint import EndpointGenerator
+
+        asked: dict[str, Request] = {}
+
+        def requests() -> Iterator[Request]:
+            for _, batch in work:
+                for request in batch:
+                    asked[request.request_id] = request
+                    yield request
+
+        generator = EndpointGenerator(self.recipe, self.ledger, journal, processes=self.processes.count)
+        for completion in generator.generate(requests()):
+            watch.add(asked.pop(completion.request_id), completion)
+            if watch.stop:
+                generator.stop(watch.stop)
+        return generator.stopped
+
+    def _local(self, replicate: Replicate) -> Generator:
+        if self._generator is not None:
+            return self._generator
+        from sentisynth_hub.generators.transformers_lm import TransformersGenerator
+
+        generate = self.recipe.generate
+        assert generate.generator.kind != "openai"
+        if generate.generator.kind == "fine_tuned":
+            from sentisynth_hub.generators import fine_tuned
+
+            weights = fine_tuned.train(replicate, self.processes)
+            return TransformersGenerator(generate.generator, generate.sampling, generate.prompt, weights=weights)
+        self._generator = TransformersGenerator(generate.generator, generate.sampling, generate.prompt)
+        return self._generator
+
+
+class Watch:
+    """The progress line of one replicate: rows, rate, accepted share, cost, diversity; and when to stop."""
+
+    def __init__(self, replicate: Replicate, answers: Answers, ledger: Ledger, processes: Processes):
+        self.recipe, self._ledger = replicate.recipe, ledger
+        self.stop: str | None = None
+        self._warned: set[str] = set()
+        self._accepted = self._parsed = 0
+        self._meter = DiversityMeter(self.recipe.generate.diversity, [row.text for row in replicate.sample.train])
+        total = sum(calls_per_label(self.recipe).values())
+        total = total if replicate.limit is None else min(total, replicate.limit)
+        done = min(total, len(answers))
+        share = -(-(total - done) // processes.count)
+        self._bar = log.Progress(f"generating, replicate {replicate.sample.replicate}", done + share, done=done)
+
+    def add(self, request: Request, completion: Completion) -> None:
+        """Count one completion."""
+        for parsed in parsing.parse(completion, request, self.recipe.generate.prompt.texts_per_call):
+            self._parsed += 1
+            if parsed.reason is None:
+                self._accepted += 1
+                self._meter.add(parsed.text)
+        cost = f" · ${self._ledger.usd:.4f}" if self._ledger.price is not None else ""
+        note = f"parsed {100 * self._accepted / self._parsed:.0f} %{cost} · {self._meter.note()}"
+        self._bar.advance(note=note)
+        breach = self._meter.breach()
+        if breach is not None and self.recipe.generate.diversity.on_breach == "stop":
+            self.stop = f"the texts repeat themselves: {breach}; change the prompt or the sampling, or raise the limit"
+        elif breach is not None and (kind := breach.partition("(")[2]) not in self._warned:
+            self._warned.add(kind)
+            log.warn(f"the texts repeat themselves: {breach}")
+
+    def close(self) -> None:
+        """End the line."""
+        self._bar.close()

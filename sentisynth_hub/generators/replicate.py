@@ -1,0 +1,94 @@
+"""One replicate's plan: its requests, the batches they are drawn in, and where its files are."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sentisynth_hub.generators.store import Answers
+from sentisynth_hub.manifest import canonical_json, json_digest, replaced
+from sentisynth_hub.prompts import PromptTemplate, plan_requests
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.rows import Request
+from sentisynth_hub.splits import Sample
+
+
+@dataclass
+class Replicate:
+    """One replicate's requests and where its files are."""
+
+    recipe: Recipe
+    sample: Sample
+    folder: Path
+    template: PromptTemplate
+    model: dict[str, Any]
+    sampling: dict[str, Any]
+    limit: int | None = None
+    journals_elsewhere: list[Path] = field(default_factory=list)
+
+    def requests(self) -> Iterator[Request]:
+        """All requests, in their order."""
+        return plan_requests(
+            self.recipe, self.sample, self.template, model=canonical_json(self.model), sampling=self.sampling
+        )
+
+    def batches(self) -> Iterator[tuple[str | None, list[Request]]]:
+        """The requests in the batches they are drawn in, each with its digest; for an endpoint every request
+        stands alone.
+        """
+        local = self.recipe.generate.generator.kind != "openai"
+        size = self.recipe.generate.generator.batch_size if self.recipe.generate.generator.kind != "openai" else 1
+        requests, planned = self.requests(), 0
+        while batch := list(itertools.islice(requests, size)):
+            yield json_digest([request.request_id for request in batch])[:16] if local else None, batch
+            planned += len(batch)
+            if self.limit is not None and planned >= self.limit:
+                return
+
+    def journals(self) -> list[Path]:
+        """This folder's journals, of any number of processes."""
+        return sorted(self.folder.glob("completions-*.jsonl"))
+
+    def answers(self) -> Answers:
+        """Everything that is answered already, by this run or by an earlier version of the recipe."""
+        return Answers([*self.journals(), *self.journals_elsewhere])
+
+
+def identity(recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What identifies the model and how it draws: JSON-ready, and part of every request's id."""
+    from sentisynth_hub.generators import transformers_lm
+
+    generator, sampling = recipe.generate.generator, recipe.generate.sampling.model_dump()
+    if generator.kind == "openai":
+        structured = generator.structured_output and recipe.generate.prompt.texts_per_call > 1
+        return {"id": generator.model, "revision": None, "commit": None}, {**sampling, "structured_output": structured}
+    model = {
+        "id": transformers_lm.model_name(generator),
+        "revision": generator.revision,
+        "commit": transformers_lm.model_commit(generator),
+    }
+    if generator.kind == "fine_tuned":
+        from sentisynth_hub.generators import fine_tuned
+
+        model["fine_tuning"] = fine_tuned.training_digest(generator, recipe, sample)
+    return model, {**sampling, "dtype": transformers_lm.resolved_dtype(generator), "threads": generator.threads}
+
+
+def write_requests(replicate: Replicate) -> None:
+    """Write what is asked: every prompt once, and a line a request."""
+    path = replicate.folder / "requests.jsonl"
+    if path.exists():
+        return
+    written = ""
+    with replaced(path) as requests, replaced(replicate.folder / "prompts.jsonl") as prompts:
+        with (
+            open(requests, "w", encoding="utf-8") as requests_file,
+            open(prompts, "w", encoding="utf-8") as prompts_file,
+        ):
+            for request in replicate.requests():
+                record = {name: getattr(request, name) for name in Request.__dataclass_fields__ if name != "prompt"}
+                requests_file.write(canonical_json(record) + "\n")
+                if request.prompt_id != written:
+                    written = request.prompt_id
+                    prompts_file.write(canonical_json({"prompt_id": written, "prompt": request.prompt}) + "\n")
