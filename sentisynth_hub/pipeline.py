@@ -10,8 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub import filtering, generation, log, sources
-from sentisynth_hub.evaluation import evaluate
+from sentisynth_hub import filtering, generation, judging, log, sources
 from sentisynth_hub.manifest import json_digest, read_json, write_json
 from sentisynth_hub.pins import Pin, pin_recipe
 from sentisynth_hub.processes import Processes
@@ -28,7 +27,7 @@ CODE_VERSIONS = {
     "filtering": filtering.VERSION,
     "study": study.VERSION,
     "model": published.VERSION,
-    "evaluation": evaluate.VERSION,
+    "verdict": judging.VERSION,
 }
 
 
@@ -128,11 +127,14 @@ class Pipeline:
     def verdict(self) -> dict[str, Any]:
         """The evaluation: intervals, verdict, why, label budget (evaluation.json)."""
         trained = self.study()
-        folder = self._folder("verdict", evaluate.VERSION, self._part("study"), {"study": trained.digest})
+        folder = self._folder("verdict", judging.VERSION, self._part("study"), {"study": trained.digest})
         path = folder.path / "evaluation.json"
         if self.processes.is_main and not folder.complete:
             self._say("verdict", "comparing the variants")
-            write_json(path, self._evaluate(trained))
+            evaluation = judging.judge_study(
+                self.recipe, self.samples, self.natural, self.generate(), self.filter(), trained
+            )
+            write_json(path, evaluation)
             folder.finish({})
         self.processes.wait()
         return dict(read_json(path))
@@ -160,3 +162,11 @@ class Pipeline:
 
     def _say(self, stage: str, what: str) -> None:
         log.info(f"== {stage}: {what}")
+
+    def _count_refresh(self, refresh: bool) -> int:
+        """How often the generator was to be asked anew in this run folder; 0 in a fresh one."""
+        path = self.run / "refresh.json"
+        count = int(read_json(path)["count"]) if path.exists() else 0
+        if refresh and self.processes.is_main:
+            write_json(path, {"count": count + 1})
+        return count + refresh

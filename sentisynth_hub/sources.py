@@ -38,7 +38,7 @@ def load_natural(recipe: Recipe) -> NaturalData:
     if wanted.files is not None:
         source: dict[str, Any] = {"kind": "files", "licence": wanted.licence}
         found = {
-            split: _file_rows(recipe, recipe.local_file(path)) for split, path in wanted.files if path is not None
+            split: _file_rows(recipe, split, recipe.local_file(path)) for split, path in wanted.files if path is not None
         }
     else:
         source, found = _hub_rows(recipe)
@@ -126,8 +126,11 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     yield from enumerate(records)
 
 
-def _file_rows(recipe: Recipe, path: Path) -> list[Row]:
-    return [_row(recipe, record, f"{path}: row {number}", record.get("id")) for number, record in read_file(path)]
+def _file_rows(recipe: Recipe, split: str, path: Path) -> list[Row]:
+    return [
+        _row(recipe, record, f"{path}: row {number}", f"{split}/{record.get('id', number)}")
+        for number, record in read_file(path)
+    ]
 
 
 def _hub_rows(recipe: Recipe) -> tuple[dict[str, Any], dict[str, list[Row]]]:
@@ -172,7 +175,9 @@ def _hub_rows(recipe: Recipe) -> tuple[dict[str, Any], dict[str, list[Row]]]:
             )
         names = _class_names(parts[name].features.get(wanted.label_column))
         found[split] = [
-            _row(recipe, record, f"{wanted.dataset}: {name} row {number}", record.get("id"), names)
+            _row(
+                recipe, record, f"{wanted.dataset}: {name} row {number}", f"{split}/{record.get('id', number)}", names
+            )
             for number, record in enumerate(parts[name])
         ]
     return source, found
@@ -185,7 +190,7 @@ def _class_names(feature: Any) -> list[str] | None:
     return list(feature.names) if isinstance(feature, datasets.ClassLabel) else None
 
 
-def _row(recipe: Recipe, record: dict[str, Any], where: str, row_id: Any, names: list[str] | None = None) -> Row:
+def _row(recipe: Recipe, record: dict[str, Any], where: str, row_id: str, names: list[str] | None = None) -> Row:
     wanted = recipe.natural
     for column in (wanted.text_column, wanted.label_column):
         if column not in record:
@@ -206,12 +211,7 @@ def _row(recipe: Recipe, record: dict[str, Any], where: str, row_id: Any, names:
             "add it to `labels`, or map it in natural.label_names"
         )
     text = nfc(text)
-    return Row(
-        text,
-        label,
-        request_id=str(row_id) if row_id is not None else where.rpartition(" ")[2],
-        language=",".join(recipe.language),
-    )
+    return Row(text, label, request_id=row_id, language=",".join(recipe.language))
 
 
 def _complete(recipe: Recipe, found: dict[str, list[Row]]) -> dict[str, list[Row]]:

@@ -14,11 +14,13 @@ LAYERS = [
     {"rows", "recipe", "manifest", "runs", "processes"},
     {"sources", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
     {"training"},
-    {"generation", "filtering", "evaluation"},
+    {"generation", "filtering", "evaluation", "judging"},
     {"versions"},
     {"cards"},
     {"hub"},
-    {"run", "cli"},
+    {"pipeline", "starter"},
+    {"run"},
+    {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 BESIDE = {"localhub"}  # stands beside the layers and may use the lowest one only

@@ -48,19 +48,19 @@ def test_missing_splits_come_out_of_train_without_sharing_a_text(tmp_path: Path)
 def test_splits_that_are_given_are_kept_as_they_are(tmp_path: Path) -> None:
     rows = records(30)
     natural = load(tmp_path, [], train=rows[:20], validation=rows[20:24], test=rows[24:])
-    assert [row.request_id for row in natural.test] == [record["id"] for record in rows[24:]]
+    assert [row.request_id for row in natural.test] == [f"test/{record['id']}" for record in rows[24:]]
     assert [row.text for row in natural.test] == [record["text"] for record in rows[24:]]
 
 
 def test_a_leak_between_splits_stops_or_is_dropped_from_train(tmp_path: Path) -> None:
     rows = records(30)
     leaking = [*rows[:20], {"id": "leak", "text": rows[25]["text"].upper() + "!!", "label": "positive"}]
-    with pytest.raises(DataError, match=r"1 train rows stand in validation or test too, e.g. leak \(test\)"):
+    with pytest.raises(DataError, match=r"1 train rows stand in validation or test too, e.g. train/leak \(test\)"):
         load(tmp_path, [], train=leaking, validation=rows[20:24], test=rows[24:])
     natural = load(
         tmp_path, ["natural.overlap=drop_from_train"], train=leaking, validation=rows[20:24], test=rows[24:]
     )
-    assert "leak" not in {row.request_id for row in natural.train}
+    assert "train/leak" not in {row.request_id for row in natural.train}
     assert natural.source["dropped_from_train"] == 1
 
 

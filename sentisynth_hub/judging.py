@@ -1,0 +1,107 @@
+"""The verdict stage: what the other stages recorded, put together for the statistics.
+
+evaluation = judge_study(recipe, samples, natural, generated, filtered, studied)      # the content of evaluation.json
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sentisynth_hub.manifest import read_json
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.study import NATURAL_OF_SIZE
+from sentisynth_hub.runs import StageFolder
+from sentisynth_hub.splits import NaturalData, Sample
+
+
+VERSION = 1
+NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural")
+UNFILTERED = ("unfiltered", "llm_classifier", "pseudo_label")
+
+
+def judge_study(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    natural: NaturalData,
+    generated: StageFolder,
+    filtered: StageFolder,
+    studied: StageFolder,
+    *,
+    looks: int | None = None,
+) -> dict[str, Any]:
+    """Compare the variants of a finished study.
+
+    Args:
+        looks: How often the test rows have been looked at over the versions of the dataset, this time included.
+
+    Returns:
+        evaluation.json, JSON-ready; see `evaluation/schema.py`.
+    """
+    import numpy as np
+
+    from sentisynth_hub.evaluation.predictions import read_predictions
+    from sentisynth_hub.evaluation.report import EvaluationConfig, TestItems, evaluate_study
+
+    study = recipe.study
+    predictions = read_predictions([studied.path / "predictions.parquet"])
+    curve = [name for name in study.variants if NATURAL_OF_SIZE.fullmatch(name)]
+    config = EvaluationConfig(
+        metric=study.metric,
+        margin=study.margin,
+        design="cross_fitted" if study.cross_fitting else study.design,
+        seed=recipe.seed,
+        curve=[*curve, "natural"] if curve else [],
+        worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
+        looks=looks,
+    )
+    distances = studied.path / "distances.npy"
+    items = TestItems(
+        texts=[row.text for row in natural.test], distances=np.load(distances) if distances.exists() else None
+    )
+    ledger = label_ledger(samples, generated, filtered, studied)
+    return dict(
+        evaluate_study(
+            predictions, config, test_items=items, ledger=ledger, cost_usd=corpus_cost(study.variants, generated)
+        )
+    )
+
+
+def label_ledger(
+    samples: Sequence[Sample], generated: StageFolder, filtered: StageFolder, studied: StageFolder
+) -> Any:
+    """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
+    from sentisynth_hub.evaluation.budget import LabelLedger
+
+    ledger = LabelLedger()
+    prompts, teachers = generated.manifest()["replicates"], filtered.manifest()["replicates"]
+    for variant, by_replicate in read_json(studied.path / "human_labels.json").items():
+        for name, uses in by_replicate.items():
+            replicate = int(name)
+            for use, ids in uses.items():
+                ledger.record(variant, replicate, use, ids)
+            if variant in NATURAL_ONLY or NATURAL_OF_SIZE.fullmatch(variant):
+                continue
+            corpus = name if name in prompts else "0"  # a conditional study has one corpus
+            known = _ids_by_request(samples[replicate])
+            ledger.record(variant, replicate, "demonstrations", _row_ids(prompts[corpus]["demonstration_ids"], known))
+            if variant not in UNFILTERED:
+                for use, ids in teachers[corpus].get("human_labels", {}).items():
+                    ledger.record(variant, replicate, use, _row_ids(ids, known))
+    return ledger
+
+
+def corpus_cost(variants: Iterable[str], generated: StageFolder) -> dict[str, float]:
+    """Dollars one replicate's corpus cost, for every variant that uses it; empty where no price is known."""
+    costs = [replicate["cost_usd"] for replicate in generated.manifest()["replicates"].values()]
+    if not costs or None in costs:
+        return {}
+    mean = sum(costs) / len(costs)
+    return {name: mean for name in variants if name not in NATURAL_ONLY and not NATURAL_OF_SIZE.fullmatch(name)}
+
+
+def _ids_by_request(sample: Sample) -> dict[str, str]:
+    return {row.request_id: row.id for row in [*sample.train, *sample.validation]}
+
+
+def _row_ids(ids: Iterable[str], known: Mapping[str, str]) -> list[str]:
+    """Row ids, whether a stage recorded them or the source's own row ids."""
+    return [known.get(one, one) for one in ids]
