@@ -135,27 +135,32 @@ def two_way(values: Array, value: float, one_item: float = 0.0) -> Estimate:
     error at all.
     """
     replicates, items = values.shape
-    by_replicate, by_item = values.mean(axis=1), values.mean(axis=0)
-    grand = float(by_replicate.mean())
+    by_replicate, by_item, residual = variance_parts(values)
     least = 2 * one_item**2 / (items + 2) ** 2
-    item_part = float(((by_item - grand) ** 2).sum()) / (items * max(items - 1, 1))
-    item_df = _kurtosis_df(by_item - grand)
-    if replicates == 1:
-        return Estimate(value, 0.0, max(item_part, least), 0.0, 0, item_df)
-    replicate_part = float(((by_replicate - grand) ** 2).sum()) / (replicates * (replicates - 1))
-    total = float(np.einsum("ri,ri->", values, values)) - replicates * items * grand**2
-    rest = (
-        total - replicates * (replicates - 1) * items * replicate_part - replicates * items * (items - 1) * item_part
-    )
-    residual = max(rest, 0.0) / (replicates * items * (replicates - 1) * max(items - 1, 1))
+    centred = values.mean(axis=0)
     return Estimate(
         value,
-        replicate_variance=max(replicate_part, residual),
-        item_variance=max(item_part - residual, least),
+        replicate_variance=max(by_replicate, residual),
+        item_variance=max(by_item - residual, least),
         residual_variance=residual,
         replicate_df=replicates - 1,
-        item_df=item_df,
+        item_df=_kurtosis_df(centred - centred.mean()),
     )
+
+
+def variance_parts(values: Array) -> tuple[float, float, float]:
+    """V_R, V_I and V_E of the mean of `values` (replicates, items); V_R and V_E are 0 with one replicate."""
+    replicates, items = values.shape
+    rows, columns = values.mean(axis=1), values.mean(axis=0)
+    grand = float(rows.mean())
+    between_rows, between_columns = float(((rows - grand) ** 2).sum()), float(((columns - grand) ** 2).sum())
+    by_item = between_columns / (items * max(items - 1, 1))
+    if replicates == 1:
+        return 0.0, by_item, 0.0
+    total = float(np.einsum("ri,ri->", values, values)) - replicates * items * grand**2
+    rest = max(total - items * between_rows - replicates * between_columns, 0.0)
+    residual = rest / (replicates * items * (replicates - 1) * max(items - 1, 1))
+    return between_rows / (replicates * (replicates - 1)), by_item, residual
 
 
 def corrected_resampled(differences: Array, test_share: float) -> Estimate:

@@ -218,7 +218,7 @@ def _verdict(arms: Arms, config: EvaluationConfig) -> Verdict:
     if config.control in present:
         estimates["repeated"] = arms.difference(config.primary, config.control)
         estimates["control"] = arms.difference(config.control, config.baseline)
-    return judge(estimates, arms.units, arms.predictions.items, rule)
+    return judge(estimates, arms.units, arms.predictions.items, rule, crossed=arms.crossed)
 
 
 def _controls(comparisons: Sequence[Comparison]) -> list[ControlCheck]:

@@ -200,13 +200,13 @@ def _thirds(name: str, values: Array, words: tuple[str, str, str]) -> dict[str, 
 
 
 def _scripts(text: str) -> Counter[str]:
-    """Letters by script: the first word of a letter's Unicode name (LATIN, MALAYALAM, CYRILLIC, CJK, ...)."""
-    return Counter(
-        unicodedata.name(letter, "UNKNOWN").split()[0] for letter in text if unicodedata.category(letter)[0] == "L"
-    )
+    """Letters and vowel signs by script: the first word of their Unicode names (LATIN, MALAYALAM, CJK, ...)."""
+    signs = (character for character in text if unicodedata.category(character)[0] in "LM")
+    scripts = Counter(unicodedata.name(sign, "UNKNOWN").split()[0] for sign in signs)
+    del scripts["COMBINING"], scripts["VARIATION"]  # accents and emoji selectors belong to no script
+    return scripts
 
 
 def _is_emoji(character: str) -> bool:
-    return unicodedata.category(character) == "So" and (
-        ord(character) >= 0x1F000 or 0x2600 <= ord(character) <= 0x27BF
-    )
+    place = ord(character)
+    return unicodedata.category(character) == "So" and (place >= 0x1F000 or 0x2600 <= place <= 0x27BF)

@@ -46,7 +46,8 @@ class Verdict(TypedDict):
 
     `inside_margin`: the interval against natural lies within ±margin (so a `helps` may be real and still not matter).
     `minimum_detectable_effect`: the smallest true gain over natural and natural_repeated that `helps` would be said
-    of with the rule's power; None without a standard error. `remedy`: what would bring that down to the margin.
+    of with the rule's power; None without a standard error. `remedy`: what would bring that down to the margin (None
+    when cross-fitting).
     """
 
     outcome: Outcome
@@ -75,7 +76,9 @@ def decide(natural: tuple[float, float], repeated: tuple[float, float] | None, m
     return "too small to tell"
 
 
-def judge(comparisons: Mapping[str, Estimate], replicates: int, items: int, rule: Rule) -> Verdict:
+def judge(
+    comparisons: Mapping[str, Estimate], replicates: int, items: int, rule: Rule, *, crossed: bool = True
+) -> Verdict:
     """Give the verdict.
 
     Args:
@@ -84,6 +87,7 @@ def judge(comparisons: Mapping[str, Estimate], replicates: int, items: int, rule
         replicates: Replicates, or fold models when cross-fitting.
         items: Test items.
         rule: Margin, alpha and power.
+        crossed: Whether replicates and items are crossed; cross-fitting has no remedy but more natural rows.
     """
     natural, repeated = comparisons["natural"], comparisons.get("repeated")
     interval = natural.interval(rule.alpha)
@@ -92,7 +96,7 @@ def judge(comparisons: Mapping[str, Estimate], replicates: int, items: int, rule
         return _verdict("no verdict", sentence, False, None, rule, None)
     outcome = decide(interval, repeated.interval(rule.alpha) if repeated else None, rule.margin)
     hardest, effect, power = _detectable(comparisons, rule)
-    mend = remedy(hardest, replicates, items, rule.alpha, power, rule.margin)
+    mend = remedy(hardest, replicates, items, rule.alpha, power, rule.margin) if crossed else None
     inside = -rule.margin < interval[0] and interval[1] < rule.margin
     sentence = _sentence(outcome, natural, interval, inside, effect, mend, rule)
     return _verdict(outcome, sentence, inside, effect, rule, mend)
@@ -121,7 +125,7 @@ def _sentence(
     interval: tuple[float, float],
     inside: bool,
     effect: float,
-    mend: Remedy,
+    mend: Remedy | None,
     rule: Rule,
 ) -> str:
     numbers = f"{natural.value:+.4f} [{interval[0]:+.4f}, {interval[1]:+.4f}] against natural"
@@ -141,8 +145,10 @@ def _sentence(
     return f"Too small to tell: {numbers}{better}; {reach}. {_advice(mend, rule)}"
 
 
-def _advice(mend: Remedy, rule: Rule) -> str:
+def _advice(mend: Remedy | None, rule: Rule) -> str:
     aim = f"To detect gains of {rule.margin:g} (the margin)"
+    if mend is None:
+        return f"{aim}: more natural rows."
     if mend["by"] == "nothing":
         return "Gains as large as the margin would have been detected."
     if mend["by"] == "replicates":
