@@ -1,0 +1,230 @@
+"""The filter stage: from candidates to kept and rejected rows, every rejected one with filter, reason and score.
+
+    filter_candidates(recipe, samples, natural, generated, folder, processes)
+    kept, rejected = read_kept(folder, 0), read_rejected_rows(folder, 0)
+
+Filters run one after the other in the recipe's order, each on the rows the ones before it left. Whatever a filter
+learns (a teacher, a threshold, a window) it learns from the natural rows of the replicate whose candidates it judges.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sentisynth_hub import log
+from sentisynth_hub.errors import StageError
+from sentisynth_hub.filters.contract import Filter
+from sentisynth_hub.generation import read_candidates
+from sentisynth_hub.manifest import read_json, write_json
+from sentisynth_hub.processes import Processes
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.rows import Rejected, Row, content_digest, read_rejected, read_rows, write_rejected, write_rows
+from sentisynth_hub.runs import StageFolder
+from sentisynth_hub.splits import NaturalData, Sample
+
+
+VERSION = 1
+_RESULT = "result.json"  # a replicate's part of the manifest, written when its tables are
+
+
+def filter_candidates(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    natural: NaturalData,
+    generated: StageFolder,
+    folder: StageFolder,
+    processes: Processes,
+) -> dict[str, Any]:
+    """Judge the candidates of every replicate; the replicates are shared out among the processes.
+
+    Does nothing where the stage is complete, and nothing again for a replicate that is done.
+
+    Returns:
+        The manifest. `replicates.<r>`: `candidates`, `kept`, `per_label`, `funnel` (filter, reason, rejected),
+        `digest` of the kept rows, `filters` (what each learned) and `human_labels` (ids of the natural rows used, by
+        use).
+
+    Raises:
+        StageError: A filter's models could not do their work.
+        DataError: The natural rows do not serve a filter.
+    """
+    if folder.complete:
+        return folder.manifest()
+    replicates = generated.manifest()["replicates"]
+    by_replicate = {sample.replicate: sample for sample in samples}
+    for replicate in processes.mine(sorted(int(name) for name in replicates)):
+        path = folder.path / f"replicate-{replicate}"
+        if (path / _RESULT).exists():
+            continue
+        candidates, unparsed = read_candidates(generated, replicate)
+        filters = build_filters(
+            recipe,
+            by_replicate[replicate],
+            natural,
+            demonstration_ids=replicates[str(replicate)]["demonstration_ids"],
+            cache=folder.path.parent / "features",
+        )
+        kept, rejected = run_filters(filters, candidates)
+        _write(path, kept, [*unparsed, *rejected], filters, len(candidates))
+    processes.wait()
+    if processes.is_main:
+        results = {name: read_json(folder.path / f"replicate-{name}" / _RESULT) for name in replicates}
+        folder.finish({"replicates": results})
+    processes.wait()
+    return folder.manifest()
+
+
+def read_kept(folder: StageFolder, replicate: int) -> list[Row]:
+    """The rows of a replicate that stayed, in the order they were asked for, with their scores."""
+    return read_rows(folder.path / f"replicate-{replicate}" / "kept.parquet")
+
+
+def read_rejected_rows(folder: StageFolder, replicate: int) -> list[Rejected]:
+    """The rows of a replicate that were dropped, what could not be parsed included (filter `parse`)."""
+    return read_rejected(folder.path / f"replicate-{replicate}" / "rejected.parquet")
+
+
+def run_filters(filters: Iterable[Filter], rows: Sequence[Row]) -> tuple[list[Row], list[Rejected]]:
+    """Let each filter judge what the ones before it left.
+
+    Returns:
+        Kept rows in their order, and rejected ones by filter; together they are `rows`. Scores stay with the rows.
+    """
+    kept: list[Row] = list(rows)
+    rejected: list[Rejected] = []
+    for each in filters:
+        decisions = each.judge(kept)
+        if len(decisions) != len(kept):
+            raise StageError(
+                f"filter {each.name}: {len(decisions)} decisions for {len(kept)} rows; its judge is wrong"
+            )
+        staying = []
+        for row, decision in zip(kept, decisions, strict=True):
+            scored = row
+            if decision.score is not None:
+                scored = replace(row, scores={**row.scores, each.score_name: decision.score})
+            if decision.keep:
+                staying.append(scored)
+            else:
+                rejected.append(Rejected(scored, each.name, str(decision.reason), decision.score))
+        log.info(f"  {each.name}: {len(staying):,} of {len(kept):,} stay")
+        kept = staying
+    return kept, rejected
+
+
+def funnel(rejected: Iterable[Rejected], order: Sequence[str]) -> list[dict[str, Any]]:
+    """Count rejected rows by filter (in `order`, what is not in it first) and reason (by name)."""
+    counts = Counter((item.filter, item.reason) for item in rejected)
+    place = {name: number for number, name in enumerate(order)}
+    return [
+        {"filter": name, "reason": reason, "rejected": counts[name, reason]}
+        for name, reason in sorted(counts, key=lambda key: (place.get(key[0], -1), key))
+    ]
+
+
+def build_filters(
+    recipe: Recipe,
+    sample: Sample,
+    natural: NaturalData,
+    *,
+    demonstration_ids: Iterable[str] = (),
+    cache: Path | None = None,
+) -> list[Filter]:
+    """Make the recipe's filters for one replicate, in the recipe's order; teachers are trained here.
+
+    Args:
+        demonstration_ids: `request_id`s of the natural rows that stood in prompts.
+        cache: Folder that keeps what models computed, so that a threshold can be moved without computing it again.
+    """
+    shown = set(demonstration_ids)
+    demonstrations = [row for row in sample.train if row.request_id in shown]
+    return [_build(name, recipe, sample, natural, demonstrations, cache) for name in recipe.filter.order]
+
+
+def _build(
+    name: str,
+    recipe: Recipe,
+    sample: Sample,
+    natural: NaturalData,
+    demonstrations: Sequence[Row],
+    cache: Path | None,
+) -> Filter:
+    from sentisynth_hub.filters.duplicates import ExactDuplicates
+    from sentisynth_hub.filters.echo import Echo
+    from sentisynth_hub.filters.length import Length
+    from sentisynth_hub.filters.overlap import Overlap
+    from sentisynth_hub.filters.personal_data import PersonalData
+    from sentisynth_hub.filters.teacher import Teacher
+
+    wanted = recipe.filter
+    if name == "length" and wanted.length:
+        return Length(wanted.length.min_tokens, wanted.length.max_tokens)
+    if name == "echo" and wanted.echo:
+        names = [*recipe.labels, *recipe.generate.prompt.verbalizers.values()]
+        return Echo.of_template(
+            _template(recipe), ngram=wanted.echo.ngram, label_names=names if wanted.echo.label_words else []
+        )
+    if name == "exact_duplicates":
+        return ExactDuplicates()
+    if name == "overlap" and wanted.overlap:
+        sources = {
+            "test": natural.test,
+            "validation": natural.validation,
+            "demonstration": demonstrations,
+            "train": natural.train,
+        }
+        return Overlap.against(sources, wanted.overlap.ngram)
+    if name == "personal_data" and wanted.personal_data:
+        return PersonalData(tuple(wanted.personal_data.regions))
+    if name == "teacher" and wanted.teacher:
+        return Teacher.trained(
+            sample,
+            recipe.labels,
+            wanted.teacher.teacher,
+            min_confidence=wanted.teacher.min_confidence,
+            cache=cache,
+        )
+    raise AssertionError(f"filter {name!r} is in the schema but not built here")
+
+
+def _template(recipe: Recipe) -> str:
+    """Source of the recipe's prompt template, "" where it has none beside it."""
+    path = recipe.folder / recipe.generate.prompt.template
+    return path.read_text("utf-8") if path.is_file() else ""
+
+
+def _write(
+    path: Path, kept: Sequence[Row], rejected: Sequence[Rejected], filters: Sequence[Filter], candidates: int
+) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    write_rows(path / "kept.parquet", kept)
+    write_rejected(path / "rejected.parquet", rejected)
+    write_json(path / _RESULT, _result(kept, rejected, filters, candidates))
+
+
+def _result(
+    kept: Sequence[Row], rejected: Sequence[Rejected], filters: Sequence[Filter], candidates: int
+) -> dict[str, Any]:
+    """A replicate's part of the manifest."""
+    facts = {each.name: {key: value for key, value in each.facts.items() if key != "human_labels"} for each in filters}
+    return {
+        "candidates": candidates,
+        "kept": len(kept),
+        "per_label": dict(sorted(Counter(str(row.label) for row in kept).items())),
+        "funnel": funnel(rejected, [each.name for each in filters]),
+        "digest": content_digest(kept),
+        "filters": facts,
+        "human_labels": _human_labels(filters),
+    }
+
+
+def _human_labels(filters: Sequence[Filter]) -> dict[str, list[str]]:
+    """Ids of the natural rows whose labels the filters used, by use, once each."""
+    used: dict[str, set[str]] = {}
+    for each in filters:
+        by_use: Mapping[str, Sequence[str]] = each.facts.get("human_labels", {})
+        for use, ids in by_use.items():
+            used.setdefault(use, set()).update(ids)
+    return {use: sorted(ids) for use, ids in sorted(used.items())}
