@@ -1,13 +1,14 @@
 """`sentisynth hub`: the embedded Hub on this machine."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 
 import click
 
 from sentisynth_hub import log
-from sentisynth_hub.errors import InputError
+from sentisynth_hub.errors import InputError, PublishError
 from sentisynth_hub.localhub import control
 from sentisynth_hub.localhub.config import DEFAULT_PORT
 
@@ -79,6 +80,34 @@ def env(data_dir: Path | None, as_json: bool) -> None:
     else:
         for name, value in variables.items():
             click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@hub.command("import")
+@_DATA
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("repo_id")
+@click.option("--type", "repo_type", type=click.Choice(["dataset", "model"]), default="dataset", show_default=True)
+@click.option("--tag", help="Tag the imported state, such as v1.0.0.")
+@click.option("--public", is_flag=True, help="Make a new repo public.")
+def import_folder(
+    data_dir: Path | None, folder: Path, repo_id: str, repo_type: str, tag: str | None, public: bool
+) -> None:
+    """Bring a FOLDER, such as a snapshot of a repo of the real Hub, into REPO_ID as one commit."""
+    os.environ.update(control.client_environment(_running(data_dir)))
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        api = HfApi()
+        api.create_repo(repo_id, repo_type=repo_type, private=not public, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repo_id, repo_type=repo_type, folder_path=folder, commit_message=f"Import {folder.name}"
+        )
+        if tag:
+            api.create_tag(repo_id, repo_type=repo_type, tag=tag)
+    except (HfHubHTTPError, ValueError) as error:
+        raise PublishError(f"{repo_id}: {' '.join(str(error).split())}") from error
+    click.echo(commit.commit_url)
 
 
 @hub.group()

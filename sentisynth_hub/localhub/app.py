@@ -56,6 +56,7 @@ ROUTES = [
     Route("POST", "login", pages.login, page=True),
     Route("POST", "logout", pages.logout, page=True),
     Route("GET", "static/style.css", pages.stylesheet, page=True),
+    Route("GET", "favicon.ico", pages.no_icon, page=True),
 ]
 # What is addressed like a page: under `datasets/` for a dataset, at the root for a model.
 WEB_ROUTES = [

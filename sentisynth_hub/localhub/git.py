@@ -16,6 +16,7 @@ from dulwich.objects import Blob, Commit, Tag, Tree
 from dulwich.repo import Repo
 
 from sentisynth_hub.localhub.durable import fsync_folder
+from sentisynth_hub.localhub.objects import NewObjects
 from sentisynth_hub.localhub.problems import HubProblem, bad_request, entry_not_found, revision_not_found
 
 
@@ -60,18 +61,16 @@ class GitRepo(AbstractContextManager["GitRepo"]):
         self.folder = folder
         self._repo = Repo(str(folder))
         self._store = self._repo.object_store
-        self._touched: set[Path] = set()
+        self._new = NewObjects(folder, self._store)
 
     def __exit__(self, *_: object) -> None:
+        self._new.discard()
         self._repo.close()
 
     @staticmethod
     def create(folder: Path, author: str, files: dict[str, bytes], message: str) -> None:
         """Make a bare repository in the empty `folder`, with branch main and a first commit of `files`."""
         repo = Repo.init_bare(str(folder), default_branch=MAIN.encode())
-        config = repo.get_config()
-        config.set((b"core",), b"fsyncObjectFiles", True)
-        config.write_to_path()
         repo.close()
         with GitRepo(folder) as git:
             changes = [Change(path, git.add_blob(content)) for path, content in files.items()]
@@ -183,6 +182,13 @@ class GitRepo(AbstractContextManager["GitRepo"]):
                 return str(entry.commit.id.decode())
         return None
 
+    def merge_of(self, branch: str, head: str) -> CommitInfo | None:
+        """The commit that merged `head` into `branch`; None where none did."""
+        for entry in self._repo.get_walker(include=[self.resolve(branch).encode()]):
+            if head.encode() in entry.commit.parents[1:]:
+                return _commit_info(entry.commit)
+        return None
+
     def commits_of(self, pull_request: int, base: str, merge_commit: str | None) -> list[CommitInfo]:
         """The commits a pull request adds to its base branch, oldest first."""
         until = self.commit_info(merge_commit).parents[0] if merge_commit else self.resolve(base)
@@ -193,8 +199,8 @@ class GitRepo(AbstractContextManager["GitRepo"]):
     # Writing: objects first, each durable, then one compare-and-set of the ref.
 
     def add_blob(self, content: bytes) -> str:
-        """Store a blob."""
-        return self._add(Blob.from_string(content))
+        """Take a blob in; it is stored with the commit that is written next."""
+        return self._new.add_object(Blob.from_string(content))
 
     def write_commit(self, parents: tuple[str, ...], changes: Iterable[Change], author: str, message: str) -> str:
         """Store a commit of `changes` upon the first of `parents`; no ref moves.
@@ -207,15 +213,15 @@ class GitRepo(AbstractContextManager["GitRepo"]):
             self._check_places(parents[0], changes)
         tree = self._store[self._root(parents[0]).encode()] if parents else Tree()
         listed = [(change.path.encode(), *_mode_and_blob(change.blob)) for change in changes]
-        root = commit_tree_changes(_NotingStore(self), tree, listed)
+        root = commit_tree_changes(self._new, tree, listed)
         commit = Commit()
         commit.tree, commit.parents = root, [parent.encode() for parent in parents]
         commit.author = commit.committer = f"{author} <{author}@localhub.invalid>".encode()
         commit.author_time = commit.commit_time = int(time.time())
         commit.author_timezone = commit.commit_timezone = 0
         commit.message, commit.encoding = message.encode("utf-8", "replace"), b"UTF-8"
-        oid = self._add(commit)
-        self._flush_folders()
+        oid = self._new.add_object(commit)
+        self._new.flush()
         return oid
 
     def move_ref(self, ref: str, old: str, new: str) -> None:
@@ -247,8 +253,8 @@ class GitRepo(AbstractContextManager["GitRepo"]):
         tag.name, tag.object, tag.message = name.encode(), (Commit, commit.encode()), message.encode()
         tag.tagger = f"{author} <{author}@localhub.invalid>".encode()
         tag.tag_time, tag.tag_timezone = int(time.time()), 0
-        oid = self._add(tag)
-        self._flush_folders()
+        oid = self._new.add_object(tag)
+        self._new.flush()
         return oid
 
     def _check_places(self, parent: str, changes: list[Change]) -> None:
@@ -263,17 +269,6 @@ class GitRepo(AbstractContextManager["GitRepo"]):
                 entry = self.entry(parent, above)
                 if above in added or (entry is not None and not entry.is_folder and above not in removed):
                     raise bad_request(f"{above!r} is a file, so {path!r} cannot lie in it")
-
-    def _add(self, item: Any) -> str:
-        self._store.add_object(item)
-        oid = str(item.id.decode())
-        self._touched.add(self.folder / "objects" / oid[:2])
-        return oid
-
-    def _flush_folders(self) -> None:
-        for folder in self._touched | {self.folder / "objects"}:
-            fsync_folder(folder)
-        self._touched.clear()
 
     def _peel(self, oid: bytes) -> str:
         item = self._store[oid]
@@ -297,19 +292,6 @@ class GitRepo(AbstractContextManager["GitRepo"]):
             yield entry
             if recursive and entry.is_folder:
                 yield from self._walk(entry.oid, entry.path + "/", True)
-
-
-class _NotingStore:
-    """The part of an object store that `commit_tree_changes` needs, noting which folders to make durable."""
-
-    def __init__(self, git: GitRepo):
-        self._git = git
-
-    def __getitem__(self, oid: bytes) -> Any:
-        return self._git._store[oid]
-
-    def add_object(self, item: Any) -> None:
-        self._git._add(item)
 
 
 def _mode_and_blob(blob: str | None) -> tuple[int | None, bytes | None]:

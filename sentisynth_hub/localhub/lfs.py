@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentisynth_hub.localhub.durable import TEMPORARY, fsync_folder
+from sentisynth_hub.localhub.durable import TEMPORARY, fsync_all
 from sentisynth_hub.localhub.problems import HubProblem, bad_request
 
 
@@ -91,6 +91,10 @@ class LfsStore:
             upload.discard()
         shutil.rmtree(self._part(oid, 1).parent)
 
+    def drop_parts(self) -> None:
+        """Forget uploads in parts that were not completed."""
+        shutil.rmtree(self._folder / "parts", ignore_errors=True)
+
     def objects(self) -> Iterator[tuple[str, int]]:
         """Every stored object with its size."""
         for path in self._folder.glob("??/??/*"):
@@ -137,8 +141,7 @@ class Upload:
         os.fsync(self._file.fileno())
         self._file.close()
         os.replace(self._temporary, self._target)
-        for folder in (self._target.parent, self._target.parent.parent, self._target.parent.parent.parent):
-            fsync_folder(folder)
+        fsync_all(self._target.parents[:3])
         return digest
 
     def discard(self) -> None:

@@ -23,7 +23,12 @@ def render(text: str, *, images_at: str, links_at: str) -> str:
     """
     if len(text) > _LONGEST:
         return f"<pre>{nh3.clean_text(text)}</pre>"
-    html = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    tokens = parser.parse(text)
+    for token in tokens:
+        if token.type in ("th_open", "td_open") and token.attrs:  # inline styles are not let through
+            token.attrs = {"align": str(token.attrs["style"]).removeprefix("text-align:")}
+    html = parser.renderer.render(tokens, parser.options, {})
 
     def place(tag: str, attribute: str, value: str) -> str | None:
         if attribute == "src":

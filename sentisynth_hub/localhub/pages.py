@@ -198,6 +198,11 @@ def stylesheet(call: Call) -> Response:
     return Response((TEMPLATES / "style.css").read_bytes(), 200, headers, "text/css")
 
 
+def no_icon(call: Call) -> Response:
+    """Browsers ask for an icon whether a page names one or not."""
+    return Response(None, 204)
+
+
 def refusal_page(problem: HubProblem) -> Response:
     """The page of a refused call. What a stranger may not see is simply not there."""
     status = 404 if problem.code in ("RepoNotFound", "RevisionNotFound", "EntryNotFound") else problem.status

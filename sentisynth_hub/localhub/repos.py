@@ -16,7 +16,7 @@ from typing import Literal
 from sentisynth_hub.localhub.durable import fsync_folder, write_json
 from sentisynth_hub.localhub.git import GitRepo
 from sentisynth_hub.localhub.lfs import LfsStore
-from sentisynth_hub.localhub.names import REPO_TYPES, WEB_PREFIX, RepoType, is_repo_name
+from sentisynth_hub.localhub.names import WEB_PREFIX, RepoType, is_repo_name
 from sentisynth_hub.localhub.problems import HubProblem
 
 
@@ -82,9 +82,9 @@ class RepoStore:
 
     def __init__(self, data: Path):
         self._root = data / "repos"
-        self._trash = data / "trash"
+        self.trash = data / "trash"
         self.incoming = data / "incoming"
-        for folder in (self._root, self._trash, self.incoming):
+        for folder in (self._root, self.trash, self.incoming):
             folder.mkdir(parents=True, exist_ok=True)
         self._locks: dict[Path, threading.RLock] = {}
         self._locks_lock = threading.Lock()
@@ -133,7 +133,7 @@ class RepoStore:
 
     def delete(self, repo: HubRepo) -> None:
         """Remove a repo and everything in it."""
-        gone = self._trash / secrets.token_hex(8)
+        gone = self.trash / secrets.token_hex(8)
         with self.lock(repo):
             repo.folder.rename(gone)
         fsync_folder(repo.folder.parent)
@@ -148,17 +148,6 @@ class RepoStore:
         """The lock to hold while writing to `repo`."""
         with self._locks_lock:
             return self._locks.setdefault(repo.folder, threading.RLock())
-
-    def sweep(self) -> None:
-        """Remove what a killed server left half-written; call it before serving, while holding the data folder."""
-        for leftovers in (self._trash, self.incoming):
-            for path in leftovers.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for repo_type in REPO_TYPES:
-            for repo in self.all(repo_type):
-                for pattern in ("**/.half-*", "**/*.lock", "objects/pack/tmp_*"):
-                    for path in repo.folder.glob(pattern):
-                        path.unlink()
 
     def _folder(self, repo_type: RepoType, namespace: str, name: str) -> Path:
         return self._root / repo_type / namespace / f"{name}.git"
