@@ -1,0 +1,1 @@
+"""Students, the variants they are trained on, and the trials of a study."""

@@ -1,0 +1,122 @@
+"""Head mode: a linear classifier on features of a frozen encoder that are computed once.
+
+Multinomial logistic regression, loss = mean cross-entropy + penalty/2 · ||weights − anchor||². Because the loss is a
+mean and the penalty is chosen per variant on natural validation rows, repeating the training rows changes nothing; the
+number of steps has no meaning here. Arithmetic is float64 in torch, so that the recipe's number of threads holds and
+results do not depend on the launch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+Array = npt.NDArray[Any]
+PENALTIES = tuple(10.0**power for power in (0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5, -4))
+"""Penalties tried, strongest first."""
+_TOLERANCE = 1e-6  # of the gradient's largest element, and relative to the loss
+_ITERATIONS = 500
+
+
+@dataclass(frozen=True)
+class Head:
+    """Weights (dimensions + 1, labels), the last row being the bias; `penalty` is the one they were fitted with."""
+
+    weights: Array
+    penalty: float
+
+    def probabilities(self, x: Array) -> Array:
+        """Probability of each label, (rows, labels)."""
+        logits = x @ self.weights[:-1] + self.weights[-1]
+        odds = np.exp(logits - logits.max(1, keepdims=True))
+        return np.asarray(odds / odds.sum(1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """One affine map for all variants of a replicate: features centred at the natural rows' mean, in units of their
+    spread.
+    """
+
+    mean: Array
+    spread: float
+
+    @classmethod
+    def of(cls, natural: Array) -> "Scaling":
+        """Mean of each dimension, and root mean square of their standard deviations, over the natural training rows."""
+        x = natural.astype(np.float64)
+        spread = float(np.sqrt(x.var(0).mean()))
+        return cls(x.mean(0), spread if spread > 0 else 1.0)
+
+    def apply(self, x: Array) -> Array:
+        """The features as the head reads them, float64."""
+        return np.asarray((x.astype(np.float64) - self.mean) / self.spread)
+
+
+def fit_head(
+    stages: Sequence[tuple[Array, Array]],
+    n_labels: int,
+    validation: tuple[Array, Array],
+    *,
+    penalties: Sequence[float] = PENALTIES,
+) -> Head:
+    """Fit a head for each penalty and return the one with the least cross-entropy on `validation`.
+
+    Args:
+        stages: (features (rows, dimensions), labels (rows,)) of each stage. The anchor is zero in the first stage and
+            the weights of the stage before in a later one, so that a later stage moves them no further than its own
+            rows warrant.
+        n_labels: Labels of the study; one without a row gets next to no probability.
+        validation: Features and labels of natural validation rows.
+        penalties: Strongest first; the path is followed from each to the next.
+    """
+    best, best_loss = None, np.inf
+    zero = np.zeros((stages[0][0].shape[1] + 1, n_labels))
+    start = zero
+    for penalty in penalties:
+        anchor = zero
+        for number, (x, y) in enumerate(stages):
+            anchor = _minimise(x, y, penalty, anchor, start if number == 0 else anchor)
+            start = anchor if number == 0 else start
+        head = Head(anchor, penalty)
+        loss = cross_entropy(head.probabilities(validation[0]), validation[1])
+        if loss < best_loss:
+            best, best_loss = head, loss
+    assert best is not None, "no penalty gave a finite validation loss"
+    return best
+
+
+def cross_entropy(probabilities: Array, y: Array) -> float:
+    """Mean negative log probability of the true labels, in nats."""
+    return float(-np.log(np.clip(probabilities[np.arange(len(y)), y], 1e-12, None)).mean())
+
+
+def _minimise(x: Array, y: Array, penalty: float, anchor: Array, start: Array) -> Array:
+    """Weights with the least penalised loss; the bias is not penalised."""
+    import torch
+    from scipy.optimize import minimize
+
+    rows, shape = torch.from_numpy(np.ascontiguousarray(x)), anchor.shape
+    truth = torch.nn.functional.one_hot(torch.from_numpy(y), shape[1]).to(torch.float64)
+    origin = torch.from_numpy(anchor)
+
+    def loss_and_gradient(flat: Array) -> tuple[float, Array]:
+        weights = torch.from_numpy(flat.reshape(shape))
+        log_probability = torch.log_softmax(rows @ weights[:-1] + weights[-1], 1)
+        pull = (weights - origin)[:-1]
+        loss = -(log_probability * truth).sum() / len(truth) + penalty / 2 * (pull**2).sum()
+        error = (log_probability.exp() - truth) / len(truth)
+        gradient = torch.cat([rows.T @ error + penalty * pull, error.sum(0, keepdim=True)])
+        return float(loss), gradient.numpy().ravel()
+
+    found = minimize(
+        loss_and_gradient,
+        start.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": _ITERATIONS, "gtol": _TOLERANCE, "ftol": 1e-10},
+    )
+    return np.asarray(found.x).reshape(shape)

@@ -1,0 +1,220 @@
+"""The study stage: every variant in every replicate, trained once, whatever happens on the way.
+
+    manifest = run_study(recipe, samples, natural, corpora, folder, processes)
+
+Each trial is one file in `trials/`, so a study that is killed goes on with the trials that are missing. When all are
+there the first process writes `predictions.parquet` (test rows, read by the statistics), `validation.parquet`,
+`human_labels.json` (ids of the human labels each trial used, by use), `distances.npy` and, last, the manifest.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentisynth_hub import log
+from sentisynth_hub.errors import StageError
+from sentisynth_hub.manifest import read_json, replaced, write_json
+from sentisynth_hub.metrics.batching import fixed_threads
+from sentisynth_hub.processes import Processes
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.runs import StageFolder
+from sentisynth_hub.splits import NaturalData, Sample
+from sentisynth_hub.training.distances import nearest_natural
+from sentisynth_hub.training.features import Features, compute_features
+from sentisynth_hub.training.loop import Launch, start_launch
+from sentisynth_hub.training.predictions import TrialPredictions, item_ids, write_trials
+from sentisynth_hub.training.trial import Trial, matched_steps, run_finetune, run_head
+from sentisynth_hub.training.variants import Corpus, bootstrapped, publishable, variant_rows
+
+
+VERSION = 1
+
+
+def run_study(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    natural: NaturalData,
+    corpora: Mapping[int, Corpus],
+    folder: StageFolder,
+    processes: Processes,
+) -> dict[str, Any]:
+    """Train every trial that is not there yet and gather the predictions; return the manifest.
+
+    Args:
+        samples: What each replicate may see, one a replicate.
+        corpora: Synthetic rows by replicate; conditional studies have those of replicate 0 only.
+
+    Raises:
+        DataError: A variant has no rows in some replicate (before anything is trained).
+        StageError: A loss is not a finite number.
+    """
+    trials = plan_trials(recipe, samples, natural, corpora)
+    with fixed_threads(recipe.study.student.threads):
+        features = None
+        if recipe.study.mode == "head":
+            features = compute_features(_texts(trials), recipe.study.student, folder.path / "features", processes)
+        _train(recipe, trials, features, folder.path / "trials", processes)
+        processes.wait()
+        if processes.is_main:
+            _gather(recipe, trials, features, folder)
+        processes.wait()
+    return folder.manifest()
+
+
+def plan_trials(
+    recipe: Recipe, samples: Sequence[Sample], natural: NaturalData, corpora: Mapping[int, Corpus]
+) -> list[Trial]:
+    """Every trial of the study, replicate by replicate."""
+    trials = []
+    for sample in samples:
+        conditional = recipe.study.design == "conditional"
+        corpus = corpora[0 if conditional else sample.replicate]
+        seen = bootstrapped(recipe, sample) if conditional else sample
+        trials += plan_replicate(recipe, seen, natural, corpus, recipe.study.variants)
+    return trials
+
+
+def plan_replicate(
+    recipe: Recipe, sample: Sample, natural: NaturalData, corpus: Corpus, variants: Sequence[str]
+) -> list[Trial]:
+    """The trials of one replicate; a label without a training row is warned of, since it will never be predicted."""
+    steps = matched_steps(recipe, len(sample.train) + len(corpus.kept))
+    trials = []
+    for variant in variants:
+        rows = variant_rows(variant, recipe, sample, corpus, natural)
+        if rows.missing_labels:
+            log.warn(
+                f"study: {variant} has no row of {', '.join(rows.missing_labels)} in replicate {sample.replicate}; "
+                "it can never predict it"
+            )
+        trials.append(Trial(variant, sample.replicate, rows, sample.train, sample.validation, natural.test, steps))
+    return trials
+
+
+def _train(
+    recipe: Recipe, trials: Sequence[Trial], features: Features | None, folder: Path, processes: Processes
+) -> None:
+    """Train this process's trials, or all of them together where each step is shared out."""
+    shared = recipe.study.parallel == "data" and features is None and processes.count > 1
+    mine = list(trials) if shared else processes.mine(trials)
+    launch = start_launch(recipe.study, processes, shared=shared) if features is None else None
+    done = {trial.name for trial in mine if _finished(recipe, trial, folder)}
+    if shared:
+        processes.wait()  # all have looked at what is there before the first writes something new
+    progress = log.Progress("trials", total=len(mine), done=len(done))
+    for trial in mine:
+        if trial.name in done:
+            continue
+        if features is not None:
+            outcome = run_head(recipe, trial, features)
+        else:
+            assert launch is not None
+            outcome = _finetuned(recipe, trial, launch, folder)
+        if processes.is_main or not shared:
+            write_json(_path(folder, trial), outcome)
+        progress.advance(note=f"{trial.name}: validation {recipe.study.metric} {outcome['validation']['score']:.3f}")
+    progress.close()
+
+
+def _finetuned(recipe: Recipe, trial: Trial, launch: Launch, folder: Path) -> dict[str, Any]:
+    outcome, _, _ = run_finetune(recipe, trial, launch, checkpoints=folder)
+    return outcome
+
+
+def _path(folder: Path, trial: Trial) -> Path:
+    return folder / f"{trial.name}.json"
+
+
+def _finished(recipe: Recipe, trial: Trial, folder: Path) -> bool:
+    """Whether the trial's file is there and came from the same inputs."""
+    path = _path(folder, trial)
+    return path.exists() and read_json(path)["digest"] == trial.digest(recipe)
+
+
+def _gather(recipe: Recipe, trials: Sequence[Trial], features: Features | None, folder: StageFolder) -> None:
+    outcomes = []
+    for trial in trials:
+        if not _finished(recipe, trial, folder.path / "trials"):
+            raise StageError(f"study: trial {trial.name} is missing though its process is done; run the study again")
+        outcomes.append(read_json(_path(folder.path / "trials", trial)))
+    for split in ("test", "validation"):
+        write_trials(
+            folder.path / ("predictions.parquet" if split == "test" else "validation.parquet"),
+            recipe.labels,
+            [_predictions(trial, outcome, split) for trial, outcome in zip(trials, outcomes, strict=True)],
+        )
+    human: dict[str, dict[str, Any]] = {}
+    for outcome in outcomes:
+        human.setdefault(outcome["variant"], {})[str(outcome["replicate"])] = outcome["human_labels"]
+    write_json(folder.path / "human_labels.json", human)
+    if features is not None:
+        write_distances(folder.path / "distances.npy", trials, features)
+    folder.finish(_manifest(recipe, outcomes))
+
+
+def _predictions(trial: Trial, outcome: dict[str, Any], split: str) -> TrialPredictions:
+    rows = trial.test if split == "test" else trial.validation
+    found = outcome[split]
+    return TrialPredictions(
+        trial.variant,
+        trial.replicate,
+        item_ids(rows),
+        [str(row.label) for row in rows],
+        found["predicted"],
+        found["probabilities"],
+    )
+
+
+def _manifest(recipe: Recipe, outcomes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Per variant its validation scores, rows, steps or penalties, and missing labels by replicate; and which one to
+    publish.
+    """
+    variants: dict[str, dict[str, Any]] = {}
+    for outcome in outcomes:
+        found = variants.setdefault(
+            outcome["variant"], {"validation": [], "training_rows": [], "chosen": [], "missing_labels": {}}
+        )
+        found["validation"].append(outcome["validation"]["score"])
+        found["training_rows"].append(sum(outcome["training_rows"]))
+        found["chosen"].append(
+            {key: outcome["chosen"][key] for key in ("steps", "penalty") if key in outcome["chosen"]}
+        )
+        if outcome["missing_labels"]:
+            found["missing_labels"][str(outcome["replicate"])] = outcome["missing_labels"]
+    return {
+        "mode": recipe.study.mode,
+        "design": recipe.study.design,
+        "replicates": len(variants["natural"]["validation"]),
+        "test_items": len(outcomes[0]["test"]["predicted"]),
+        "variants": variants,
+        "chosen_variant": best_on_validation(variants),
+    }
+
+
+def best_on_validation(variants: Mapping[str, dict[str, Any]]) -> str:
+    """The publishable variant with the best mean validation score; of equal ones the first, so `natural` before
+    others.
+    """
+    names = [name for name in ("natural", *variants) if publishable(name)]
+    return max(names, key=lambda name: float(np.mean(variants[name]["validation"])))
+
+
+def write_distances(path: Path, trials: Sequence[Trial], features: Features) -> None:
+    """Write the distance of every test item to its replicate's nearest natural training row, (replicates, items)
+    float32.
+    """
+    firsts = {trial.replicate: trial for trial in reversed(trials)}
+    distances = [nearest_natural(firsts[replicate], features) for replicate in sorted(firsts)]
+    with replaced(path) as temporary, open(temporary, "wb") as handle:
+        np.save(handle, np.stack(distances))
+
+
+def _texts(trials: Sequence[Trial]) -> Iterator[str]:
+    seen: set[int] = set()
+    for trial in trials:
+        for rows in (*(stage.rows for stage in trial.rows.stages), trial.natural, trial.validation, trial.test):
+            if id(rows) not in seen:  # replicates share most of their lists
+                seen.add(id(rows))
+                yield from (row.text for row in rows)

@@ -1,0 +1,265 @@
+"""One trial: a variant in a replicate, trained and asked for its predictions, in either mode.
+
+Its result is one JSON file, written whole when the trial is done and recognised later by the digest of everything it
+came from.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sentisynth_hub.manifest import json_digest
+from sentisynth_hub.metrics.classification import METRICS, confusion_counts
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.rows import Row
+from sentisynth_hub.text import digest
+from sentisynth_hub.training.data import Encoded, encode, readable_length
+from sentisynth_hub.training.features import Features
+from sentisynth_hub.training.head import Scaling, fit_head
+from sentisynth_hub.training.loop import EarlyStopping, Launch, StageData, fit, predict
+from sentisynth_hub.training.variants import VariantRows, chooses_budget
+
+
+VERSION = 1
+Array = npt.NDArray[Any]
+_DIGITS = 6  # of a stored probability
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Everything one trial is made of.
+
+    Attributes:
+        variant: Name of the variant.
+        replicate: Number of the replicate.
+        rows: What it trains on.
+        natural: The replicate's own natural training rows (features are centred on them).
+        validation: Natural rows that choose the budget or the penalty.
+        test: Rows predicted at the end.
+        steps: Steps of every variant that does not choose its own budget.
+    """
+
+    variant: str
+    replicate: int
+    rows: VariantRows
+    natural: list[Row]
+    validation: list[Row]
+    test: list[Row]
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """`<variant>-<replicate>`: its file name, and what messages call it."""
+        return f"{self.variant}-{self.replicate}"
+
+    def digest(self, recipe: Recipe) -> str:
+        """sha256 of all that decides the result."""
+        study = recipe.study.model_dump(mode="json", include={"student", "mode", "metric"})
+        stages = [
+            [rows_digest(stage.rows), stage.share, stage.epochs, stage.learning_rate] for stage in self.rows.stages
+        ]
+        rest = [rows_digest(rows) for rows in (self.natural, self.validation, self.test)]
+        return json_digest(
+            [VERSION, study, recipe.labels, recipe.seed, self.variant, self.replicate, stages, rest, self.steps]
+        )
+
+
+def rows_digest(rows: Sequence[Row]) -> str:
+    """sha256 over ids and labels of `rows`, in their order."""
+    return digest(f"{row.id}\0{row.label}" for row in rows)
+
+
+def matched_steps(recipe: Recipe, rows: int) -> int:
+    """Steps of `study.student.epochs` passes over `rows` rows."""
+    student = recipe.study.student
+    return max(1, round(student.epochs * -(-rows // student.batch_size)))
+
+
+def run_head(recipe: Recipe, trial: Trial, features: Features) -> dict[str, Any]:
+    """Train a head on frozen features and predict; see `result` for what is returned."""
+    scaling = Scaling.of(features.of(trial.natural))
+    seen: dict[str, Array] = {}
+
+    def x(rows: Sequence[Row], name: str) -> Array:
+        seen[name] = scaling.apply(features.of(rows))
+        return seen[name]
+
+    stages = [
+        (x(stage.rows, f"stage {i}"), _integers(recipe, stage.rows)) for i, stage in enumerate(trial.rows.stages)
+    ]
+    validation = x(trial.validation, "validation")
+    head = fit_head(stages, len(recipe.labels), (validation, _integers(recipe, trial.validation)))
+    chosen = {"penalty": head.penalty}
+    return result(recipe, trial, chosen, head.probabilities(validation), head.probabilities(x(trial.test, "test")))
+
+
+def run_finetune(
+    recipe: Recipe,
+    trial: Trial,
+    launch: Launch,
+    *,
+    checkpoints: Path | None = None,
+    log: Callable[[int, float], None] | None = None,
+) -> tuple[dict[str, Any], Any, Any]:
+    """Fine-tune the student and predict.
+
+    `natural` (and natural at other sizes) is trained once for each budget, or once with early stopping, and the best
+    on natural validation is taken, the shorter one where two are as good; everything else trains for the trial's
+    number of steps.
+
+    Returns:
+        The result, the model and the tokenizer.
+    """
+    student = recipe.study.student
+    best: tuple[float, dict[str, Any], Array, Any] | None = None
+    tried = []
+    for steps in _budgets(recipe, trial):
+        model, tokenizer = load_student(recipe, seed_of(recipe, trial.replicate))
+        length = readable_length(tokenizer, model.config)
+        validation = encode([row.text for row in trial.validation], tokenizer, length)
+
+        def score(model: Any, validation: list[list[int]] = validation, pad: int = tokenizer.pad_token_id) -> float:
+            return _score(recipe, trial.validation, predict(model, validation, pad, launch))
+
+        early = student.early_stopping is not None and chooses_budget(trial.variant)
+        stopping = EarlyStopping(student.early_stopping or 0, score) if early else None
+        losses = fit(
+            model,
+            _stage_data(recipe, trial, steps, tokenizer),
+            student,
+            launch,
+            seed=seed_of(recipe, trial.replicate),
+            pad_id=tokenizer.pad_token_id,
+            name=trial.name,
+            stopping=stopping,
+            log=log,
+            checkpoint=None
+            if checkpoints is None
+            else checkpoints / f"{trial.name}-{trial.digest(recipe)[:8]}-{steps}.pt",
+        )
+        probabilities = predict(model, validation, tokenizer.pad_token_id, launch)
+        reached = _score(recipe, trial.validation, probabilities)
+        taken = stopping.best_step if stopping is not None else sum(stage_steps(recipe, trial, steps))
+        tried.append({"steps": taken, "score": reached})
+        if best is None or reached > best[0]:
+            best = (reached, {"steps": taken, "losses": losses}, probabilities, model)
+    assert best is not None
+    _, chosen, probabilities, model = best
+    test = encode([row.text for row in trial.test], tokenizer, length)
+    outcome = result(
+        recipe, trial, chosen | {"tried": tried}, probabilities, predict(model, test, tokenizer.pad_token_id, launch)
+    )
+    return outcome, model, tokenizer
+
+
+def load_student(recipe: Recipe, seed: int) -> tuple[Any, Any]:
+    """The stock classifier with the recipe's label names, and its tokenizer.
+
+    A classification layer that the checkpoint lacks is drawn from `seed`.
+    """
+    student = recipe.study.student
+    model, tokenizer = _loaded(student.model, student.revision, tuple(recipe.labels), seed)
+    return deepcopy(model), tokenizer
+
+
+@lru_cache(maxsize=1)  # all trials of a replicate start from the same weights
+def _loaded(name: str, revision: str | None, labels: tuple[str, ...], seed: int) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    torch.manual_seed(seed)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        name,
+        revision=revision,
+        num_labels=len(labels),
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        trust_remote_code=False,
+    )
+    return model, AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+
+
+def seed_of(recipe: Recipe, replicate: int) -> int:
+    """Seed of a replicate's trials: its variants start from the same weights, so that they differ by their rows."""
+    return int(digest([str(recipe.seed), "trial", str(replicate)])[:8], 16)
+
+
+def stage_steps(recipe: Recipe, trial: Trial, steps: int) -> list[int]:
+    """Steps of each stage: its own passes where the schedule says so, else its share of `steps`."""
+    found = []
+    for stage in trial.rows.stages:
+        if stage.epochs is None:
+            found.append(max(1, round(stage.share * steps)))
+        else:
+            found.append(max(1, round(stage.epochs * -(-len(stage.rows) // recipe.study.student.batch_size))))
+    return found
+
+
+def result(recipe: Recipe, trial: Trial, chosen: dict[str, Any], validation: Array, test: Array) -> dict[str, Any]:
+    """What a trial leaves behind, JSON-ready.
+
+    Keys: variant, replicate, digest, training_rows, missing_labels, human_labels (ids by use), chosen (penalty, or
+    steps, what was tried and losses), and for validation and test the predicted labels and the probabilities;
+    `validation.score` is the study's metric.
+    """
+    return {
+        "variant": trial.variant,
+        "replicate": trial.replicate,
+        "digest": trial.digest(recipe),
+        "training_rows": [len(stage.rows) for stage in trial.rows.stages],
+        "missing_labels": list(trial.rows.missing_labels),
+        "human_labels": {
+            "train": list(trial.rows.human_ids),
+            "validation": sorted({row.id for row in trial.validation}),
+        },
+        "chosen": chosen,
+        "validation": {"score": _score(recipe, trial.validation, validation), **_predicted(recipe, validation)},
+        "test": _predicted(recipe, test),
+    }
+
+
+def _predicted(recipe: Recipe, probabilities: Array) -> dict[str, Any]:
+    rounded = np.round(probabilities.astype(np.float64), _DIGITS)
+    return {"predicted": [recipe.labels[i] for i in probabilities.argmax(1)], "probabilities": rounded.tolist()}
+
+
+def _score(recipe: Recipe, rows: Sequence[Row], probabilities: Array) -> float:
+    counts = confusion_counts(_integers(recipe, rows), probabilities.argmax(1), len(recipe.labels))
+    return float(METRICS[recipe.study.metric](counts))
+
+
+def _integers(recipe: Recipe, rows: Sequence[Row]) -> Array:
+    place = {label: i for i, label in enumerate(recipe.labels)}
+    return np.array([place[row.label] for row in rows if row.label is not None], dtype=np.int64)
+
+
+def _budgets(recipe: Recipe, trial: Trial) -> list[int]:
+    student = recipe.study.student
+    if not chooses_budget(trial.variant):
+        return [trial.steps]
+    own = matched_steps(recipe, len(trial.rows.rows))
+    budgets = sorted({*(max(1, round(times * own)) for times in student.budgets), trial.steps})
+    return budgets[-1:] if student.early_stopping is not None else budgets
+
+
+def _stage_data(recipe: Recipe, trial: Trial, steps: int, tokenizer: Any) -> list[StageData]:
+    student = recipe.study.student
+    return [
+        StageData(
+            Encoded(
+                encode([row.text for row in stage.rows], tokenizer, student.max_length),
+                _integers(recipe, stage.rows).tolist(),
+            ),
+            count,
+            stage.learning_rate or student.learning_rate,
+        )
+        for stage, count in zip(trial.rows.stages, stage_steps(recipe, trial, steps), strict=True)
+    ]
