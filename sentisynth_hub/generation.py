@@ -54,6 +54,7 @@ def generate(
     processes: Processes,
     *,
     limit: int | None = None,
+    refresh: int = 0,
     generator: Generator | None = None,
 ) -> dict[str, Any]:
     """Ask for the candidates of every replicate, and parse what is answered.
@@ -64,6 +65,7 @@ def generate(
     Args:
         limit: Only the first so many requests of each replicate (whole batches of a local model); the stage is then
             not finished.
+        refresh: How often the same was asked for anew before: another number asks everything again, with other seeds.
         generator: Answers in place of the recipe's own; for tests.
 
     Returns:
@@ -77,7 +79,7 @@ def generate(
     if folder.complete:
         return folder.manifest()
     served = [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]
-    replicates = [_prepare(recipe, sample, folder, limit) for sample in served]
+    replicates = [_prepare(recipe, sample, folder, limit, refresh) for sample in served]
     if processes.is_main:
         for replicate in replicates:
             write_requests(replicate)
@@ -106,6 +108,33 @@ def generate(
     return folder.manifest() if limit is None else result
 
 
+def stage_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The parts of a recipe that decide the stage's result, for `stage_folder`.
+
+    Left out is what only decides when and at what price an answer comes: changing it must not start anew.
+    """
+    generate = recipe.model_dump(mode="json")["generate"]
+    for name in ("budget", "diversity", "human_usd_per_row"):
+        del generate[name]
+    for name in _DECIDES_NOTHING & generate["generator"].keys():
+        del generate["generator"][name]
+    template = PromptTemplate(recipe)
+    return {
+        **recipe.part("labels", "language", "seed"),
+        "generate": generate,
+        "template": template.digest,
+        "seed_texts": json_digest(template.seed_texts),
+        "design": recipe.study.design,
+        "parser": parsing.VERSION,
+    }
+
+
+_DECIDES_NOTHING = {
+    "base_url", "api_key_variable", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds",
+    "max_attempts", "batch_api", "price",
+}  # fmt: skip
+
+
 def read_candidates(folder: StageFolder, replicate: int) -> tuple[list[Row], list[Rejected]]:
     """The candidates of a replicate in the order they were asked for, and what could not be parsed."""
     path = folder.path / f"replicate-{replicate}"
@@ -122,7 +151,7 @@ def read_lineage(folder: StageFolder, replicate: int) -> Iterator[dict[str, Any]
     yield from read_records(folder.path / f"replicate-{replicate}" / "lineage.parquet")
 
 
-def _prepare(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | None) -> Replicate:
+def _prepare(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | None, refresh: int) -> Replicate:
     name = f"replicate-{sample.replicate}"
     path = folder.path / name
     path.mkdir(parents=True, exist_ok=True)
@@ -130,7 +159,7 @@ def _prepare(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | N
         other for other in folder.path.parent.glob(f"*/{name}/completions-*.jsonl") if other.parent != path
     )
     model, sampling = identity(recipe, sample)
-    return Replicate(recipe, sample, path, PromptTemplate(recipe), model, sampling, limit, elsewhere)
+    return Replicate(recipe, sample, path, PromptTemplate(recipe), model, sampling, limit, refresh, elsewhere)
 
 
 def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> None:

@@ -218,13 +218,14 @@ def samples_per_prompt(recipe: Recipe) -> int:
 
 
 def plan_requests(
-    recipe: Recipe, sample: Sample, template: PromptTemplate, *, model: str, sampling: Any
+    recipe: Recipe, sample: Sample, template: PromptTemplate, *, model: str, sampling: Any, refresh: int = 0
 ) -> Iterator[Request]:
     """Yield a replicate's requests in their order, the same in every process; prompts of different labels take turns.
 
     Args:
         model: What identifies the model (name and commit or content digest); part of every request's id.
         sampling: JSON-ready description of how tokens are drawn; part of every request's id.
+        refresh: How often the same was asked for anew before; another number gives other seeds, and so other ids.
     """
     left = calls_per_label(recipe)
     per_prompt = samples_per_prompt(recipe)
@@ -240,7 +241,7 @@ def plan_requests(
             prompt_id = json_digest(prompt)[:16]
             for sample_index in range(min(per_prompt, left[label])):
                 seed = (
-                    int(digest([f"{recipe.seed} {sample.replicate} {index}"])[:8], 16) >> 1
+                    int(digest([f"{recipe.seed} {sample.replicate} {index} {refresh}"])[:8], 16) >> 1
                 )  # below 2**31: all servers take it
                 yield Request(
                     request_id=json_digest([prompt_id, model, sampling, seed, sample_index])[:32],

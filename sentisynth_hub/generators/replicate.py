@@ -25,12 +25,18 @@ class Replicate:
     model: dict[str, Any]
     sampling: dict[str, Any]
     limit: int | None = None
+    refresh: int = 0
     journals_elsewhere: list[Path] = field(default_factory=list)
 
     def requests(self) -> Iterator[Request]:
         """All requests, in their order."""
         return plan_requests(
-            self.recipe, self.sample, self.template, model=canonical_json(self.model), sampling=self.sampling
+            self.recipe,
+            self.sample,
+            self.template,
+            model=canonical_json(self.model),
+            sampling=self.sampling,
+            refresh=self.refresh,
         )
 
     def batches(self) -> Iterator[tuple[str | None, list[Request]]]:

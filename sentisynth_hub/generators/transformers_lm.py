@@ -164,12 +164,11 @@ class TransformersGenerator:
         if prompt_tokens + self.sampling.max_new_tokens > limit:
             raise RecipeError(
                 f"generate.prompt: a prompt has {prompt_tokens} tokens and may get {self.sampling.max_new_tokens} "
-                f"more, {self.name} "
-                f"reads {limit}; lower num_shots or max_new_tokens"
+                f"more, {self.name} reads {limit}; lower num_shots or max_new_tokens"
             )
 
     def _check_attention(self) -> None:
-        """Compare two steps of the shared attention with the model's own, once: not every architecture computes what it assumes.
+        """Compare two steps of the shared attention with the model's own, once: some architectures compute another.
 
         Raises:
             StageError: They differ (linear attention, position biases, attention sinks).

@@ -1,0 +1,1 @@
+"""Tests of sentisynth_hub.generators."""
