@@ -1,0 +1,299 @@
+"""Planning a dataset version: from a release and the head to the files of one commit."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from sentisynth_hub import __version__
+from sentisynth_hub.cards.manifest import (
+    MANIFEST_FILE,
+    SCHEMA,
+    ConfigRecord,
+    DatasetManifest,
+    rounded,
+)
+from sentisynth_hub.cards.render import render_changelog, render_dataset_card
+from sentisynth_hub.errors import PublishError
+from sentisynth_hub.hub.gate import NaturalTexts, check_files, check_funnel, check_rows, hidden_texts, salt
+from sentisynth_hub.hub.licences import gather_licences
+from sentisynth_hub.hub.plan import Plan
+from sentisynth_hub.hub.release import DatasetRelease, publishable_recipe
+from sentisynth_hub.hub.state import Head
+from sentisynth_hub.hub.tables import SCORES, Table, dataset_tables, read_config, write_parquet
+from sentisynth_hub.manifest import json_digest
+from sentisynth_hub.rows import Row
+from sentisynth_hub.text import digest, nfc
+from sentisynth_hub.versions.changes import Changes, RowCounts, compare_rows, dataset_changes
+from sentisynth_hub.versions.statistics import Statistics, statistics
+from sentisynth_hub.versions.tags import FIRST
+
+
+_VOLATILE = ("toolkit", "inputs_digest")  # differ between runs that publish the very same thing
+_EXAMPLES_PER_LABEL = 2
+
+
+class DatasetPublication:
+    """A checked release, ready to be planned against any head of `repo_id`; Parquet files are written under `folder`
+    once.
+
+    Raises:
+        InputError, PublishError: The release may not be published (see `hub.gate`, `hub.licences`).
+    """
+
+    repo_type = "dataset"
+
+    def __init__(self, release: DatasetRelease, repo_id: str, folder: Path):
+        self.release, self.repo_id, self.folder = release, repo_id, folder
+        self.natural = NaturalTexts(release.natural)
+        check_funnel(release)
+        check_rows(release, self.natural)
+        hidden = hidden_texts(release, self.natural)
+        self.tables = dataset_tables(release, hidden, salt(release.natural))
+        self.texts = {"recipe.yaml": publishable_recipe(release.recipe), "prompt.jinja2": release.prompt_text}
+        self.facts = self._facts(sum(hidden))
+        self._written: dict[str, tuple[ConfigRecord, dict[str, Path]]] = {}
+
+    def plan(self, head: Head | None) -> Plan:
+        """Decide what to do about `head`.
+
+        Raises:
+            PublishError: The head cannot be built upon, or a planned file may not be published.
+        """
+        found = cast(DatasetManifest, head.manifest) if head is not None and head.manifest is not None else None
+        if head is not None and found is not None and "configs" not in found:
+            raise PublishError(f"{self.repo_id}: its {MANIFEST_FILE} is not a dataset's; name another repo")
+        differing = self._differences(head, found) if head is not None and found is not None else []
+        if found is not None and head is not None and not differing:
+            assert head.version is not None
+            return Plan(self.repo_id, "dataset", head.commit, head.version, None, {}, ())
+        changes = self._changes(head, found, differing)
+        version = FIRST if head is None or head.version is None else head.version.next(changes["level"])
+        records, files = self._configs(found)
+        looks = self._looks(found)
+        manifest = self._manifest(version.tag[1:], records, changes, looks)
+        additions = self._files(manifest, head)
+        old = set(found["files"]) if found is not None else set()
+        stale = (old - set(manifest["files"])) & head.paths if head is not None else set()
+        parent = head.commit if head is not None else None
+        return Plan(self.repo_id, "dataset", parent, version, changes, {**additions, **files}, tuple(sorted(stale)))
+
+    def _facts(self, hidden: int) -> dict[str, Any]:
+        """What the manifest says that does not depend on the head."""
+        release, recipe = self.release, self.release.recipe
+        steps = [
+            {"filter": step["filter"], "reason": step["reason"], "rejected": step["rejected"]}
+            for step in release.funnel
+            if step["rejected"]
+        ]
+        synthetic, natural = _side_by_side(release.kept, release.natural.train, recipe.labels)
+        facts = {
+            "schema": SCHEMA,
+            "repo_id": self.repo_id,
+            "recipe": {
+                "name": recipe.name,
+                "description": recipe.description,
+                "digest": digest([json.dumps(self.texts["recipe.yaml"])]),
+            },
+            "pretty_name": recipe.publish.pretty_name or _title(self.repo_id),
+            "language": recipe.language,
+            "labels": recipe.labels,
+            "licence": gather_licences(recipe, release.pins),
+            "evaluation": release.evaluation,
+            "content_digest": self.tables["default"].digest,
+            "statistics": synthetic,
+            "natural_statistics": natural,
+            "score_filter": _score_filter(self.tables["default"]),
+            "candidates": len(release.kept) + len(release.rejected),
+            "funnel": steps,
+            "hidden": hidden,
+            "label_budget": release.label_budget,
+            "cost": self._cost(),
+            "generator": self._generator(),
+            "natural": _natural(release.natural.source),
+            "prompt_digest": release.generation["prompt_digest"],
+            "personal_data_checked": "personal_data" in recipe.filter.order,
+            "examples": _examples(release.kept, recipe.labels),
+        }
+        if release.dataset_model is not None:
+            facts["model"] = release.dataset_model
+        return cast(dict[str, Any], rounded(facts))
+
+    def _cost(self) -> dict[str, Any]:
+        costs = [line["cost_usd"] for line in self.release.lineage]
+        usd = sum(costs) if costs and None not in costs else None
+        return {
+            "requests": self.release.requests,
+            "prompt_tokens": sum(line["prompt_tokens"] for line in self.release.lineage),
+            "completion_tokens": sum(line["completion_tokens"] for line in self.release.lineage),
+            "usd": usd,
+            "usd_per_kept": usd / len(self.release.kept) if usd is not None else None,
+            "human_usd_per_row": self.release.recipe.generate.human_usd_per_row,
+        }
+
+    def _generator(self) -> dict[str, Any]:
+        model = self.release.generation["model"]
+        return {"id": model["id"], "commit": model["commit"], "num_shots": self.release.generation["num_shots"]}
+
+    def _differences(self, head: Head, found: DatasetManifest) -> list[str]:
+        """What would differ if this were published as the head's version again; empty: nothing to do."""
+        differing = [f"config {name} changed" for name in self.tables if self._config_differs(name, found)]
+        differing += [f"config {name} removed" for name in found["configs"] if name not in self.tables]
+        differing += [f"{path} changed" for path, content in self.texts.items() if head.text(path) != content]
+        differing += [f"{path} restored" for path in found["files"] if path not in head.paths]
+        if differing:
+            return differing
+        manifest = self._manifest(found["version"], found["configs"], found["changes"], self._looks(found))
+        if _stable(manifest) != _stable(found):
+            names = (name for name in {**manifest, **found} if name not in _VOLATILE)
+            return [f"{name.replace('_', ' ')} changed" for name in names if manifest.get(name) != found.get(name)]
+        existing = head.text("README.md") or ""
+        return [] if existing == render_dataset_card(found, existing) else ["card changed"]
+
+    def _config_differs(self, name: str, found: DatasetManifest) -> bool:
+        record = found["configs"].get(name)
+        table = self.tables[name]
+        return record is None or record["digest"] != table.digest or record["columns"] != table.kinds
+
+    def _changes(self, head: Head | None, found: DatasetManifest | None, differing: list[str]) -> Changes:
+        now = self.facts["statistics"]
+        if head is None or found is None:
+            rows = RowCounts(added=len(self.release.kept), removed=0, relabelled=0, unchanged=0)
+            return dataset_changes(
+                None, labels=([], []), columns=({}, {}), rows=rows, metadata=[], statistics=(None, now)
+            )
+        old = found["configs"]["default"]
+        if old["digest"] == self.tables["default"].digest:
+            rows = RowCounts(added=0, removed=0, relabelled=0, unchanged=len(self.release.kept))
+        else:
+            rows = compare_rows(published_rows(head, found), self.release.kept).counts()
+        return dataset_changes(
+            f"v{found['version']}",
+            labels=(found["labels"], self.facts["labels"]),
+            columns=(old["columns"], self.tables["default"].kinds),
+            rows=rows,
+            metadata=[reason for reason in differing if reason != "config default changed"],
+            statistics=(found["statistics"], now),
+        )
+
+    def _configs(self, found: DatasetManifest | None) -> tuple[dict[str, ConfigRecord], dict[str, Path]]:
+        """Records of all configs, and the local files of those whose values are not at the head already."""
+        records: dict[str, ConfigRecord] = {}
+        files: dict[str, Path] = {}
+        for name, table in self.tables.items():
+            old = found["configs"].get(name) if found is not None else None
+            same_labels = found is not None and found["labels"] == self.facts["labels"]
+            if (
+                old is not None
+                and same_labels
+                and old["values_digest"] == table.values_digest
+                and old["columns"] == table.kinds
+            ):
+                records[name] = old
+                continue
+            if name not in self._written:
+                self._written[name] = write_parquet(table, self.folder, self.release.recipe.labels)
+            records[name], written = self._written[name]
+            files |= written
+        return records, files
+
+    def _looks(self, found: DatasetManifest | None) -> int:
+        """How often test rows were looked at over the versions: a study that is told again is not a new look."""
+        if self.facts["evaluation"] is None:
+            return found["looks"] if found is not None else 0
+        if found is None:
+            return 1
+        return found["looks"] + int(found["evaluation"] != self.facts["evaluation"])
+
+    def _manifest(
+        self, version: str, configs: Mapping[str, ConfigRecord], changes: Changes, looks: int
+    ) -> DatasetManifest:
+        data = [path for record in configs.values() for path in record["files"]]
+        files = sorted([*data, *self.texts, "README.md", "CHANGELOG.md", MANIFEST_FILE])
+        made = {
+            **self.facts,
+            "toolkit": __version__,
+            "inputs_digest": self.release.inputs_digest,
+            "version": version,
+            "configs": configs,
+            "changes": changes,
+            "looks": looks,
+            "files": files,
+        }
+        return cast(DatasetManifest, rounded(made))
+
+    def _files(self, manifest: DatasetManifest, head: Head | None) -> dict[str, bytes]:
+        existing = {
+            path: (head.text(path) if head is not None else None) or "" for path in ("README.md", "CHANGELOG.md")
+        }
+        texts = {
+            **self.texts,
+            "README.md": render_dataset_card(manifest, existing["README.md"]),
+            "CHANGELOG.md": render_changelog(manifest, existing["CHANGELOG.md"]),
+            MANIFEST_FILE: manifest_text(manifest),
+        }
+        check_files(texts, None if self.release.recipe.natural.publish_rows else self.natural)
+        return {path: content.encode("utf-8") for path, content in texts.items()}
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """sentisynth.json: an item a line, keys in the order they were made, which is the order of a card's columns and
+    configs."""
+    return json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def published_rows(head: Head, manifest: DatasetManifest) -> list[Row]:
+    """Rows of the `default` config at `head`.
+
+    Raises:
+        PublishError: A data file of the manifest is not there.
+    """
+    paths = []
+    for path in manifest["configs"]["default"]["files"]:
+        local = head.file(path)
+        if local is None:
+            raise PublishError(
+                f"{head.repo_id}: {path} of v{manifest['version']} is missing; restore it from the version's tag"
+            )
+        paths.append(local)
+    return read_config(paths, manifest["labels"])
+
+
+def _stable(manifest: Mapping[str, Any]) -> str:
+    return json_digest({key: value for key, value in manifest.items() if key not in _VOLATILE})
+
+
+def _side_by_side(kept: Sequence[Row], natural: Sequence[Row], labels: Sequence[str]) -> tuple[Statistics, Statistics]:
+    """Statistics of both corpora, their diversity on the same number of words."""
+    words = min(statistics(rows, labels)["distinct_2_words"] for rows in (kept, natural))
+    return statistics(kept, labels, words=words), statistics(natural, labels, words=words)
+
+
+def _natural(source: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be said of the natural source: ids, commits and counts, never a path."""
+    names = ("dataset", "revision", "commit", "config_name", "licence", "splits", "dropped_from_train")
+    return {"dataset": None, "commit": None, **{name: source[name] for name in names if name in source}}
+
+
+def _score_filter(table: Table) -> tuple[str, str, float] | None:
+    """The column, comparison and bound by which the card shows how to filter: the better half of the first score
+    there is."""
+    for name in SCORES:
+        values = sorted(value for value in table.columns[name] if value is not None)
+        if values:
+            return name, "<=" if name == "perplexity" else ">=", float(f"{values[len(values) // 2]:.2g}")
+    return None
+
+
+def _examples(kept: Any, labels: list[str]) -> list[tuple[str, str]]:
+    """The first rows of every label in the order of ids, which is as good as drawn by lot and always the same."""
+    ordered = sorted(kept, key=lambda row: row.id)
+    return [
+        (label, nfc(row.text)[:300])
+        for label in labels
+        for row in [row for row in ordered if row.label == label][:_EXAMPLES_PER_LABEL]
+    ]
+
+
+def _title(repo_id: str) -> str:
+    return repo_id.split("/")[1].replace("-", " ").replace("_", " ").capitalize()

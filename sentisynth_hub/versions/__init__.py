@@ -1,0 +1,1 @@
+"""Versions that are computed from what changed, never chosen."""

@@ -1,0 +1,70 @@
+"""What a corpus looks like in a few numbers: balance, length, diversity, code-mixing. Anyone can compute them again
+from the rows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import fsum
+from typing import TypedDict
+
+from sentisynth_hub.rows import Row
+from sentisynth_hub.text import tokens
+
+
+DIVERSITY_WORDS = 2_000
+"""distinct_2 falls with the length of the text it is measured on, so it is always measured on this many words, or on
+all if fewer."""
+
+
+class Statistics(TypedDict):
+    """Numbers of one corpus.
+
+    `labels`: rows a label. `words_mean`: mean words and symbols a row. `distinct_2`: distinct word pairs over all
+    word pairs (pairs inside a row) in the first `distinct_2_words` words, rows in the order of their ids. `cmi_mean`:
+    mean code-mixing index of the rows that have one (0 to 100), None where none has.
+    """
+
+    rows: int
+    labels: dict[str, int]
+    words_mean: float
+    distinct_2: float
+    distinct_2_words: int
+    cmi_mean: float | None
+
+
+def statistics(rows: Sequence[Row], labels: Sequence[str], *, words: int = DIVERSITY_WORDS) -> Statistics:
+    """Measure a corpus; the order of `rows` does not matter."""
+    counts = Counter(row.label for row in rows)
+    ordered = sorted(rows, key=lambda row: (row.id, row.label or ""))
+    tokenised = [tokens(row.text) for row in ordered]
+    distinct, used = _distinct_pairs(tokenised, words)
+    mixing = [row.scores["cmi"] for row in ordered if "cmi" in row.scores]
+    return {
+        "rows": len(rows),
+        "labels": {label: counts[label] for label in labels},
+        "words_mean": sum(map(len, tokenised)) / len(rows) if rows else 0.0,
+        "distinct_2": distinct,
+        "distinct_2_words": used,
+        "cmi_mean": fsum(mixing) / len(mixing) if mixing else None,
+    }
+
+
+def balance_shift(before: Mapping[str, int], after: Mapping[str, int]) -> float:
+    """Total variation distance of two label distributions: the share of rows that would have to change label, 0 to
+    1."""
+    totals = sum(before.values()) or 1, sum(after.values()) or 1
+    names = before.keys() | after.keys()
+    return fsum(abs(before.get(name, 0) / totals[0] - after.get(name, 0) / totals[1]) for name in names) / 2
+
+
+def _distinct_pairs(texts: Iterable[Sequence[str]], words: int) -> tuple[float, int]:
+    """Distinct pairs over pairs in the first `words` words, and how many words there were."""
+    seen: set[tuple[str, str]] = set()
+    pairs = used = 0
+    for text in texts:
+        text = text[: words - used]
+        used += len(text)
+        pairs += max(0, len(text) - 1)
+        seen.update(zip(text, text[1:], strict=False))
+        if used >= words:
+            break
+    return (len(seen) / pairs if pairs else 0.0), used
