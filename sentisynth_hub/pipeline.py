@@ -16,7 +16,7 @@ from sentisynth_hub.pins import Pin, pin_recipe
 from sentisynth_hub.processes import Processes
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.runs import StageFolder, stage_folder
-from sentisynth_hub.splits import NaturalData, Sample, draw_samples
+from sentisynth_hub.splits import NaturalData, Sample, draw_samples, samples_digest
 from sentisynth_hub.training import published, study
 from sentisynth_hub.training.variants import Corpus
 
@@ -81,10 +81,7 @@ class Pipeline:
     def generate(self) -> StageFolder:
         """Candidate rows of every replicate."""
         folder = self._folder(
-            "generate",
-            generation.VERSION,
-            self._part("generate"),
-            {"natural": self.natural.digest, "files": json_digest(self.recipe.file_digests())},
+            "generate", generation.VERSION, self._generate_part(), {"samples": samples_digest(self.samples)}
         )
         if not folder.complete:
             self._say("generate", "asking the generator for candidate rows")
@@ -95,7 +92,12 @@ class Pipeline:
     def filter(self) -> StageFolder:
         """Kept and rejected rows of every replicate."""
         generated = self.generate()
-        folder = self._folder("filter", filtering.VERSION, self._part("filter"), {"generate": generated.digest})
+        folder = self._folder(
+            "filter",
+            filtering.VERSION,
+            self._part("filter"),
+            {"generate": generated.digest, "natural": self.natural.digest},
+        )
         if not folder.complete:
             self._say("filter", "deciding which candidates stay")
             filtering.filter_candidates(self.recipe, self.samples, self.natural, generated, folder, self.processes)
@@ -153,12 +155,21 @@ class Pipeline:
         self.processes.wait()
         return folder
 
+    def funnel(self) -> dict[str, Any]:
+        """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`, `per_label`."""
+        asked = self.generate().manifest()["replicates"]["0"]["requests"]
+        filtered = self.filter().manifest()["replicates"]["0"]
+        return {"requests": asked, **{key: filtered[key] for key in ("funnel", "kept", "per_label")}}
+
     def _folder(self, stage: str, version: int, recipe: Any, inputs: dict[str, str]) -> StageFolder:
         return stage_folder(self.run, stage, version=version, recipe=recipe, inputs=inputs)
 
     def _part(self, stage: str) -> dict[str, Any]:
-        part = self.recipe.part("language", "labels", "seed", stage)
-        return part | {"refresh": self._refreshed} if stage == "generate" and self._refreshed else part
+        return self.recipe.part("language", "labels", "seed", stage)
+
+    def _generate_part(self) -> dict[str, Any]:
+        part = generation.stage_recipe(self.recipe)
+        return part | {"refresh": self._refreshed} if self._refreshed else part
 
     def _say(self, stage: str, what: str) -> None:
         log.info(f"== {stage}: {what}")

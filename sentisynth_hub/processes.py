@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sentisynth_hub import log
 from sentisynth_hub.errors import LaunchError
 
 
 T = TypeVar("T")
 _TIMEOUT = timedelta(days=7)  # one process may wait while another generates for hours
+
+
+def is_first() -> bool:
+    """Whether this is the process of a launch that speaks to the user; known before the launch is joined."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @dataclass(frozen=True)
@@ -63,5 +67,4 @@ def join_launch() -> Processes:
             f"WORLD_SIZE is {world} but accelerate sees {state.num_processes} process: everything would be done {world} times; "
             "launch with --config_file recipes/accelerate_configs/multi_cpu.yaml"
         )
-    log.set_quiet(state.process_index != 0)
     return Processes(state.process_index, state.num_processes, state)

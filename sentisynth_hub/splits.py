@@ -72,6 +72,16 @@ def draw_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     return samples
 
 
+def samples_digest(samples: Sequence[Sample]) -> str:
+    """sha256 over which rows each replicate may see."""
+    return digest(
+        f"{sample.replicate}\0{split}\0{row.request_id}\0{row.id}\0{row.label}"
+        for sample in samples
+        for split, rows in (("train", sample.train), ("validation", sample.validation))
+        for row in rows
+    )
+
+
 def by_label(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, list[Row]]:
     """Rows of each label, in the order of `labels`; a label without rows has an empty list."""
     groups: dict[str, list[Row]] = {label: [] for label in labels}

@@ -19,6 +19,7 @@ LAYERS = [
     {"cards"},
     {"hub"},
     {"pipeline", "starter"},
+    {"releasing"},
     {"run"},
     {"cli"},
 ]

@@ -1,0 +1,233 @@
+"""A whole run: choose the Hub, stop early when nothing changed, walk the stages, publish, say what came of it.
+
+result = run_recipe(load_recipe("quickstart"), hub="local")
+print("\\n".join(summary_lines(result)))
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentisynth_hub import log
+from sentisynth_hub.connect import use_hub
+from sentisynth_hub.errors import InputError
+from sentisynth_hub.processes import Processes, join_launch
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.runs import locked
+
+
+if TYPE_CHECKING:
+    from sentisynth_hub.hub.publish import Published
+    from sentisynth_hub.pipeline import Pipeline
+
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left behind.
+
+    Attributes:
+        recipe: Its name.
+        endpoint: Hub it read from and published to.
+        unchanged: Tags by repo id where the Hub already has what this recipe gives; then nothing was run and the rest is empty.
+        evaluation: evaluation.json.
+        funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
+        model: Folder of the model to use, and the variant it was trained on.
+        variant: Variant of the study that model was trained on.
+        dataset, classifier: What was published; None with `--no-publish` or where the recipe names no repo.
+    """
+
+    recipe: str
+    endpoint: str
+    unchanged: dict[str, str]
+    evaluation: dict[str, Any] | None = None
+    funnel: dict[str, Any] | None = None
+    model: Path | None = None
+    variant: str | None = None
+    dataset: "Published | None" = None
+    classifier: "Published | None" = None
+
+    def record(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "recipe": self.recipe,
+            "endpoint": self.endpoint,
+            "unchanged": self.unchanged,
+            "evaluation": self.evaluation,
+            "funnel": self.funnel,
+            "model": str(self.model) if self.model else None,
+            "variant": self.variant,
+            "dataset": self.dataset.record() if self.dataset else None,
+            "classifier": self.classifier.record() if self.classifier else None,
+        }
+
+
+def open_pipeline(
+    recipe: Recipe,
+    *,
+    hub: str | None = None,
+    runs: Path = RUNS,
+    refresh: bool = False,
+    processes: Processes | None = None,
+) -> "Pipeline":
+    """Point the clients at the Hub, join the launch and pin the recipe: what every command that needs stages begins with."""
+    use_hub(hub)
+    processes = processes or join_launch()
+    from sentisynth_hub.pipeline import Pipeline
+
+    return Pipeline(recipe, runs, processes, refresh=refresh)
+
+
+def run_recipe(
+    recipe: Recipe,
+    *,
+    hub: str | None = None,
+    runs: Path = RUNS,
+    publish: bool = True,
+    refresh: bool = False,
+    create_pr: bool = False,
+    processes: Processes | None = None,
+) -> RunResult:
+    """Run every stage of a recipe, in order, and publish.
+
+    Args:
+        hub: `local` for the embedded Hub, None for the one that HF_ENDPOINT names.
+        runs: Folder of run folders.
+        publish: Publish to the repos the recipe names; with False nothing leaves this machine.
+        refresh: Ask the generator anew, and look anew although the Hub already has this recipe's result.
+        create_pr: Propose the new versions as pull requests.
+
+    Raises:
+        InputError: Recipe, data or launch are wrong; nothing was spent.
+        StageError, PublishError: A stage or the Hub failed; the next run continues from what is complete.
+    """
+    endpoint = use_hub(hub)
+    _warn_of_leaving(recipe)
+    pipeline = open_pipeline(recipe, hub=hub, runs=runs, refresh=refresh, processes=processes)
+    repos = _repos(recipe) if publish else {}
+    if publish:
+        _check_publishable(pipeline, repos)
+    with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
+        unchanged = {} if refresh else _unchanged(pipeline, repos)
+        if repos and len(unchanged) == len(repos):
+            return RunResult(recipe.name, endpoint, unchanged)
+        evaluation = pipeline.verdict()
+        folder = pipeline.model()
+        result = RunResult(
+            recipe.name,
+            endpoint,
+            {},
+            evaluation,
+            pipeline.funnel(),
+            folder.path / "model",
+            folder.manifest()["variant"],
+        )
+        if not repos or not pipeline.processes.is_main:
+            return result
+        from sentisynth_hub.releasing import publish_run
+
+        dataset, classifier = publish_run(pipeline, create_pr=create_pr)
+        return RunResult(**{**vars(result), "dataset": dataset, "classifier": classifier})
+
+
+def summary_lines(result: RunResult) -> list[str]:
+    """The run in the reader's words: where things are, the funnel, the table with the verdict, the label budget, what to do next."""
+    if result.unchanged:
+        tags = [f"  {repo_id}  {tag}" for repo_id, tag in result.unchanged.items()]
+        return ["Nothing changed: the Hub already has what this recipe gives. No commit, no tag.", *tags,
+                "Next: change the recipe or the prompt, or run again with --refresh to ask the generator anew."]  # fmt: skip
+    assert result.evaluation is not None
+    assert result.funnel is not None
+    lines = [
+        "",
+        *_funnel_lines(result.funnel),
+        "",
+        *result.evaluation["table"],
+        "",
+        *_budget_lines(result.evaluation),
+        "",
+    ]
+    for kind, published in (("dataset", result.dataset), ("model", result.classifier)):
+        if published is not None:
+            lines.append(f"{kind:<8} {published.url}  {published.version}  ({published.why})")
+    if result.dataset or result.classifier:
+        lines += ["", f"endpoint {result.endpoint}", *_next_lines(result)]
+    else:
+        lines += [f"Use this model: {result.model} (trained on {result.variant})",
+                  f'Next: sentisynth predict {result.model} "a text of yours"']  # fmt: skip
+    return lines
+
+
+def _repos(recipe: Recipe) -> dict[str, str]:
+    """Repo id and type of everything the recipe publishes."""
+    named = {"dataset": recipe.publish.dataset, "model": recipe.publish.model}
+    repos = {repo_id: repo_type for repo_type, repo_id in named.items() if repo_id is not None}
+    if not repos:
+        raise InputError(
+            f"recipe {recipe.name}: publish names neither a dataset nor a model; name one, or run with --no-publish"
+        )
+    for repo_id in repos:
+        if repo_id.startswith("YOUR-NAME/"):
+            raise InputError(
+                f"publish: {repo_id} still says YOUR-NAME; put your Hub name there, or run with --no-publish"
+            )
+    return repos
+
+
+def _check_publishable(pipeline: "Pipeline", repos: dict[str, str]) -> None:
+    """Find out before anything is spent what would stop publishing at the end: licences, and who may write where."""
+    from sentisynth_hub.hub.licences import gather_licences
+
+    gather_licences(pipeline.recipe, pipeline.pins)
+
+
+def _unchanged(pipeline: "Pipeline", repos: dict[str, str]) -> dict[str, str]:
+    from sentisynth_hub.hub.publish import already_published
+
+    tags = {
+        repo_id: already_published(pipeline.inputs_digest, repo_id, repo_type) for repo_id, repo_type in repos.items()
+    }
+    pipeline.processes.wait()  # every process has looked before one of them publishes
+    return {repo_id: tag for repo_id, tag in tags.items() if tag is not None}
+
+
+def _warn_of_leaving(recipe: Recipe) -> None:
+    generator = recipe.generate.generator
+    if generator.kind == "openai":
+        log.warn(
+            f"rows leave this machine: each prompt shows {recipe.generate.prompt.num_shots} natural texts to whoever runs "
+            f"the endpoint of {generator.model}"
+        )
+
+
+def _funnel_lines(funnel: dict[str, Any]) -> list[str]:
+    lines = [f"funnel of replicate 0: {funnel['requests']} requests"]
+    lines += [f"  - {step['rejected']:>6}  {step['filter']}: {step['reason']}" for step in funnel["funnel"]]
+    labels = ", ".join(f"{label} {count}" for label, count in funnel["per_label"].items())
+    return [*lines, f"  = {funnel['kept']:>6}  kept ({labels})"]
+
+
+def _budget_lines(evaluation: dict[str, Any]) -> list[str]:
+    lines = ["human labels used (one replicate, each label once)"]
+    for variant in evaluation["variants"]:
+        if variant["budget"] is not None:
+            uses = ", ".join(f"{use} {count}" for use, count in variant["budget"]["uses"].items() if count)
+            lines.append(f"  {variant['name']:<18} {variant['budget']['distinct']:>6}  ({uses})")
+    return [*lines, *(f"note: {warning}" for warning in evaluation["warnings"])]
+
+
+def _next_lines(result: RunResult) -> list[str]:
+    local = 'eval "$(sentisynth hub env)"; ' if "127.0.0.1" in result.endpoint else ""
+    lines = ["Next, in a shell of its own:" + (f"  {local}" if local else "")]
+    if result.dataset is not None:
+        lines.append(
+            f"  python -c \"import datasets; print(datasets.load_dataset('{result.dataset.repo_id}', revision='{result.dataset.version}'))\""
+        )
+    if result.classifier is not None:
+        lines.append(
+            f'  sentisynth predict {result.classifier.repo_id} --revision {result.classifier.version} "a text of yours"'
+        )
+    return lines
