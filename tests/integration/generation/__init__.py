@@ -1,0 +1,1 @@
+"""Generation against real servers, processes and models."""

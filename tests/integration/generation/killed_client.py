@@ -1,0 +1,13 @@
+"""Run the generate stage of the recipe at argv[1] in the run folder argv[2]; the test kills this process."""
+
+import sys
+from pathlib import Path
+
+from sentisynth_hub import generation
+from sentisynth_hub.recipe import load_recipe
+from tests.unit.generators.worlds import alone, samples, stage
+
+
+if __name__ == "__main__":
+    recipe = load_recipe(sys.argv[1])
+    generation.generate(recipe, samples(), stage(Path(sys.argv[2]), recipe), alone())
