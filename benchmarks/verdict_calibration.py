@@ -23,8 +23,8 @@ from sentisynth_hub.evaluation.bootstrap import crossed_bootstrap
 from sentisynth_hub.evaluation.comparisons import Arms
 from sentisynth_hub.evaluation.crossed import contrast
 from sentisynth_hub.evaluation.predictions import StudyPredictions
-from sentisynth_hub.evaluation.verdict import Rule, judge
-from sentisynth_hub.evaluation.worth import learning_curve, worth
+from sentisynth_hub.evaluation.verdict import Rule, decide, judge
+from sentisynth_hub.evaluation.worth import Worth, learning_curve, worth
 
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "results" / "verdict-calibration.md"
@@ -73,52 +73,76 @@ def run_cell(cell: Cell, studies: int, seed: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Beside:
-    """What is checked beside the grid: intervals of six secondary variants at once, and the interval of a worth."""
+    """What is checked beside the grid, in one cell of it.
+
+    simultaneous: Six variants without effect; share of studies where any of their simultaneous intervals leaves out
+    0. worth_coverage, worth_median, worth_truth: A worth in human labels: how often its interval holds the truth.
+    steps_alone, steps: Mixed truly gains 0.03 over both others: share of studies called *just more steps*, if that
+    meant
+        "above natural, not above natural_repeated", and by the engine, which also wants the margin (0.01) ruled out.
+    """
 
     simultaneous: float
     worth_coverage: float
     worth_median: float
     worth_truth: float
+    steps_alone: float
+    steps: float
     studies: int
 
 
+NAMES = [f"v{place}" for place in range(7)]
+SIZES = {"v0": 50, "v1": 100, "v2": 200, "v3": 400, "v4": 800}
+CURVE_GAINS, VARIANT_GAIN = (-0.06, -0.03, 0.0, 0.02, 0.03), 0.01
+
+
 def run_beside(studies: int, seed: int) -> Beside:
-    """Six variants without effect: does any interval of the family leave out 0? And does the interval of a worth hold
-    its truth?
-    """
+    """Run all checks on the same `studies` simulated studies."""
     world = make_world(Cell(TASKS[2], 10, 0.015, 1_000))
     rng = np.random.default_rng(seed)
-    names = [f"v{place}" for place in range(7)]
-    sizes = {"v0": 50, "v1": 100, "v2": 200, "v3": 400, "v4": 800}
-    gains = dict(zip(sizes, (-0.06, -0.03, 0.0, 0.02, 0.03), strict=True))
-    shifts = [world.shift(gain) for gain in gains.values()] + [world.shift(0.01), 0.0]
-    truth = float(np.exp(np.interp(0.01, list(gains.values()), np.log(list(sizes.values())))))
-    some, covered, answers = 0, 0, []
+    curve_shifts = [world.shift(gain) for gain in (*CURVE_GAINS, VARIANT_GAIN)] + [0.0]
+    gain_shifts = [0.0, 0.0, world.shift(0.03)]
+    truth = float(np.exp(np.interp(VARIANT_GAIN, CURVE_GAINS, np.log(list(SIZES.values())))))
+    simultaneous, steps_alone, steps, worths = 0, 0, 0, []
     for number in range(studies):
-        study = draw(world, rng, len(names))
-        flat = Arms(_as_predictions(study, names, [0.0] * 7), world.cell.task.metric, "nested")
-        each = flat.alpha_each(names[1:], "v0", ALPHA, seed)
-        intervals = [flat.difference(name, "v0").interval(each) for name in names[1:]]
-        some += any(one is not None and not one[0] <= 0 <= one[1] for one in intervals)
-        curved = _as_predictions(study, names, shifts)
-        arms = Arms(curved, world.cell.task.metric, "nested")
-        resampled = crossed_bootstrap(
-            curved.y, curved.variants, curved.n_labels, world.cell.task.metric, resamples=999, seed=number
-        )
-        curve = learning_curve(sizes, {name: float(arms.scores(name).mean()) for name in sizes})
-        found = worth("v5", float(arms.scores("v5").mean()), 50, curve, resampled, ALPHA)
-        covered += found["interval"][0] <= truth <= found["interval"][1]
-        answers.append(found["labels"])
-    return Beside(some / studies, covered / studies, float(np.median(answers)), truth, studies)
+        study = draw(world, rng, len(NAMES))
+        simultaneous += _any_leaves_out_zero(_arms(study, world, [0.0] * 7), seed)
+        worths.append(_worth_of(_arms(study, world, curve_shifts), seed=number))
+        gained = _arms(study, world, gain_shifts)
+        natural, repeated = (gained.difference("v2", name).interval(ALPHA) for name in ("v0", "v1"))
+        assert natural is not None
+        assert repeated is not None
+        steps_alone += natural[0] > 0 >= repeated[0]
+        steps += decide(natural, repeated, margin=0.01) == "just more steps"
+    return Beside(
+        simultaneous=simultaneous / studies,
+        worth_coverage=sum(one["interval"][0] <= truth <= one["interval"][1] for one in worths) / studies,
+        worth_median=float(np.median([one["labels"] for one in worths])),
+        worth_truth=truth,
+        steps_alone=steps_alone / studies,
+        steps=steps / studies,
+        studies=studies,
+    )
 
 
-def _as_predictions(study: Study, names: list[str], shifts: list[float]) -> StudyPredictions:
-    variants = {
-        name: study.predicted(place, shift) for place, (name, shift) in enumerate(zip(names, shifts, strict=True))
-    }
+def _any_leaves_out_zero(arms: Arms, seed: int) -> bool:
+    each = arms.alpha_each(NAMES[1:], "v0", ALPHA, seed)
+    intervals = [arms.difference(name, "v0").interval(each) for name in NAMES[1:]]
+    return any(one is not None and not one[0] <= 0 <= one[1] for one in intervals)
+
+
+def _worth_of(arms: Arms, seed: int) -> Worth:
+    study, metric = arms.predictions, arms.metric
+    resampled = crossed_bootstrap(study.y, study.variants, study.n_labels, metric, resamples=999, seed=seed)
+    curve = learning_curve(SIZES, {name: float(arms.scores(name).mean()) for name in SIZES})
+    return worth("v5", float(arms.scores("v5").mean()), 50, curve, resampled, ALPHA)
+
+
+def _arms(study: Study, world: World, shifts: list[float]) -> Arms:
+    variants = {NAMES[place]: study.predicted(place, shift) for place, shift in enumerate(shifts)}
     ids = tuple(map(str, range(study.y.size)))
-    labels = tuple(f"label {place}" for place in range(int(study.y.max()) + 1))
-    return StudyPredictions(labels, ids, study.y, variants)
+    labels = tuple(f"label {place}" for place in range(len(world.cell.task.shares)))
+    return Arms(StudyPredictions(labels, ids, study.y, variants), world.cell.task.metric, "nested")
 
 
 def _pilot(world: World, rng: np.random.Generator) -> tuple[float, float]:
@@ -195,6 +219,8 @@ def summary(rows: list[dict[str, Any]], beside: Beside) -> dict[str, Any]:
         "least_power_cell": {key: weakest[key] for key in ("task", "replicates", "sd", "items")},
         "simultaneous_false_rate": beside.simultaneous,
         "worth_coverage": beside.worth_coverage,
+        "just_more_steps_without_the_margin": beside.steps_alone,
+        "just_more_steps": beside.steps,
         "passed": worst["worst"] <= LIMIT and weakest["power"] >= LEAST_POWER and beside.simultaneous <= LIMIT,
     }
 
@@ -263,6 +289,9 @@ Three labels, 10 replicates, sd 0.015, 1,000 items, {beside.studies:,} studies.
 
 - Six further variants without effect: any of their simultaneous 95 % intervals leaves out zero in
   {beside.simultaneous:.1%} of studies.
+- Mixed truly gains 0.03 over natural and natural_repeated: read as "above natural, not above natural_repeated" alone,
+  *just more steps* would be said of {beside.steps_alone:.1%} of studies; with the margin (0.01) to be ruled out too,
+  {beside.steps:.1%}.
 - A variant truly worth {beside.worth_truth:.0f} human labels on a curve of 50 to 800: the median answer is
   {beside.worth_median:.0f}, and the 95 % interval holds the truth in {beside.worth_coverage:.1%} of studies
   (999 resamples each).

@@ -62,7 +62,7 @@ class Arms:
     """All variants of a study, ready to be compared on one metric."""
 
     def __init__(self, predictions: StudyPredictions, metric: str, design: Design):
-        self.predictions, self.design = predictions, design
+        self.predictions, self.metric = predictions, metric
         self.crossed = design != "cross_fitted"
         measure = METRICS[metric]
         self.parts: dict[str, PseudoValues] = {}

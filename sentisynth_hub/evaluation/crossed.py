@@ -130,9 +130,9 @@ def combine(parts: Mapping[str, PseudoValues], weights: Mapping[str, float]) -> 
 def two_way(values: Array, value: float, one_item: float = 0.0) -> Estimate:
     """Two-way crossed variance of the mean of `values` (replicates, items), reported for the estimate `value`.
 
-    `one_item` is what two items, one for and one against, would add at least (Bonett and Price 2012 add the same two
-    to the discordant pairs of McNemar's table): without it, variants that happen to agree on every item would have no
-    error at all.
+    The whole variance is at least that of two items of weight `one_item`, one for and one against (Bonett and Price
+    2012 add the same two to the discordant pairs of McNemar's table): variants that happen to agree on every item of a
+    small test set are not known to be equal.
     """
     replicates, items = values.shape
     by_replicate, by_item, residual = variance_parts(values)
@@ -140,9 +140,9 @@ def two_way(values: Array, value: float, one_item: float = 0.0) -> Estimate:
     centred = values.mean(axis=0)
     return Estimate(
         value,
-        replicate_variance=max(by_replicate, residual),
-        item_variance=max(by_item - residual, least),
-        residual_variance=residual,
+        replicate_variance=by_replicate,
+        item_variance=max(by_item - residual, least - by_replicate, 0.0),
+        residual_variance=min(residual, by_replicate),
         replicate_df=replicates - 1,
         item_df=_kurtosis_df(centred - centred.mean()),
     )
@@ -224,8 +224,9 @@ def _kurtosis_df(centred: Array) -> float:
     count = centred.size
     if count < 3:
         return 1.0
-    square = float(np.mean(centred**2))
-    kurtosis = max(float(np.mean(centred**4)) / square**2 - 3, 0.0) if square > 0 else 0.0
+    squares = centred * centred
+    square = float(squares.mean())
+    kurtosis = max(float((squares * squares).mean()) / square**2 - 3, 0.0) if square > 0 else 0.0
     return max(2 / (2 / (count - 1) + kurtosis / count), 1.0)
 
 
