@@ -94,6 +94,7 @@ def generate(
     name = recipe.generate.generator.model
     ledger = Ledger(recipe.generate.budget, price, model=name, spent=already, processes=processes.count)
     answering = Answering(recipe, ledger, processes, generator)
+    answering.prepare(replicates, answered)
     stopped: str | None = None
     for replicate, answers in zip(replicates, answered, strict=True):
         stopped = stopped or answering.answer(replicate, answers)

@@ -4,7 +4,7 @@ endpoint.
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sentisynth_hub import log
 from sentisynth_hub.generators import Generator, parsing
@@ -31,17 +31,22 @@ class Answering:
         self._generator = given
         self._given = given is not None
 
+    def prepare(self, replicates: Sequence[Replicate], answered: Sequence[Answers]) -> None:
+        """Train what has to be trained before anything can be asked: in the first process, while the others wait."""
+        if self.recipe.generate.generator.kind == "fine_tuned" and not self._given and self.processes.is_main:
+            from sentisynth_hub.generators import fine_tuned
+
+            for replicate, answers in zip(replicates, answered, strict=True):
+                if any(_missing(replicate, answers)):
+                    fine_tuned.train(self.recipe, replicate.sample, replicate.template, replicate.folder)
+        self.processes.wait()
+
     def answer(self, replicate: Replicate, answers: Answers) -> str | None:
         """Answer this process's share of what is missing; return why it stopped early, None where it did not.
 
         The share is every so-many-th of the missing batches, counted by all processes from the same state.
         """
-        missing = (
-            (batch_id, batch)
-            for batch_id, batch in replicate.batches()
-            if any((request.request_id, batch_id) not in answers for request in batch)
-        )
-        mine = itertools.islice(missing, self.processes.rank, None, self.processes.count)
+        mine = itertools.islice(_missing(replicate, answers), self.processes.rank, None, self.processes.count)
         first = next(mine, None)
         if first is None:
             return None
@@ -105,10 +110,17 @@ class Answering:
         if generate.generator.kind == "fine_tuned":
             from sentisynth_hub.generators import fine_tuned
 
-            weights = fine_tuned.train(replicate, self.processes)
+            weights = fine_tuned.weights_folder(replicate.folder)
             return TransformersGenerator(generate.generator, generate.sampling, generate.prompt, weights=weights)
         self._generator = TransformersGenerator(generate.generator, generate.sampling, generate.prompt)
         return self._generator
+
+
+def _missing(replicate: Replicate, answers: Answers) -> Work:
+    """The batches that have a request without an answer."""
+    for batch_id, batch in replicate.batches():
+        if any((request.request_id, batch_id) not in answers for request in batch):
+            yield batch_id, batch
 
 
 class Watch:
