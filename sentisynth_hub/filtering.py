@@ -9,7 +9,7 @@ learns (a teacher, a threshold, a window) it learns from the natural rows of the
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ def filter_candidates(
             recipe,
             by_replicate[replicate],
             natural,
+            candidates=candidates,
             demonstration_ids=replicates[str(replicate)]["demonstration_ids"],
             cache=folder.path.parent / "features",
         )
@@ -129,64 +130,125 @@ def build_filters(
     sample: Sample,
     natural: NaturalData,
     *,
+    candidates: Sequence[Row],
     demonstration_ids: Iterable[str] = (),
     cache: Path | None = None,
 ) -> list[Filter]:
     """Make the recipe's filters for one replicate, in the recipe's order; teachers are trained here.
 
     Args:
+        candidates: All rows that will be judged (a conflict of labels is one among all of them).
         demonstration_ids: `request_id`s of the natural rows that stood in prompts.
         cache: Folder that keeps what models computed, so that a threshold can be moved without computing it again.
     """
     shown = set(demonstration_ids)
-    demonstrations = [row for row in sample.train if row.request_id in shown]
-    return [_build(name, recipe, sample, natural, demonstrations, cache) for name in recipe.filter.order]
+    setting = _Setting(
+        recipe, sample, natural, candidates, [row for row in sample.train if row.request_id in shown], cache
+    )
+    return [_build(name, setting) for name in recipe.filter.order]
 
 
-def _build(
-    name: str,
-    recipe: Recipe,
-    sample: Sample,
-    natural: NaturalData,
-    demonstrations: Sequence[Row],
-    cache: Path | None,
-) -> Filter:
-    from sentisynth_hub.filters.duplicates import ExactDuplicates
+@dataclass(frozen=True)
+class _Setting:
+    """What filters are made from."""
+
+    recipe: Recipe
+    sample: Sample
+    natural: NaturalData
+    candidates: Sequence[Row]
+    demonstrations: Sequence[Row]
+    cache: Path | None
+
+    @property
+    def seen(self) -> list[Row]:
+        """The natural rows this replicate may learn from."""
+        return [*self.sample.train, *self.sample.validation]
+
+
+def _build(name: str, setting: _Setting) -> Filter:
+    """Make one filter: by rules on the text alone, by comparison with other rows, or by a model."""
+    made = _text_filter(name, setting) or _comparing_filter(name, setting) or _model_filter(name, setting)
+    assert made is not None, f"filter {name!r} is in the schema but not built here"
+    return made
+
+
+def _text_filter(name: str, setting: _Setting) -> Filter | None:
+    from sentisynth_hub.filters.code_mixing import CodeMixing
     from sentisynth_hub.filters.echo import Echo
+    from sentisynth_hub.filters.language import Language
     from sentisynth_hub.filters.length import Length
-    from sentisynth_hub.filters.overlap import Overlap
     from sentisynth_hub.filters.personal_data import PersonalData
-    from sentisynth_hub.filters.teacher import Teacher
+    from sentisynth_hub.filters.refusals import Refusals
+    from sentisynth_hub.metrics.word_languages import WordTagger
 
-    wanted = recipe.filter
+    recipe, wanted = setting.recipe, setting.recipe.filter
     if name == "length" and wanted.length:
         return Length(wanted.length.min_tokens, wanted.length.max_tokens)
+    if name == "language" and wanted.language:
+        return Language.like(setting.seen, recipe.language, **wanted.language.model_dump())
     if name == "echo" and wanted.echo:
-        names = [*recipe.labels, *recipe.generate.prompt.verbalizers.values()]
-        return Echo.of_template(
-            _template(recipe), ngram=wanted.echo.ngram, label_names=names if wanted.echo.label_words else []
-        )
-    if name == "exact_duplicates":
-        return ExactDuplicates()
-    if name == "overlap" and wanted.overlap:
-        sources = {
-            "test": natural.test,
-            "validation": natural.validation,
-            "demonstration": demonstrations,
-            "train": natural.train,
-        }
-        return Overlap.against(sources, wanted.overlap.ngram)
+        names = [*recipe.labels, *recipe.generate.prompt.verbalizers.values()] if wanted.echo.label_words else []
+        return Echo.of_template(_template(recipe), ngram=wanted.echo.ngram, label_names=names)
+    if name == "refusals":
+        return Refusals.unlike(setting.seen)
     if name == "personal_data" and wanted.personal_data:
         return PersonalData(tuple(wanted.personal_data.regions))
-    if name == "teacher" and wanted.teacher:
-        return Teacher.trained(
-            sample,
-            recipe.labels,
-            wanted.teacher.teacher,
-            min_confidence=wanted.teacher.min_confidence,
-            cache=cache,
+    if name == "code_mixing" and wanted.code_mixing:
+        quantiles = (wanted.code_mixing.lower_quantile, wanted.code_mixing.upper_quantile)
+        return CodeMixing.window_of(
+            setting.seen, WordTagger(recipe.language), quantiles, wanted.code_mixing.max_unknown
         )
-    raise AssertionError(f"filter {name!r} is in the schema but not built here")
+    return None
+
+
+def _comparing_filter(name: str, setting: _Setting) -> Filter | None:
+    from sentisynth_hub.filters.conflicts import ConflictingLabels
+    from sentisynth_hub.filters.duplicates import ExactDuplicates
+    from sentisynth_hub.filters.near_duplicates import NearDuplicates
+    from sentisynth_hub.filters.overlap import Overlap
+    from sentisynth_hub.filters.semantic_duplicates import SemanticDuplicates
+
+    wanted, natural, cache = setting.recipe.filter, setting.natural, setting.cache
+    if name == "conflicting_labels":
+        return ConflictingLabels.among(setting.candidates)
+    if name == "exact_duplicates":
+        return ExactDuplicates()
+    if name == "near_duplicates" and wanted.near_duplicates:
+        return NearDuplicates(wanted.near_duplicates.min_jaccard)
+    if name == "semantic_duplicates" and wanted.semantic_duplicates:
+        settings = wanted.semantic_duplicates
+        return SemanticDuplicates.limit_of(setting.seen, settings.encoder, settings.natural_quantile, cache)
+    if name == "overlap" and wanted.overlap:
+        held = {"test": natural.test, "validation": natural.validation}
+        sources = {**held, "demonstration": setting.demonstrations, "train": natural.train}
+        overlap = Overlap.against(sources, wanted.overlap.ngram)
+        if wanted.overlap.encoder is None:
+            return overlap
+        return overlap.with_embeddings(
+            setting.sample.train, held, wanted.overlap.encoder, wanted.overlap.natural_quantile, cache
+        )
+    return None
+
+
+def _model_filter(name: str, setting: _Setting) -> Filter | None:
+    from sentisynth_hub.filters.confident_learning import ConfidentLearning
+    from sentisynth_hub.filters.diversity import Diversity
+    from sentisynth_hub.filters.perplexity import Perplexity
+    from sentisynth_hub.filters.teacher import Teacher
+
+    wanted, labels, cache = setting.recipe.filter, setting.recipe.labels, setting.cache
+    if name == "teacher" and wanted.teacher:
+        least = wanted.teacher.min_confidence
+        return Teacher.trained(setting.sample, labels, wanted.teacher.teacher, min_confidence=least, cache=cache)
+    if name == "perplexity" and wanted.perplexity:
+        quantiles = (wanted.perplexity.lower_quantile, wanted.perplexity.upper_quantile)
+        return Perplexity.window_of(setting.seen, wanted.perplexity.scorer, quantiles, cache)
+    if name == "confident_learning" and wanted.confident_learning:
+        return ConfidentLearning(wanted.confident_learning.encoder, labels, wanted.confident_learning.folds, cache)
+    if name == "diversity" and wanted.diversity:
+        settings = wanted.diversity
+        return Diversity(settings.encoder, labels, settings.size, settings.method, cache)
+    return None
 
 
 def _template(recipe: Recipe) -> str:

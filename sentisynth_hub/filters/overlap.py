@@ -1,20 +1,37 @@
 """Overlap with natural rows: what would leak evaluation data, or publish a natural row as a synthetic one.
 
 Reasons: `exact_test`, `exact_validation`, `exact_demonstration`, `exact_train` (equal normalised texts), then
-`ngram_test`, `ngram_validation`, `ngram_demonstration` (a shared run of words). The score is the share of the text's
-words that lie in shared runs, 1 for an exact overlap.
+`ngram_test`, `ngram_validation`, `ngram_demonstration` (a shared run of words), `close_test`, `close_validation`
+(embeddings). The score is the share of the text's words that lie in shared runs, 1 for an exact overlap.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from sentisynth_hub.filters.neighbours import Vectors, highest_cosine
+from sentisynth_hub.filters.teacher import features_of
+from sentisynth_hub.metrics.embeddings import unit
 from sentisynth_hub.metrics.words import ngrams, words
+from sentisynth_hub.recipe.filter import Encoder
 from sentisynth_hub.rows import Decision, Row
 from sentisynth_hub.text import normalised
 
 
 _EXACT_ONLY = "train"  # a run of words shared with other natural rows is what language is like; a copy is not
+
+
+@dataclass(frozen=True)
+class Closeness:
+    """Evaluation rows' vectors (rows, d) by source, L2 length 1, and the cosine from which a row is too close."""
+
+    encoder: Encoder
+    vectors: Mapping[str, Vectors]
+    limit: float
+    cache: Path | None
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,7 @@ class Overlap:
     exact: Mapping[str, str]
     runs: Mapping[tuple[str, ...], str]
     ngram: int
+    closeness: Closeness | None = None
     name: str = "overlap"
     score_name: str = "overlap"
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -51,9 +69,38 @@ class Overlap:
             exact, runs, ngram, facts={"compared_with": {source: len(rows) for source, rows in sources.items()}}
         )
 
+    def with_embeddings(
+        self,
+        train: Sequence[Row],
+        held: Mapping[str, Sequence[Row]],
+        encoder: Encoder,
+        quantile: float,
+        cache: Path | None = None,
+    ) -> "Overlap":
+        """Compare embeddings with the `held` rows (by source) too.
+
+        The limit is the `quantile` of the cosine between each row of `train` and the held row nearest to it: what
+        natural rows that were drawn apart come to anyway is no leak.
+        """
+        vectors = {source: unit(features_of(rows, encoder, cache)) for source, rows in held.items()}
+        apart = unit(features_of(train, encoder, cache))
+        nearest = highest_cosine(apart, np.concatenate(list(vectors.values())))
+        limit = float(np.quantile(nearest, quantile))
+        facts = {**self.facts, "max_cosine": round(limit, 4)}
+        return replace(self, closeness=Closeness(encoder, vectors, limit, cache), facts=facts)
+
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
-        return [self._decide(row.text) for row in rows]
+        decisions = [self._decide(row.text) for row in rows]
+        if self.closeness is None:
+            return decisions
+        apart = [number for number, decision in enumerate(decisions) if decision.keep]
+        own = unit(features_of([rows[number] for number in apart], self.closeness.encoder, self.closeness.cache))
+        for source, vectors in self.closeness.vectors.items():
+            for number, cosine in zip(apart, highest_cosine(own, vectors), strict=True):
+                if cosine > self.closeness.limit and decisions[number].keep:
+                    decisions[number] = Decision(False, f"close_{source}", float(cosine))
+        return decisions
 
     def _decide(self, text: str) -> Decision:
         source = self.exact.get(normalised(text))

@@ -1,10 +1,15 @@
 """How texts go through a model: batches of similar length, planned from the texts alone, on a fixed thread count."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from sentisynth_hub.manifest import json_digest, replaced
 from sentisynth_hub.text import digest
 
 
@@ -16,6 +21,19 @@ def length_sorted_batches(lengths: Sequence[int], texts: Sequence[str], size: in
     """
     order = sorted(range(len(texts)), key=lambda index: (-lengths[index], texts[index]))
     return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def stored(folder: Path | None, key: Any, compute: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return the array kept in `folder` under the digest of `key` (JSON-ready), computing and keeping it if it is
+    new.
+    """
+    if folder is None:
+        return compute()
+    path = folder / f"{json_digest(key)[:32]}.npy"
+    if not path.exists():
+        with replaced(path) as temporary, open(temporary, "wb") as handle:
+            np.save(handle, compute())
+    return np.asarray(np.load(path))
 
 
 @contextmanager

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentisynth_hub import log
-from sentisynth_hub.manifest import json_digest, replaced
-from sentisynth_hub.metrics.batching import best_device, fixed_threads, length_sorted_batches, model_digest
+from sentisynth_hub.metrics.batching import best_device, fixed_threads, length_sorted_batches, model_digest, stored
 
 
 _PROGRESS_FROM = 1000  # texts from which a progress line is worth its place
@@ -49,17 +48,14 @@ def embed(
         (n, hidden size) float32, not L2-normalised (see `unit`).
     """
     distinct = sorted(set(texts))
-    stored = None
-    if cache is not None:
-        settings = [model_digest(model, revision), prefix, max_length, batch_size, threads, best_device()]
-        stored = cache / f"{json_digest([settings, distinct])[:32]}.npy"
-    if stored is not None and stored.exists():
-        vectors = np.load(stored)
-    else:
-        vectors = _embed([prefix + text for text in distinct], model, revision, max_length, batch_size, threads)
-        if stored is not None:
-            with replaced(stored) as temporary, open(temporary, "wb") as handle:
-                np.save(handle, vectors)
+    key = [
+        "embed",
+        model_digest(model, revision) if cache is not None else None,
+        [prefix, max_length, batch_size, threads, best_device()],
+        distinct,
+    ]
+    prefixed = [prefix + text for text in distinct]
+    vectors = stored(cache, key, lambda: _embed(prefixed, model, revision, max_length, batch_size, threads))
     place = {text: index for index, text in enumerate(distinct)}
     return np.asarray(vectors[[place[text] for text in texts]], dtype=np.float32)
 
