@@ -78,14 +78,18 @@ class Pipeline:
         """What each replicate may see of them."""
         return draw_samples(self.recipe, self.natural)
 
-    def generate(self) -> StageFolder:
-        """Candidate rows of every replicate."""
-        folder = self._folder(
+    def generation_folder(self) -> StageFolder:
+        """Where the candidate rows are or will be; nothing is asked."""
+        return self._folder(
             "generate", generation.VERSION, self._generate_part(), {"samples": samples_digest(self.samples)}
         )
+
+    def generate(self) -> StageFolder:
+        """Candidate rows of every replicate."""
+        folder = self.generation_folder()
         if not folder.complete:
             self._say("generate", "asking the generator for candidate rows")
-            generation.generate(self.recipe, self.samples, folder, self.processes)
+            generation.generate(self.recipe, self.samples, folder, self.processes, refresh=self._refreshed)
         self.processes.wait()
         return folder
 
