@@ -19,6 +19,7 @@ from sentisynth_hub.recipe.load import shipped
 
 _SPECIAL = re.compile(r"""[!-/:-@\[-`{-~]""")
 _HARMLESS = re.compile(r"[.,;:?!%'()](?=\s|$)|(?<=\w)[-'/](?=\w)|(?<=\d)[.](?=\d)|[,%()]")
+_SMALL = 0.001  # numbers below this (learning rates) are shown with their exponent
 _BREAKS = re.compile(r"\s+")
 
 
@@ -35,7 +36,7 @@ def markdown(value: Any) -> Markup:
     if isinstance(value, int):
         return Markup(f"{value:,}")
     if isinstance(value, float):
-        return Markup(f"{value:.3f}")
+        return Markup(f"{value:.3f}" if value == 0 or abs(value) >= _SMALL else f"{value:.2g}")
     if isinstance(value, str):
         return escaped(value)
     raise TypeError(f"a card template printed {value!r}, which is neither text nor a number")

@@ -16,6 +16,7 @@ from sentisynth_hub.cards.manifest import (
 from sentisynth_hub.cards.render import render_changelog, render_dataset_card
 from sentisynth_hub.errors import PublishError
 from sentisynth_hub.hub.gate import NaturalTexts, check_files, check_funnel, check_rows, hidden_texts, salt
+from sentisynth_hub.hub.gates import check_budget
 from sentisynth_hub.hub.licences import gather_licences
 from sentisynth_hub.hub.plan import Plan
 from sentisynth_hub.hub.release import DatasetRelease, publishable_recipe
@@ -47,6 +48,7 @@ class DatasetPublication:
         self.release, self.repo_id, self.folder = release, repo_id, folder
         self.natural = NaturalTexts(release.natural)
         check_funnel(release)
+        check_budget(release)
         check_rows(release, self.natural)
         hidden = hidden_texts(release, self.natural)
         self.tables = dataset_tables(release, hidden, salt(release.natural))

@@ -162,6 +162,6 @@ def _no_personal_data(release: DatasetRelease) -> None:
     found = [(row.request_id, kind) for row in release.kept if (kind := personal.find(row.text))]
     if found:
         raise PublishError(
-            f"personal data: {len(found)} kept rows hold some, e.g. {found[0][0]} ({found[0][1]}); add `personal_data: {{}}` to "
-            "the recipe's filters, or set publish.allow_personal_data=true"
+            f"personal data: {len(found)} kept rows hold some, e.g. {found[0][0]} ({found[0][1]}); "
+            "add `personal_data: {}` to the recipe's filters, or set publish.allow_personal_data=true"
         )

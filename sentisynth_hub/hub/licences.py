@@ -82,8 +82,9 @@ def gather_licences(recipe: Recipe, pins: Mapping[str, Pin]) -> Licence:
         problem = clash(source["licence"], chosen)
         if problem is not None and source["reason"] is None:
             raise RecipeError(
-                f"publish.licence: {source['repo_type']} {source['id']} {problem}; choose another source or licence, or say "
-                f"under publish.licence_reasons why it may be used: {{{source['id']}: your reason}}"
+                f"publish.licence: {source['repo_type']} {source['id']} {problem}; "
+                "choose another source or licence, or say under publish.licence_reasons why it may be used: "
+                f"{{{source['id']}: your reason}}"
             )
     return {"id": chosen, "sources": sources}
 

@@ -22,7 +22,7 @@ from sentisynth_hub.hub.dataset import DatasetPublication
 from sentisynth_hub.hub.model import ModelPublication
 from sentisynth_hub.hub.plan import Plan
 from sentisynth_hub.hub.release import DatasetRelease, ModelRelease
-from sentisynth_hub.hub.state import check_ours, heal_tag, read_head, set_tag
+from sentisynth_hub.hub.state import Head, check_ours, heal_tag, read_head, set_tag
 from sentisynth_hub.versions.tags import Version
 
 
@@ -119,14 +119,14 @@ def _publish(
                 heal_tag(api, head)
         plan = publication.plan(head)
         if plan.changes is None or dry_run:
-            return _result(api, plan, plan.parent if plan.changes is None else None)
+            return _result(api, plan, _standing_commit(head, plan) if plan.changes is None else None)
         if head is None:
             _create_repo(api, publication, private)
             continue  # its first commit is what the version builds upon
         if plan.version.tag in head.tags:
             raise PublishError(
-                f"{plan.repo_id}: the next version is {plan.version.tag}, but that tag exists already and is not the head; "
-                "delete the tag, or put the head back to the version it names"
+                f"{plan.repo_id}: the next version is {plan.version.tag}, "
+                "but that tag exists already and is not the head; delete the tag, or put the head back to what it names"
             )
         if create_pr and (open_one := _open_pull_request(api, plan)) is not None:
             return _result(api, plan, plan.parent, pull_request=open_one, proposed_before=True)
@@ -142,6 +142,11 @@ def _publish(
     raise PublishError(
         f"{publication.repo_id}: lost the race {_ATTEMPTS} times; others are publishing there, run again later"
     )
+
+
+def _standing_commit(head: Head | None, plan: Plan) -> str | None:
+    """Commit of the version that stands: its tag's, since people may have edited the card after it."""
+    return head.tags.get(plan.version.tag, head.commit) if head is not None else None
 
 
 def _create_repo(api: "HfApi", publication: DatasetPublication | ModelPublication, private: bool) -> None:
@@ -229,4 +234,5 @@ def _refused(repo_id: str, error: "HfHubHTTPError") -> str:
         403: "the token may not write there; use one with write access to this repo",
         429: "too many requests or commits; wait an hour and run again",
     }
-    return f"{repo_id}: the Hub answered {status} ({str(error).strip().splitlines()[-1]}); {hints.get(status, 'run again')}"
+    said = str(error).strip().splitlines()[-1]
+    return f"{repo_id}: the Hub answered {status} ({said}); {hints.get(status, 'run again')}"

@@ -30,7 +30,7 @@ FOLDERS = {
 }
 _SHARD_ROWS = 500_000
 _GROUP_ROWS = 20_000  # rows a row group: what a viewer or a streaming reader fetches at once
-_ROW_COLUMNS = {
+ROW_COLUMNS = {
     "id": "string",
     "text": "string",
     "label": "label",
@@ -90,14 +90,14 @@ def dataset_tables(release: DatasetRelease, hidden: Sequence[bool], salt: str) -
     shown.sort(key=lambda pair: order.get(pair[0].request_id, len(order)))
     labels = release.recipe.labels
     tables = [
-        _table("default", _ROW_COLUMNS, _row_columns(release.kept), digest=content_digest(release.kept)),
+        _table("default", ROW_COLUMNS, _row_columns(release.kept), digest=content_digest(release.kept)),
         _unfiltered(shown),
         _rejected(release.rejected, hidden, salt),
         _table("lineage", _LINEAGE_COLUMNS, _lineage_columns(release.lineage)),
     ]
     if release.recipe.natural.publish_rows:
         natural = [row for part in (release.natural.train, release.natural.validation) for row in part]
-        kinds = {name: _ROW_COLUMNS[name] for name in ("id", "text", "label", "language")}
+        kinds = {name: ROW_COLUMNS[name] for name in ("id", "text", "label", "language")}
         columns = _row_columns(natural)
         tables.append(_table("natural", kinds, {name: columns[name] for name in kinds}))
     return {table.name: _with_label_numbers(table, labels) for table in tables}
@@ -213,7 +213,7 @@ def _unfiltered(shown: Sequence[tuple[Row, Rejected | None]]) -> Table:
     }
     return _table(
         "unfiltered",
-        {"request_id": "string", **_ROW_COLUMNS, "kept": "bool", "filter": "string", "reason": "string"},
+        {"request_id": "string", **ROW_COLUMNS, "kept": "bool", "filter": "string", "reason": "string"},
         columns,
     )
 
@@ -233,7 +233,7 @@ def _rejected(rejected: Sequence[Rejected], hidden: Sequence[bool], salt: str) -
         "rejected",
         {
             "request_id": "string",
-            **_ROW_COLUMNS,
+            **ROW_COLUMNS,
             "text_hash": "string",
             "filter": "string",
             "reason": "string",

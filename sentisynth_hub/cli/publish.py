@@ -1,0 +1,267 @@
+"""`sentisynth publish`, `diff`, `verify`, `runs` and `jobs`."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sentisynth_hub import log
+from sentisynth_hub.connect import use_hub
+from sentisynth_hub.errors import DriftError, InputError, SentisynthError
+from sentisynth_hub.recipe import Recipe, load_recipe
+from sentisynth_hub.run import RUNS, open_pipeline
+
+
+if TYPE_CHECKING:
+    from sentisynth_hub.hub.publish import Published
+    from sentisynth_hub.hub.verify import Check
+    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.splits import NaturalData
+
+
+_hub = click.option("--hub", type=click.Choice(["local"]), help="`local`: the embedded Hub.")
+_runs = click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=RUNS,
+    show_default=True,
+    help="Folder of run folders.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+_scale = click.option("--scale", help="A named set of overrides from the recipe's `scales`.")
+
+
+@click.command()
+@click.argument("recipe")
+@click.argument("overrides", nargs=-1, metavar="[key=value ...]")
+@_hub
+@_runs
+@_scale
+@click.option("--only", type=click.Choice(["dataset", "model"]), help="Publish just this one.")
+@click.option("--dry-run", is_flag=True, help="Print what would be published and why; write nothing.")
+@click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")
+@click.option(
+    "--check", is_flag=True, help="Only say whether the inputs changed: prints changed=true or changed=false."
+)
+@click.option("--refresh", is_flag=True, help="With --check: say that there is something to do.")
+@click.option(
+    "--summary", type=click.Path(path_type=Path), help="Append the change as Markdown, e.g. $GITHUB_STEP_SUMMARY."
+)
+@_json
+def publish(
+    recipe: str,
+    overrides: tuple[str, ...],
+    hub: str | None,
+    runs: Path,
+    scale: str | None,
+    only: str | None,
+    dry_run: bool,
+    create_pr: bool,
+    check: bool,
+    refresh: bool,
+    summary: Path | None,
+    as_json: bool,
+) -> None:
+    """Publish the dataset and the model of RECIPE: one commit and one tag each, or nothing where nothing changed.
+
+    Stages that are not complete are run first.
+    """
+    loaded = load_recipe(recipe, overrides, scale=scale)
+    pipeline = open_pipeline(loaded, hub=hub, runs=runs)
+    if check:
+        click.echo(f"changed={'true' if refresh or not _unchanged(pipeline) else 'false'}")
+        return
+    from sentisynth_hub.releasing import publish_run
+    from sentisynth_hub.runs import locked
+
+    with locked(pipeline.run):
+        results = [
+            done for done in publish_run(pipeline, only=only, create_pr=create_pr, dry_run=dry_run) if done is not None
+        ]
+    if not results:
+        raise InputError(f"recipe {loaded.name}: publish names no {only or 'repo'}; name one")
+    if summary is not None:
+        _append_summary(summary, results)
+    if as_json:
+        click.echo(json.dumps([result.record() for result in results], ensure_ascii=False, indent=1))
+        return
+    for result in results:
+        lines = result.plan.lines() if dry_run and result.plan is not None else _published_lines(result)
+        click.echo("\n".join(log.printable(line) for line in lines))
+    if not dry_run:
+        click.echo(f"Next: sentisynth verify {results[0].repo_id}@{results[0].version}", err=True)
+
+
+@click.command()
+@click.argument("before")
+@click.argument("after")
+@_hub
+@_json
+def diff(before: str, after: str, hub: str | None, as_json: bool) -> None:
+    """Show what changed from BEFORE to AFTER: each a REPO@TAG, or a run folder (runs/NAME).
+
+    Rows added, removed and relabelled with examples, and the drift of balance, length, diversity and code-mixing.
+    """
+    use_hub(hub)
+    from sentisynth_hub.hub import diff as difference
+
+    sides = difference.read_side(before), difference.read_side(after)
+    if as_json:
+        click.echo(json.dumps(difference.record(*sides), ensure_ascii=False, indent=1))
+    else:
+        click.echo("\n".join(difference.lines(*sides)))
+
+
+@click.command()
+@click.argument("version", metavar="REPO@TAG")
+@_hub
+@click.option("--rebuild", is_flag=True, help="Generate the rows again from the published recipe (local generators).")
+@_json
+def verify(version: str, hub: str | None, rebuild: bool, as_json: bool) -> None:
+    """Compute a published version's digests, and every number of its card that the data can give, again.
+
+    Exit code 1 where something does not agree.
+    """
+    use_hub(hub)
+    from sentisynth_hub.hub.verify import Check, published_recipe, read_version, verify_dataset, verify_model
+
+    head = read_version(version)
+    tag = version.partition("@")[2]
+    with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
+        recipe = published_recipe(head, Path(folder))
+        natural = _natural(recipe)
+        look = verify_dataset if head.repo_type == "dataset" else verify_model
+        checks = look(head, tag, natural)
+        if rebuild:
+            found = _rebuilt_digest(recipe, Path(folder))
+            said = (head.manifest or {}).get("content_digest")
+            checks.append(Check("content digest of the rows generated again", said == found, said, found))
+    if as_json:
+        click.echo(json.dumps([check.record() for check in checks], ensure_ascii=False, indent=1, default=str))
+    else:
+        click.echo("\n".join(_check_line(check) for check in checks))
+    wrong = [check.name for check in checks if check.agrees is False]
+    if wrong:
+        raise DriftError(f"{version}: {len(wrong)} of {len(checks)} checks do not agree: {', '.join(wrong)}")
+    click.echo(f"{len(checks)} checks, none disagrees", err=True)
+
+
+@click.group()
+def runs() -> None:
+    """Keep a run folder, journal included, in a private dataset repo."""
+
+
+def _run_command(action: str) -> Callable[..., None]:
+    @click.argument("recipe")
+    @click.option("--repo", help="Private dataset repo; default: the published dataset's id with -runs.")
+    @_hub
+    @_runs
+    def command(recipe: str, repo: str | None, hub: str | None, runs: Path) -> None:
+        use_hub(hub)
+        from sentisynth_hub.hub.run_store import restore_run, save_run
+
+        loaded = load_recipe(recipe)
+        repo_id = repo or _run_repo(loaded)
+        count = (restore_run if action == "restore" else save_run)(runs / loaded.name, repo_id)
+        click.echo(f"{count} files {'restored from' if action == 'restore' else 'saved to'} {repo_id}")
+
+    return command
+
+
+runs.command("restore", help="Fetch what RECIPE's run folder lacks, so that nothing is generated or paid for twice.")(
+    _run_command("restore")
+)
+runs.command("save", help="Send what is new in RECIPE's run folder.")(_run_command("save"))
+
+
+@click.command()
+@click.argument("recipe")
+@click.argument("overrides", nargs=-1, metavar="[key=value ...]")
+@click.option("--flavor", default="cpu-upgrade", show_default=True, help="Hardware, as `hf jobs hardware` lists it.")
+@click.option("--timeout", default="6h", show_default=True, help="Longest the job may take.")
+@click.option("--submit", is_flag=True, help="Submit it; without this it is only shown.")
+@_json
+def jobs(recipe: str, overrides: tuple[str, ...], flavor: str, timeout: str, submit: bool, as_json: bool) -> None:
+    """Show RECIPE as a Hugging Face Job, or submit it."""
+    from sentisynth_hub.hub.jobs import plan_job, submit_job
+
+    job = plan_job(load_recipe(recipe, overrides), recipe, overrides, flavor=flavor, timeout=timeout)
+    if submit:
+        click.echo(submit_job(job))
+        return
+    click.echo(json.dumps(job.record(), ensure_ascii=False, indent=1) if as_json else job.shell())
+    click.echo("Next: the same with --submit, or run the line above", err=True)
+
+
+def _unchanged(pipeline: "Pipeline") -> bool:
+    """Whether every repo the recipe names already has what these inputs give."""
+    from sentisynth_hub.hub.publish import already_published
+
+    publish = pipeline.recipe.publish
+    repos = [("dataset", publish.dataset), ("model", publish.model)]
+    return all(
+        already_published(pipeline.inputs_digest, repo_id, kind) is not None
+        for kind, repo_id in repos
+        if repo_id is not None
+    )
+
+
+def _published_lines(result: "Published") -> list[str]:
+    where = result.pull_request or result.url
+    return [f"{result.repo_type} {result.repo_id} {result.version}: {result.why}", f"  {where}"]
+
+
+def _append_summary(path: Path, results: "list[Published]") -> None:
+    from sentisynth_hub.cards.escape import escaped
+
+    with open(path, "a", encoding="utf-8") as handle:
+        for result in results:
+            handle.write(f"### {escaped(result.repo_id)} {escaped(result.version)}\n\n{escaped(result.why)}\n\n")
+            changes = result.plan.changes if result.plan is not None else None
+            if changes is not None and changes["before"] is not None and changes["after"] is not None:
+                handle.write(_summary_table(changes))
+
+
+def _summary_table(changes: Any) -> str:
+    rows = ["| | before | after |", "| --- | ---: | ---: |"]
+    for name in ("rows", "words_mean", "distinct_2", "cmi_mean"):
+        rows.append(f"| {name} | {changes['before'][name]} | {changes['after'][name]} |")
+    return "\n".join(rows) + "\n\n"
+
+
+def _natural(recipe: Recipe) -> "NaturalData | None":
+    """The natural rows of a published recipe, where this machine may read them."""
+    from sentisynth_hub.sources import load_natural
+
+    with suppress(SentisynthError):
+        return load_natural(recipe)
+    return None
+
+
+def _rebuilt_digest(recipe: Recipe, folder: Path) -> str:
+    from sentisynth_hub import filtering
+    from sentisynth_hub.rows import content_digest
+
+    if recipe.generate.generator.kind == "openai":
+        raise InputError(
+            "verify --rebuild: the rows came from an endpoint, which answers differently every time; leave it out"
+        )
+    pipeline = open_pipeline(recipe, runs=folder / "runs")
+    return content_digest(filtering.read_kept(pipeline.filter(), 0))
+
+
+def _check_line(check: "Check") -> str:
+    mark = {True: "ok ", False: "NO ", None: "-- "}[check.agrees]
+    detail = "" if check.agrees else f": said {check.said}, found {check.found}"
+    return mark + check.name + log.printable(detail, 300)
+
+
+def _run_repo(recipe: Recipe) -> str:
+    repo_id = recipe.publish.dataset or recipe.publish.model
+    if repo_id is None:
+        raise InputError(f"recipe {recipe.name}: publishes nothing, so name a repo with --repo")
+    return f"{repo_id}-runs"
