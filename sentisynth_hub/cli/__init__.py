@@ -35,6 +35,7 @@ _COMMANDS = {  # name: (module, one line for --help, so that listing the command
     "publish": ("publish", "Publish the dataset and the model."),
     "diff": ("publish", "Show what changed between two versions."),
     "verify": ("publish", "Recompute a published version's digests and numbers."),
+    "runs": ("publish", "Keep a run folder in a private dataset repo."),
     "jobs": ("publish", "Run a recipe as a Hugging Face Job."),
     "hub": ("hub", "The embedded Hub."),
 }

@@ -1,11 +1,26 @@
 """`sentisynth init FILE`: from a file of labelled texts to a recipe folder of one's own."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from sentisynth_hub.cli import ci
 
-@click.command()
+
+class _Init(click.Command):
+    """`init ci` and `init hf-extension` are commands of their own; anything else is the SOURCE of `init SOURCE`."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        others: dict[str, click.Command] = {"ci": ci.init_ci, "hf-extension": ci.init_hf_extension}
+        if args and args[0] in others:
+            return others[args[0]].make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_Init)
 @click.argument("source")
 @click.option("--text", "text_column", default="text", show_default=True, help="Column with the text.")
 @click.option("--label", "label_column", default="label", show_default=True, help="Column with the label.")

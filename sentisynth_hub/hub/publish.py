@@ -126,7 +126,7 @@ def _publish(
         if plan.version.tag in head.tags:
             raise PublishError(
                 f"{plan.repo_id}: the next version is {plan.version.tag}, "
-                "but that tag exists already and is not the head; delete the tag, or put the head back to what it names"
+                "but that tag exists already and is not the head; delete it, or put the head back to what it names"
             )
         if create_pr and (open_one := _open_pull_request(api, plan)) is not None:
             return _result(api, plan, plan.parent, pull_request=open_one, proposed_before=True)

@@ -19,8 +19,8 @@ _SAFE = re.compile(r"[\w./@=~,+\-\[\]<>! \"]+")
 _WORKFLOW = """\
 # Made by `sentisynth init ci`; make it again after changing the repos the recipe publishes to.
 #
-# Keys: without the secret HF_TOKEN each step asks the Hub for a token of its own. For that, add this repository and the
-# workflow @FILE@ as a Trusted Publisher in the settings of
+# Keys: without the secret HF_TOKEN each step asks the Hub for a token of its own. For that, add this repository and
+# the workflow @FILE@ as a Trusted Publisher in the settings of
 @REPOS@
 # With the secret HF_TOKEN that token is used instead. The step that runs the recipe has no Hub token at all.
 name: @NAME@
