@@ -46,7 +46,7 @@ class Pipeline:
         self.recipe, self.pins = pin_recipe(recipe)
         self.run = runs / recipe.name
         self.processes = processes
-        self._refreshed = self._count_refresh(refresh)
+        self.refreshed = self._count_refresh(refresh)
 
     @cached_property
     def inputs_digest(self) -> str:
@@ -64,7 +64,7 @@ class Pipeline:
                 "files": self.recipe.file_digests(),
                 "inputs": inputs,
                 "code": CODE_VERSIONS,
-                "refresh": self._refreshed,
+                "refresh": self.refreshed,
             }
         )
 
@@ -89,7 +89,7 @@ class Pipeline:
         folder = self.generation_folder()
         if not folder.complete:
             self._say("generate", "asking the generator for candidate rows")
-            generation.generate(self.recipe, self.samples, folder, self.processes, refresh=self._refreshed)
+            generation.generate(self.recipe, self.samples, folder, self.processes, refresh=self.refreshed)
         self.processes.wait()
         return folder
 
@@ -173,7 +173,7 @@ class Pipeline:
 
     def _generate_part(self) -> dict[str, Any]:
         part = generation.stage_recipe(self.recipe)
-        return part | {"refresh": self._refreshed} if self._refreshed else part
+        return part | {"refresh": self.refreshed} if self.refreshed else part
 
     def _say(self, stage: str, what: str) -> None:
         log.info(f"== {stage}: {what}")
