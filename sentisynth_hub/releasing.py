@@ -3,6 +3,7 @@
 from typing import Any
 
 from sentisynth_hub import filtering, generation
+from sentisynth_hub.hub.gates import check_non_inferiority
 from sentisynth_hub.hub.publish import Published, publish_dataset, publish_model
 from sentisynth_hub.hub.release import DatasetRelease, ModelRelease
 from sentisynth_hub.pipeline import Pipeline
@@ -20,6 +21,8 @@ def publish_run(
     """
     wanted = pipeline.recipe.publish
     dataset = model = None
+    if wanted.gates.non_inferiority_margin is not None:  # before either: a version whose model is worse does not go out
+        check_non_inferiority(pipeline.recipe, pipeline.natural.validation, pipeline.model().path / "model")
     if wanted.dataset is not None and only != "model":
         release = dataset_release(pipeline)
         dataset = publish_dataset(
