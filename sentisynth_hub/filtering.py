@@ -14,15 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub import log
-from sentisynth_hub.errors import StageError
+from sentisynth_hub.errors import DataError, StageError
 from sentisynth_hub.filters.contract import Filter
+from sentisynth_hub.filters.features import Features
+from sentisynth_hub.filters.gate import check_corpus
 from sentisynth_hub.generation import read_candidates
 from sentisynth_hub.manifest import read_json, write_json
 from sentisynth_hub.processes import Processes
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.filter import OverlapFilter
 from sentisynth_hub.rows import Rejected, Row, content_digest, read_rejected, read_rows, write_rejected, write_rows
 from sentisynth_hub.runs import StageFolder
+from sentisynth_hub.sources import read_file
 from sentisynth_hub.splits import NaturalData, Sample
+from sentisynth_hub.text import nfc
 
 
 VERSION = 1
@@ -68,6 +73,7 @@ def filter_candidates(
             cache=folder.path.parent / "features",
         )
         kept, rejected = run_filters(filters, candidates)
+        check_corpus(kept, natural)
         _write(path, kept, [*unparsed, *rejected], filters, len(candidates))
     processes.wait()
     if processes.is_main:
@@ -75,6 +81,51 @@ def filter_candidates(
         folder.finish({"replicates": results})
     processes.wait()
     return folder.manifest()
+
+
+def filter_file(
+    recipe: Recipe, sample: Sample, natural: NaturalData, path: Path, target: Path, cache: Path | None = None
+) -> dict[str, Any]:
+    """Filter the rows of any file with a recipe's filters, as if its generator had written them.
+
+    Args:
+        path: CSV, TSV, JSONL or Parquet file with the recipe's text and label columns.
+        target: Folder that gets `kept.parquet`, `rejected.parquet` and `result.json`.
+
+    Returns:
+        What `filter_candidates` records of a replicate.
+
+    Raises:
+        DataError: A column is missing, or a label is not one of the recipe's.
+    """
+    candidates = file_candidates(recipe, path)
+    filters = build_filters(recipe, sample, natural, candidates=candidates, cache=cache)
+    kept, rejected = run_filters(filters, candidates)
+    check_corpus(kept, natural)
+    return _write(target, kept, rejected, filters, len(candidates))
+
+
+def file_candidates(recipe: Recipe, path: Path) -> list[Row]:
+    """The rows of a file as candidates; their `request_id` is the file's own `id`, or the row's number."""
+    text_column, label_column = recipe.natural.text_column, recipe.natural.label_column
+    rows = []
+    for number, record in read_file(path):
+        if text_column not in record or label_column not in record:
+            missing = text_column if text_column not in record else label_column
+            raise DataError(
+                f"{path}: row {number} has no column {missing!r} (it has {', '.join(map(str, record))}); "
+                "name the columns in natural.text_column and natural.label_column"
+            )
+        label = str(record[label_column])
+        label = (recipe.natural.label_names or {}).get(label, label)
+        if label not in recipe.labels:
+            raise DataError(
+                f"{path}: row {number} has label {log.printable(label, 40)!r}, not one of {recipe.labels}; "
+                "map it in natural.label_names"
+            )
+        request_id = str(record.get("request_id") or record.get("id") or number)
+        rows.append(Row(nfc(str(record[text_column] or "")), label, request_id, asked_label=label))
+    return rows
 
 
 def read_kept(folder: StageFolder, replicate: int) -> list[Row]:
@@ -136,6 +187,9 @@ def build_filters(
 ) -> list[Filter]:
     """Make the recipe's filters for one replicate, in the recipe's order; teachers are trained here.
 
+    The overlap filter comes last where the recipe does not name it: nothing that leaks is kept, whatever the recipe
+    says.
+
     Args:
         candidates: All rows that will be judged (a conflict of labels is one among all of them).
         demonstration_ids: `request_id`s of the natural rows that stood in prompts.
@@ -143,9 +197,18 @@ def build_filters(
     """
     shown = set(demonstration_ids)
     setting = _Setting(
-        recipe, sample, natural, candidates, [row for row in sample.train if row.request_id in shown], cache
+        recipe,
+        sample,
+        natural,
+        candidates,
+        [row for row in sample.train if row.request_id in shown],
+        Features(candidates, cache),
+        cache,
     )
-    return [_build(name, setting) for name in recipe.filter.order]
+    order = recipe.filter.order
+    if "overlap" not in order:  # the gate is not the recipe's to leave out
+        order = [*order, "overlap"]
+    return [_build(name, setting) for name in order]
 
 
 @dataclass(frozen=True)
@@ -157,6 +220,7 @@ class _Setting:
     natural: NaturalData
     candidates: Sequence[Row]
     demonstrations: Sequence[Row]
+    features: Features
     cache: Path | None
 
     @property
@@ -208,7 +272,7 @@ def _comparing_filter(name: str, setting: _Setting) -> Filter | None:
     from sentisynth_hub.filters.overlap import Overlap
     from sentisynth_hub.filters.semantic_duplicates import SemanticDuplicates
 
-    wanted, natural, cache = setting.recipe.filter, setting.natural, setting.cache
+    wanted, natural, features = setting.recipe.filter, setting.natural, setting.features
     if name == "conflicting_labels":
         return ConflictingLabels.among(setting.candidates)
     if name == "exact_duplicates":
@@ -216,17 +280,17 @@ def _comparing_filter(name: str, setting: _Setting) -> Filter | None:
     if name == "near_duplicates" and wanted.near_duplicates:
         return NearDuplicates(wanted.near_duplicates.min_jaccard)
     if name == "semantic_duplicates" and wanted.semantic_duplicates:
-        settings = wanted.semantic_duplicates
-        return SemanticDuplicates.limit_of(setting.seen, settings.encoder, settings.natural_quantile, cache)
-    if name == "overlap" and wanted.overlap:
+        encoder, quantile = wanted.semantic_duplicates.encoder, wanted.semantic_duplicates.natural_quantile
+        return SemanticDuplicates.limit_of(setting.seen, encoder, features, quantile)
+    if name == "overlap":
+        settings = wanted.overlap or OverlapFilter()
         held = {"test": natural.test, "validation": natural.validation}
         sources = {**held, "demonstration": setting.demonstrations, "train": natural.train}
-        overlap = Overlap.against(sources, wanted.overlap.ngram)
-        if wanted.overlap.encoder is None:
+        overlap = Overlap.against(sources, settings.ngram)
+        if settings.encoder is None:
             return overlap
-        return overlap.with_embeddings(
-            setting.sample.train, held, wanted.overlap.encoder, wanted.overlap.natural_quantile, cache
-        )
+        train, quantile = setting.sample.train, settings.natural_quantile
+        return overlap.with_embeddings(train, held, settings.encoder, features, quantile)
     return None
 
 
@@ -236,18 +300,18 @@ def _model_filter(name: str, setting: _Setting) -> Filter | None:
     from sentisynth_hub.filters.perplexity import Perplexity
     from sentisynth_hub.filters.teacher import Teacher
 
-    wanted, labels, cache = setting.recipe.filter, setting.recipe.labels, setting.cache
+    wanted, labels, features = setting.recipe.filter, setting.recipe.labels, setting.features
     if name == "teacher" and wanted.teacher:
-        least = wanted.teacher.min_confidence
-        return Teacher.trained(setting.sample, labels, wanted.teacher.teacher, min_confidence=least, cache=cache)
+        encoder, least = wanted.teacher.teacher, wanted.teacher.min_confidence
+        return Teacher.trained(setting.sample, labels, encoder, features, min_confidence=least)
     if name == "perplexity" and wanted.perplexity:
         quantiles = (wanted.perplexity.lower_quantile, wanted.perplexity.upper_quantile)
-        return Perplexity.window_of(setting.seen, wanted.perplexity.scorer, quantiles, cache)
+        return Perplexity.window_of(setting.seen, wanted.perplexity.scorer, quantiles, setting.cache)
     if name == "confident_learning" and wanted.confident_learning:
-        return ConfidentLearning(wanted.confident_learning.encoder, labels, wanted.confident_learning.folds, cache)
+        return ConfidentLearning(wanted.confident_learning.encoder, features, labels, wanted.confident_learning.folds)
     if name == "diversity" and wanted.diversity:
         settings = wanted.diversity
-        return Diversity(settings.encoder, labels, settings.size, settings.method, cache)
+        return Diversity(settings.encoder, features, labels, settings.size, settings.method)
     return None
 
 
@@ -259,11 +323,13 @@ def _template(recipe: Recipe) -> str:
 
 def _write(
     path: Path, kept: Sequence[Row], rejected: Sequence[Rejected], filters: Sequence[Filter], candidates: int
-) -> None:
+) -> dict[str, Any]:
     path.mkdir(parents=True, exist_ok=True)
     write_rows(path / "kept.parquet", kept)
     write_rejected(path / "rejected.parquet", rejected)
-    write_json(path / _RESULT, _result(kept, rejected, filters, candidates))
+    result = _result(kept, rejected, filters, candidates)
+    write_json(path / _RESULT, result)
+    return result
 
 
 def _result(

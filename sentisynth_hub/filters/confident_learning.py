@@ -6,13 +6,13 @@ score is cleanlab's label quality: the held-out probability of the row's label.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sentisynth_hub.errors import InputError
-from sentisynth_hub.filters.teacher import features_of, label_numbers
+from sentisynth_hub.filters.features import Features
+from sentisynth_hub.filters.teacher import label_numbers
 from sentisynth_hub.recipe.filter import Encoder
 from sentisynth_hub.rows import Decision, Row
 
@@ -22,9 +22,9 @@ class ConfidentLearning:
     """Keeps rows that cleanlab does not hold for mislabelled."""
 
     encoder: Encoder
+    features: Features
     labels: Sequence[str]
     folds: int
-    cache: Path | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     name: str = "confident_learning"
     score_name: str = "label_quality"
@@ -41,7 +41,7 @@ class ConfidentLearning:
         present, y = np.unique(y, return_inverse=True)
         if len(present) < 2 or np.bincount(y).min() < self.folds:
             return [Decision(True)] * len(rows)
-        features = features_of(rows, self.encoder, self.cache).astype(np.float64)
+        features = self.features.of(rows, self.encoder).astype(np.float64)
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
         folds = StratifiedKFold(self.folds, shuffle=True, random_state=0)
         with threadpool_limits(1):

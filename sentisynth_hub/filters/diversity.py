@@ -7,14 +7,13 @@ score is the place in which a row was chosen, as a share of its label's rows (0:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sentisynth_hub.filters.features import Features
 from sentisynth_hub.filters.neighbours import Vectors, cluster_centres
-from sentisynth_hub.filters.teacher import features_of
 from sentisynth_hub.metrics.embeddings import unit
 from sentisynth_hub.recipe.filter import Encoder
 from sentisynth_hub.rows import Decision, Row
@@ -28,17 +27,17 @@ class Diversity:
     """Keeps `size` rows over all `labels`."""
 
     encoder: Encoder
+    features: Features
     labels: Sequence[str]
     size: int
     method: str
-    cache: Path | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     name: str = "diversity"
     score_name: str = "redundancy"
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
-        vectors = unit(features_of(rows, self.encoder, self.cache))
+        vectors = unit(self.features.of(rows, self.encoder))
         decisions = [Decision(False, "redundant", 1.0)] * len(rows)
         groups = [
             np.array([i for i, row in enumerate(rows) if row.label == label], dtype=int) for label in self.labels

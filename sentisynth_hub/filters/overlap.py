@@ -7,13 +7,12 @@ Reasons: `exact_test`, `exact_validation`, `exact_demonstration`, `exact_train` 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sentisynth_hub.filters.features import Features
 from sentisynth_hub.filters.neighbours import Vectors, highest_cosine
-from sentisynth_hub.filters.teacher import features_of
 from sentisynth_hub.metrics.embeddings import unit
 from sentisynth_hub.metrics.words import ngrams, words
 from sentisynth_hub.recipe.filter import Encoder
@@ -29,9 +28,9 @@ class Closeness:
     """Evaluation rows' vectors (rows, d) by source, L2 length 1, and the cosine from which a row is too close."""
 
     encoder: Encoder
+    features: Features
     vectors: Mapping[str, Vectors]
     limit: float
-    cache: Path | None
 
 
 @dataclass(frozen=True)
@@ -74,20 +73,20 @@ class Overlap:
         train: Sequence[Row],
         held: Mapping[str, Sequence[Row]],
         encoder: Encoder,
+        features: Features,
         quantile: float,
-        cache: Path | None = None,
     ) -> "Overlap":
         """Compare embeddings with the `held` rows (by source) too.
 
         The limit is the `quantile` of the cosine between each row of `train` and the held row nearest to it: what
         natural rows that were drawn apart come to anyway is no leak.
         """
-        vectors = {source: unit(features_of(rows, encoder, cache)) for source, rows in held.items()}
-        apart = unit(features_of(train, encoder, cache))
+        vectors = {source: unit(features.of(rows, encoder)) for source, rows in held.items()}
+        apart = unit(features.of(train, encoder))
         nearest = highest_cosine(apart, np.concatenate(list(vectors.values())))
         limit = float(np.quantile(nearest, quantile))
         facts = {**self.facts, "max_cosine": round(limit, 4)}
-        return replace(self, closeness=Closeness(encoder, vectors, limit, cache), facts=facts)
+        return replace(self, closeness=Closeness(encoder, features, vectors, limit), facts=facts)
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
@@ -95,7 +94,7 @@ class Overlap:
         if self.closeness is None:
             return decisions
         apart = [number for number, decision in enumerate(decisions) if decision.keep]
-        own = unit(features_of([rows[number] for number in apart], self.closeness.encoder, self.closeness.cache))
+        own = unit(self.closeness.features.of([rows[number] for number in apart], self.closeness.encoder))
         for source, vectors in self.closeness.vectors.items():
             for number, cosine in zip(apart, highest_cosine(own, vectors), strict=True):
                 if cosine > self.closeness.limit and decisions[number].keep:

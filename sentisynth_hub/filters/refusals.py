@@ -27,7 +27,8 @@ _REFUSALS = (
     r"\bmain (?:ek )?(?:ai|language model) h(?:oo|u)n\b",
 )
 _BOILERPLATE = (
-    r"^\W*(?:sure|certainly|of course|absolutely|okay|ok)\b[^.\n]{0,12}\b(?:here|i)(?:'s|'re|'ll| is| are| can| will)\b",
+    r"^\W*(?:sure|certainly|of course|absolutely|okay|ok)\b[^.\n]{0,12}"
+    r"\b(?:here|i)(?:'s|'re|'ll| is| are| can| will)\b",
     r"^\W*here(?:'s| is| are)\b.{0,60}\b(?:example|text|review|sentence|comment|tweet|response|version|sample)s?\b",
     r"\bhope (?:this|that|it) helps\b",
     r"\blet me know if you(?:'d| would)? (?:like|need|want)\b",

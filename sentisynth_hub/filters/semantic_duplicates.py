@@ -6,13 +6,12 @@ is that close to an earlier row that stays; the score is the highest such cosine
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sentisynth_hub.filters.features import Features
 from sentisynth_hub.filters.neighbours import close_pairs, highest_cosine
-from sentisynth_hub.filters.teacher import features_of
 from sentisynth_hub.metrics.embeddings import unit
 from sentisynth_hub.recipe.filter import Encoder
 from sentisynth_hub.rows import Decision, Row
@@ -24,26 +23,26 @@ class SemanticDuplicates:
     """Keeps the first of rows with a cosine of `limit` or more. Build it with `limit_of`."""
 
     encoder: Encoder
+    features: Features
     limit: float
-    cache: Path | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     name: str = "semantic_duplicates"
     score_name: str = "cosine"
 
     @classmethod
     def limit_of(
-        cls, natural: Sequence[Row], encoder: Encoder, quantile: float, cache: Path | None = None
+        cls, natural: Sequence[Row], encoder: Encoder, features: Features, quantile: float
     ) -> "SemanticDuplicates":
         """Take the limit from natural rows of different normalised texts."""
         distinct = list({normalised(row.text): row for row in natural}.values())
-        vectors = unit(features_of(distinct, encoder, cache))
+        vectors = unit(features.of(distinct, encoder))
         limit = float(np.quantile(highest_cosine(vectors, vectors, skip_self=True), quantile))
-        return cls(encoder, limit, cache, {"limit": round(limit, 4), "natural_rows": len(distinct)})
+        return cls(encoder, features, limit, {"limit": round(limit, 4), "natural_rows": len(distinct)})
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
         close: dict[int, list[tuple[int, float]]] = {}
-        for row, earlier, cosine in close_pairs(unit(features_of(rows, self.encoder, self.cache)), self.limit):
+        for row, earlier, cosine in close_pairs(unit(self.features.of(rows, self.encoder)), self.limit):
             close.setdefault(row, []).append((earlier, cosine))
         dropped: set[int] = set()
         decisions = []

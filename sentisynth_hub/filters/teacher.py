@@ -11,14 +11,13 @@ label.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sentisynth_hub.errors import DataError
-from sentisynth_hub.metrics.embeddings import embed
+from sentisynth_hub.filters.features import Features
 from sentisynth_hub.recipe.filter import Encoder
 from sentisynth_hub.rows import Decision, Row
 from sentisynth_hub.splits import Sample
@@ -60,8 +59,8 @@ class Teacher:
     classifier: Classifier
     labels: Sequence[str]
     encoder: Encoder
+    features: Features
     min_confidence: float
-    cache: Path | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     name: str = "teacher"
     score_name: str = "teacher_confidence"
@@ -72,16 +71,16 @@ class Teacher:
         sample: Sample,
         labels: Sequence[str],
         encoder: Encoder,
+        features: Features,
         *,
         min_confidence: float,
-        cache: Path | None = None,
     ) -> "Teacher":
         """Train on `sample.train`, choose penalty and temperature on `sample.validation`.
 
         Raises:
             DataError: The training rows hold only some of the labels.
         """
-        train, held = features_of(sample.train, encoder, cache), features_of(sample.validation, encoder, cache)
+        train, held = features.of(sample.train, encoder), features.of(sample.validation, encoder)
         y_train, y_held = label_numbers(sample.train, labels), label_numbers(sample.validation, labels)
         missing = [label for number, label in enumerate(labels) if number not in y_train]
         if missing:
@@ -100,11 +99,11 @@ class Teacher:
                 "threshold": sorted(row.request_id for row in sample.validation),
             },
         }
-        return cls(classifier, labels, encoder, min_confidence, cache, facts)
+        return cls(classifier, labels, encoder, features, min_confidence, facts)
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row; every row has a label."""
-        probabilities = self.classifier.probabilities(features_of(rows, self.encoder, self.cache))
+        probabilities = self.classifier.probabilities(self.features.of(rows, self.encoder))
         return [
             self._decide(row_probabilities, label)
             for row_probabilities, label in zip(probabilities, label_numbers(rows, self.labels), strict=True)
@@ -117,19 +116,6 @@ class Teacher:
         if confidence < self.min_confidence:
             return Decision(False, "low_confidence", confidence)
         return Decision(True, None, confidence)
-
-
-def features_of(rows: Sequence[Row], encoder: Encoder, cache: Path | None = None) -> Array:
-    """The encoder's features of the rows' texts, (rows, d) float32."""
-    return embed(
-        [row.text for row in rows],
-        encoder.model,
-        revision=encoder.revision,
-        prefix=encoder.prefix,
-        max_length=encoder.max_length,
-        threads=encoder.threads,
-        cache=cache,
-    )
 
 
 def label_numbers(rows: Sequence[Row], labels: Sequence[str]) -> Array:
