@@ -9,6 +9,7 @@ journal: what was answered, written before it is parsed), and at the end `candid
 the same.
 """
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,13 +20,14 @@ from sentisynth_hub import log
 from sentisynth_hub.errors import StageError
 from sentisynth_hub.generators import Generator, parsing
 from sentisynth_hub.generators.answering import Answering
+from sentisynth_hub.generators.estimate import Asked, estimate
 from sentisynth_hub.generators.journal import repair
-from sentisynth_hub.generators.ledger import Ledger, ModelPrice, find_price
+from sentisynth_hub.generators.ledger import Ledger, ModelPrice, find_price, worst_case
 from sentisynth_hub.generators.replicate import Replicate, identity, write_requests
 from sentisynth_hub.generators.store import spent
 from sentisynth_hub.manifest import canonical_json, json_digest, replaced
 from sentisynth_hub.processes import Processes
-from sentisynth_hub.prompts import PromptTemplate
+from sentisynth_hub.prompts import PromptTemplate, calls_per_label, plan_requests
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import (
     Completion,
@@ -78,8 +80,7 @@ def generate(
     """
     if folder.complete:
         return folder.manifest()
-    served = [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]
-    replicates = [_prepare(recipe, sample, folder, limit, refresh) for sample in served]
+    replicates = [_prepare(recipe, sample, folder, limit, refresh) for sample in _served(recipe, samples)]
     if processes.is_main:
         for replicate in replicates:
             write_requests(replicate)
@@ -107,6 +108,66 @@ def generate(
             folder.finish(result)
     processes.wait()
     return folder.manifest() if limit is None else result
+
+
+def pilot(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    folder: StageFolder,
+    processes: Processes,
+    *,
+    requests: int = 20,
+    refresh: int = 0,
+    generator: Generator | None = None,
+) -> dict[str, Any]:
+    """Ask the first requests of the first replicate and estimate the whole stage from them.
+
+    The answers are kept for the stage itself. See `generators.estimate.estimate` for what is returned.
+    """
+    served = _served(recipe, samples)
+    generate(recipe, served[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
+    rows, _ = read_candidates(folder, served[0].replicate)
+    accepted = Counter(row.request_id.partition(".")[0] for row in rows)
+    asked: dict[str, Asked] = {}
+    for line in read_lineage(folder, served[0].replicate):
+        request_id = line["request_id"].partition(".")[0]
+        before = asked.get(request_id, Asked(0, 0, 0, accepted[request_id]))
+        asked[request_id] = Asked(
+            before.prompt_tokens + line["prompt_tokens"],
+            before.completion_tokens + line["completion_tokens"],
+            before.rows + 1,
+            before.accepted,
+        )
+    price, record = _price(recipe)
+    total = sum(calls_per_label(recipe).values()) * len(served)
+    return {**estimate(list(asked.values()), total, price, recipe.generate.human_usd_per_row), "prices": record}
+
+
+def dry_run(recipe: Recipe, samples: Sequence[Sample], *, limit: int | None = None) -> dict[str, Any]:
+    """What would be asked, and what it could cost at most.
+
+    Nothing is asked, loaded or written; stored answers are not looked at.
+    """
+    price, record = _price(recipe)
+    template, served = PromptTemplate(recipe), _served(recipe, samples)
+    requests = tokens = 0
+    usd = 0.0
+    prompts: set[str] = set()
+    new_tokens = recipe.generate.sampling.max_new_tokens
+    for sample in served:
+        for request in itertools.islice(plan_requests(recipe, sample, template, model="", sampling={}), limit):
+            worst = worst_case(request.prompt, new_tokens)
+            requests, tokens = requests + 1, tokens + worst
+            usd += price.cost(worst - new_tokens, new_tokens) if price is not None else 0.0
+            prompts.add(request.prompt_id)
+    return {
+        "replicates": len(served),
+        "requests": requests,
+        "prompts": len(prompts),
+        "worst_case_tokens": tokens,
+        "worst_case_usd": usd if price is not None else None,
+        "prices": record,
+    }
 
 
 def stage_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -150,6 +211,11 @@ def read_lineage(folder: StageFolder, replicate: int) -> Iterator[dict[str, Any]
     first carries the call's tokens and cost and the others zero, so that sums are right.
     """
     yield from read_records(folder.path / f"replicate-{replicate}" / "lineage.parquet")
+
+
+def _served(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
+    """The replicates that have a corpus of their own: all of them, or under a conditional design the first."""
+    return [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]
 
 
 def _prepare(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | None, refresh: int) -> Replicate:

@@ -4,7 +4,7 @@ endpoint.
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sentisynth_hub import log
 from sentisynth_hub.generators import Generator, parsing
@@ -75,8 +75,7 @@ class Answering:
             journal.append(completion_record(completion, batch=batch_id) for completion in completions)
             used = sum(completion.prompt_tokens + completion.completion_tokens for completion in completions)
             self.ledger.settle(Cost(tokens), Cost(used))
-            for request, completion in zip(batch, completions, strict=True):
-                watch.add(request, completion)
+            watch.add(zip(batch, completions, strict=True))
             if watch.stop:
                 return watch.stop
         return None
@@ -95,7 +94,7 @@ class Answering:
 
         generator = EndpointGenerator(self.recipe, self.ledger, journal, processes=self.processes.count)
         for completion in generator.generate(requests()):
-            watch.add(asked.pop(completion.request_id), completion)
+            watch.add([(asked.pop(completion.request_id), completion)])
             if watch.stop:
                 generator.stop(watch.stop)
         return generator.stopped
@@ -133,21 +132,25 @@ class Watch:
         self._accepted = self._parsed = 0
         self._meter = DiversityMeter(self.recipe.generate.diversity, [row.text for row in replicate.sample.train])
         total = sum(calls_per_label(self.recipe).values())
-        total = total if replicate.limit is None else min(total, replicate.limit)
+        if replicate.limit is not None:
+            total = min(total, sum(len(batch) for _, batch in replicate.batches()))
         done = min(total, len(answers))
         share = -(-(total - done) // processes.count)
         self._bar = log.Progress(f"generating, replicate {replicate.sample.replicate}", done + share, done=done)
 
-    def add(self, request: Request, completion: Completion) -> None:
-        """Count one completion."""
-        for parsed in parsing.parse(completion, request, self.recipe.generate.prompt.texts_per_call):
-            self._parsed += 1
-            if parsed.reason is None:
-                self._accepted += 1
-                self._meter.add(parsed.text)
+    def add(self, answered: Iterable[tuple[Request, Completion]]) -> None:
+        """Count what was just answered."""
+        count = 0
+        for request, completion in answered:
+            count += 1
+            for parsed in parsing.parse(completion, request, self.recipe.generate.prompt.texts_per_call):
+                self._parsed += 1
+                if parsed.reason is None:
+                    self._accepted += 1
+                    self._meter.add(parsed.text)
         cost = f" · ${self._ledger.usd:.4f}" if self._ledger.price is not None else ""
         note = f"parsed {100 * self._accepted / self._parsed:.0f} %{cost} · {self._meter.note()}"
-        self._bar.advance(note=note)
+        self._bar.advance(count, note=note)
         breach = self._meter.breach()
         if breach is not None and self.recipe.generate.diversity.on_breach == "stop":
             self.stop = f"the texts repeat themselves: {breach}; change the prompt or the sampling, or raise the limit"

@@ -49,7 +49,7 @@ def weights_folder(folder: Path) -> Path:
 
 
 def train(recipe: Recipe, sample: Sample, template: PromptTemplate, folder: Path) -> Path:
-    """Train the replicate's model, or go on from its last checkpoint, and return its folder; a complete one is left alone.
+    """Train the replicate's model, or go on from its last checkpoint, and return its folder.
 
     One process trains, so that the texts do not depend on how many there are. The checkpoint is written whole or not
     at all.
