@@ -2,8 +2,8 @@
 
 Multinomial logistic regression, loss = mean cross-entropy + penalty/2 · ||weights − anchor||². Because the loss is a
 mean and the penalty is chosen per variant on natural validation rows, repeating the training rows changes nothing; the
-number of steps has no meaning here. Arithmetic is float64 in torch, so that the recipe's number of threads holds and
-results do not depend on the launch.
+number of steps has no meaning here. Arithmetic is float64 on one thread, so that the result does not depend on the
+launch.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from sentisynth_hub.metrics.batching import fixed_threads
 
 
 Array = npt.NDArray[Any]
@@ -46,7 +48,7 @@ class Scaling:
 
     @classmethod
     def of(cls, natural: Array) -> "Scaling":
-        """Mean of each dimension, and root mean square of their standard deviations, over the natural training rows."""
+        """Mean of each dimension, root mean square of their standard deviations, over the natural training rows."""
         x = natural.astype(np.float64)
         spread = float(np.sqrt(x.var(0).mean()))
         return cls(x.mean(0), spread if spread > 0 else 1.0)
@@ -73,6 +75,13 @@ def fit_head(
         validation: Features and labels of natural validation rows.
         penalties: Strongest first; the path is followed from each to the next.
     """
+    with fixed_threads(1):  # the matrices are small: trials are what is worth computing at the same time
+        return _best_of_path(stages, n_labels, validation, penalties)
+
+
+def _best_of_path(
+    stages: Sequence[tuple[Array, Array]], n_labels: int, validation: tuple[Array, Array], penalties: Sequence[float]
+) -> Head:
     best, best_loss = None, np.inf
     zero = np.zeros((stages[0][0].shape[1] + 1, n_labels))
     start = zero

@@ -69,11 +69,16 @@ def plan_trials(
     """Every trial of the study, replicate by replicate."""
     trials = []
     for sample in samples:
-        conditional = recipe.study.design == "conditional"
-        corpus = corpora[0 if conditional else sample.replicate]
-        seen = bootstrapped(recipe, sample) if conditional else sample
+        seen, corpus = sample_of(recipe, sample, corpora)
         trials += plan_replicate(recipe, seen, natural, corpus, recipe.study.variants)
     return trials
+
+
+def sample_of(recipe: Recipe, sample: Sample, corpora: Mapping[int, Corpus]) -> tuple[Sample, Corpus]:
+    """The rows a replicate trains on: its own, or in the conditional design a bootstrap and the one corpus of all."""
+    if recipe.study.design == "conditional":
+        return bootstrapped(recipe, sample), corpora[0]
+    return sample, corpora[sample.replicate]
 
 
 def plan_replicate(
@@ -194,10 +199,8 @@ def _manifest(recipe: Recipe, outcomes: Sequence[dict[str, Any]]) -> dict[str, A
 
 
 def best_on_validation(variants: Mapping[str, dict[str, Any]]) -> str:
-    """The publishable variant with the best mean validation score; of equal ones the first, so `natural` before
-    others.
-    """
-    names = [name for name in ("natural", *variants) if publishable(name)]
+    """The publishable variant with the best mean validation score; of equal ones `natural`, else the first by name."""
+    names = ["natural", *sorted(name for name in variants if publishable(name))]
     return max(names, key=lambda name: float(np.mean(variants[name]["validation"])))
 
 

@@ -21,7 +21,7 @@ from sentisynth_hub.rows import Row
 from sentisynth_hub.text import digest
 from sentisynth_hub.training.data import Encoded, encode, readable_length
 from sentisynth_hub.training.features import Features
-from sentisynth_hub.training.head import Scaling, fit_head
+from sentisynth_hub.training.head import Head, Scaling, cross_entropy, fit_head
 from sentisynth_hub.training.loop import EarlyStopping, Launch, StageData, fit, predict
 from sentisynth_hub.training.variants import VariantRows, chooses_budget
 
@@ -83,20 +83,28 @@ def matched_steps(recipe: Recipe, rows: int) -> int:
 
 def run_head(recipe: Recipe, trial: Trial, features: Features) -> dict[str, Any]:
     """Train a head on frozen features and predict; see `result` for what is returned."""
+    head, scaling = _head(recipe, trial, features)
+    validation, test = (
+        head.probabilities(scaling.apply(features.of(rows))) for rows in (trial.validation, trial.test)
+    )
+    return result(recipe, trial, {"penalty": head.penalty}, validation, test)
+
+
+def mean_loss_on_validation(recipe: Recipe, trial: Trial, features: Features) -> float:
+    """Cross-entropy (nats) of the trial's head on its natural validation rows: finer than a score, for diagnosis."""
+    head, scaling = _head(recipe, trial, features)
+    probabilities = head.probabilities(scaling.apply(features.of(trial.validation)))
+    return cross_entropy(probabilities, _integers(recipe, trial.validation))
+
+
+def _head(recipe: Recipe, trial: Trial, features: Features) -> tuple[Head, Scaling]:
     scaling = Scaling.of(features.of(trial.natural))
-    seen: dict[str, Array] = {}
 
-    def x(rows: Sequence[Row], name: str) -> Array:
-        seen[name] = scaling.apply(features.of(rows))
-        return seen[name]
+    def data(rows: Sequence[Row]) -> tuple[Array, Array]:
+        return scaling.apply(features.of(rows)), _integers(recipe, rows)
 
-    stages = [
-        (x(stage.rows, f"stage {i}"), _integers(recipe, stage.rows)) for i, stage in enumerate(trial.rows.stages)
-    ]
-    validation = x(trial.validation, "validation")
-    head = fit_head(stages, len(recipe.labels), (validation, _integers(recipe, trial.validation)))
-    chosen = {"penalty": head.penalty}
-    return result(recipe, trial, chosen, head.probabilities(validation), head.probabilities(x(trial.test, "test")))
+    stages = [data(stage.rows) for stage in trial.rows.stages]
+    return fit_head(stages, len(recipe.labels), data(trial.validation)), scaling
 
 
 def run_finetune(

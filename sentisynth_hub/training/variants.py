@@ -163,7 +163,8 @@ def _extra_natural(kept: Sequence[Row], recipe: Recipe, sample: Sample, natural:
     if len(pool) < len(kept):
         raise DataError(
             f"study.variants: extra_natural needs {len(kept)} natural rows beyond the sample of replicate "
-            f"{sample.replicate}, the pool has {len(pool)}; lower natural.rows_per_label or generate.candidates, or leave extra_natural out"
+            f"{sample.replicate}, the pool has {len(pool)}; lower natural.rows_per_label or generate.candidates, or "
+            "leave extra_natural out"
         )
     return pool[: len(kept)]
 

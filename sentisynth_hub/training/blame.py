@@ -1,0 +1,111 @@
+"""Which synthetic rows are to blame: `mixed` trained again without one group of rows after the other.
+
+An instrument for repair, so it looks at natural validation rows only, never at test rows, and it always trains heads
+on frozen features. With many groups some differences are chance: the standard error over replicates stands beside
+each.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+
+from sentisynth_hub import log
+from sentisynth_hub.errors import InputError
+from sentisynth_hub.processes import Processes
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.rows import Row
+from sentisynth_hub.splits import NaturalData, Sample
+from sentisynth_hub.training.features import compute_features
+from sentisynth_hub.training.study import plan_replicate, sample_of
+from sentisynth_hub.training.trial import Trial, mean_loss_on_validation
+from sentisynth_hub.training.variants import Corpus
+
+
+LEAST_ROWS = 5  # a smaller group cannot be told from chance
+MOST_GROUPS = 50
+
+
+class Blame(TypedDict):
+    """One group: its rows over all replicates, and how much `mixed`'s cross-entropy on validation rows (nats) falls
+    without it.
+
+    `gain` above 0: validation is better off without the group. `standard_error` over the replicates that have it, None
+    with one.
+    """
+
+    group: str
+    rows: int
+    replicates: int
+    gain: float
+    standard_error: float | None
+
+
+def blame_groups(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    natural: NaturalData,
+    corpora: Mapping[int, Corpus],
+    group_by: str,
+    folder: Path,
+) -> list[Blame]:
+    """Leave out each group of kept rows (by `prompt_id`, `asked_label` or `generator`), the most harmful group first.
+
+    Raises:
+        InputError: There is only one group, so nothing can be left out.
+    """
+    natural = replace(natural, test=[])  # the test rows are none of its business
+    gains: dict[str, list[float]] = {}
+    counts: Counter[str] = Counter()
+    for sample in samples:
+        seen, corpus = sample_of(recipe, sample, corpora)
+        groups = Counter(_group(row, group_by) for row in corpus.kept)
+        named = [name for name, count in groups.most_common(MOST_GROUPS) if count >= LEAST_ROWS]
+        if len(groups) < 2 or not named:
+            raise InputError(
+                f"study --leave-out {group_by}: replicate {sample.replicate} has no two groups of {LEAST_ROWS} kept "
+                "rows or more; choose another grouping"
+            )
+        without = {name: [row for row in corpus.kept if _group(row, group_by) != name] for name in named}
+        (whole,) = plan_replicate(recipe, seen, natural, corpus, ["mixed"])
+        features = compute_features(_texts(whole), recipe.study.student, folder / "features", Processes())
+        reference = mean_loss_on_validation(recipe, whole, features)
+        for name in log.progress(f"leaving out, replicate {sample.replicate}", named, total=len(named)):
+            (trial,) = plan_replicate(recipe, seen, natural, replace(corpus, kept=without[name]), ["mixed"])
+            gains.setdefault(name, []).append(reference - mean_loss_on_validation(recipe, trial, features))
+            counts[name] += groups[name]
+    found = [_blame(name, counts[name], values) for name, values in gains.items()]
+    return sorted(found, key=lambda one: -one["gain"])
+
+
+def blame_lines(groups: Sequence[Blame]) -> list[str]:
+    """The groups as lines of text, the most harmful first."""
+    width = max(len(log.printable(one["group"], 40)) for one in groups)
+    lines = [f"{'group left out':<{width}}  rows  validation loss falls by (nats; above 0: better without the group)"]
+    for one in groups:
+        error = "" if one["standard_error"] is None else f" ± {one['standard_error']:.4f}"
+        lines.append(f"{log.printable(one['group'], 40):<{width}}  {one['rows']:4}  {one['gain']:+.4f}{error}")
+    return lines
+
+
+def _blame(name: str, rows: int, gains: Sequence[float]) -> Blame:
+    spread = float(np.std(gains, ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None
+    return {
+        "group": name,
+        "rows": rows,
+        "replicates": len(gains),
+        "gain": float(np.mean(gains)),
+        "standard_error": spread,
+    }
+
+
+def _group(row: Row, group_by: str) -> str:
+    value = {"prompt_id": row.prompt_id, "asked_label": row.asked_label, "generator": row.generator}[group_by]
+    return "(none)" if value is None else value
+
+
+def _texts(trial: Trial) -> list[str]:
+    return [row.text for rows in (trial.rows.rows, trial.natural, trial.validation) for row in rows]

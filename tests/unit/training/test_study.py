@@ -1,0 +1,186 @@
+"""Whole studies with the tiny student: what they leave behind, what a kill costs, and what bad input gets."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sentisynth_hub.errors import DataError
+from sentisynth_hub.evaluation.predictions import read_predictions
+from sentisynth_hub.processes import Processes
+from sentisynth_hub.rows import Row
+from sentisynth_hub.runs import stage_folder
+from sentisynth_hub.splits import NaturalData, draw_samples
+from sentisynth_hub.training import study as module
+from sentisynth_hub.training.predictions import item_ids
+from sentisynth_hub.training.study import best_on_validation, run_study
+from sentisynth_hub.training.trial import matched_steps
+from sentisynth_hub.training.variants import Corpus
+from tests.unit.training.tiny import make_corpora, make_natural, make_recipe, make_rows, study_of
+
+
+HEAD = ["natural", "natural_repeated", "rebalanced", "synthetic", "unfiltered", "mixed", "gradual", "extra_natural"]
+pytestmark = pytest.mark.filterwarnings("default::UserWarning")  # the stock model says that its classifier is new
+
+
+def test_head_study_leaves_what_the_statistics_read(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(tiny_model, mode="head", variants=HEAD)
+    stage, manifest = study_of(recipe, tmp_path)
+    natural = make_natural()
+    found = read_predictions([stage.path / "predictions.parquet"])
+    assert list(found.variants) == HEAD
+    assert (found.replicates, found.items) == (2, 30)
+    assert found.labels == ("negative", "positive")
+    assert list(found.item_ids) == [row.id for row in natural.test]
+    assert [found.labels[i] for i in found.y] == [row.label for row in natural.test]
+    for variant, probabilities in found.probabilities.items():
+        assert np.allclose(probabilities.sum(-1), 1, atol=1e-5)
+        assert (probabilities.argmax(-1) == found.variants[variant]).all()
+    human = json.loads((stage.path / "human_labels.json").read_text("utf-8"))
+    samples = draw_samples(recipe, natural)
+    assert human["mixed"]["1"]["train"] == sorted(row.id for row in samples[1].train)
+    assert human["synthetic"]["0"]["train"] == []
+    assert human["synthetic"]["0"]["validation"] == sorted(row.id for row in samples[0].validation)
+    assert manifest["chosen_variant"] == best_on_validation(manifest["variants"])
+    distances = np.load(stage.path / "distances.npy")
+    assert distances.shape == (2, 30)
+    assert distances.min() > 0  # no test text stands in training
+
+
+def test_repetition_changes_nothing_in_head_mode(tiny_model: Path, tmp_path: Path) -> None:
+    stage, _ = study_of(make_recipe(tiny_model, mode="head", variants=["natural", "natural_repeated"]), tmp_path)
+    found = read_predictions([stage.path / "predictions.parquet"])
+    assert (found.variants["natural"] == found.variants["natural_repeated"]).all()
+
+
+def test_finetune_study_matches_steps(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(tiny_model, variants=["natural", "natural_repeated", "mixed", "gradual"], replicates=1)
+    stage, manifest = study_of(recipe, tmp_path)
+    matched = 2 * 5  # two epochs of 16 natural and 24 kept rows in batches of 8
+    assert matched_steps(recipe, 40) == matched
+    for variant in ("natural_repeated", "mixed"):
+        assert manifest["variants"][variant]["chosen"] == [{"steps": matched}]
+    assert manifest["variants"]["gradual"]["chosen"][0]["steps"] == pytest.approx(
+        matched, abs=2
+    )  # rounded stage by stage
+    tried = json.loads((stage.path / "trials/natural-0.json").read_text("utf-8"))["chosen"]["tried"]
+    assert [one["steps"] for one in tried] == [
+        4,
+        8,
+        10,
+        16,
+    ]  # 2 epochs of 2 steps, times 1, 2, 4, and the matched number
+    best = max(one["score"] for one in tried)
+    assert manifest["variants"]["natural"]["chosen"][0]["steps"] == min(
+        o["steps"] for o in tried if o["score"] == best
+    )
+
+
+def test_conditional_study_varies_rows_and_start(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(tiny_model, mode="head", design="conditional", variants=["natural", "mixed"], replicates=3)
+    natural = make_natural()
+    samples = draw_samples(recipe, natural)
+    stage = stage_folder(tmp_path, "study", version=1, recipe=None)
+    run_study(recipe, samples, natural, {0: make_corpora(samples)[0]}, stage, Processes())
+    probabilities = read_predictions([stage.path / "predictions.parquet"]).probabilities["natural"]
+    assert not np.allclose(probabilities[0], probabilities[1])
+    assert not np.allclose(probabilities[1], probabilities[2])
+
+
+@pytest.mark.parametrize("mode", ["head", "finetune"])
+def test_killed_after_every_trial_trains_none_twice(
+    tiny_model: Path, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(tiny_model, mode=mode, variants=["natural", "mixed"], student={"budgets": [1]})
+    whole, manifest = study_of(recipe, tmp_path / "whole")
+    trained: list[str] = []
+    original = getattr(module, f"run_{mode}")
+
+    class Killed(BaseException):
+        pass
+
+    def counting(recipe: Any, trial: Any, *rest: Any, **named: Any) -> Any:
+        if trained and len(trained) > kills[-1]:
+            kills.append(len(trained))
+            raise Killed
+        trained.append(trial.name)
+        return original(recipe, trial, *rest, **named)
+
+    kills = [0]
+    monkeypatch.setattr(module, f"run_{mode}", counting)
+    for _ in range(3):
+        with pytest.raises(Killed):
+            study_of(recipe, tmp_path / "killed")
+    stage, again = study_of(recipe, tmp_path / "killed")
+    assert sorted(trained) == ["mixed-0", "mixed-1", "natural-0", "natural-1"]
+    assert again == manifest
+    for name in ("predictions.parquet", "validation.parquet"):
+        assert (stage.path / name).read_bytes() == (whole.path / name).read_bytes()
+
+
+def test_a_trial_of_other_rows_is_trained_again(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(tiny_model, mode="head", variants=["natural", "synthetic"], replicates=1)
+    natural, stage = make_natural(), stage_folder(tmp_path, "study", version=1, recipe=None)
+    samples = draw_samples(recipe, natural)
+    run_study(recipe, samples, natural, make_corpora(samples), stage, Processes())
+    before = {path.name: path.stat().st_mtime_ns for path in (stage.path / "trials").iterdir()}
+    run_study(recipe, samples, natural, make_corpora(samples, kept=12), stage, Processes())
+    after = {path.name: path.stat().st_mtime_ns for path in (stage.path / "trials").iterdir()}
+    assert before["synthetic-0.json"] != after["synthetic-0.json"]
+
+
+def test_empty_corpus_is_refused_before_anything_is_trained(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(tiny_model, mode="head", variants=["natural", "mixed"])
+    natural = make_natural()
+    samples = draw_samples(recipe, natural)
+    stage = stage_folder(tmp_path, "study", version=1, recipe=None)
+    corpora = make_corpora(samples) | {1: Corpus([], make_rows(5, 3))}
+    with pytest.raises(DataError, match="'mixed' has no synthetic row in replicate 1"):
+        run_study(recipe, samples, natural, corpora, stage, Processes())
+    assert not list(stage.path.iterdir())
+
+
+@pytest.mark.parametrize("mode", ["head", "finetune"])
+def test_corpus_of_one_label_gives_a_student_that_says_nothing_else(
+    tiny_model: Path, tmp_path: Path, mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = make_recipe(
+        tiny_model, mode=mode, variants=["natural", "synthetic"], replicates=1, student={"epochs": 10, "budgets": [1]}
+    )
+    natural = make_natural()
+    samples = draw_samples(recipe, natural)
+    stage = stage_folder(tmp_path, "study", version=1, recipe=None)
+    rows = make_rows(24, 5, labels=("positive",))
+    manifest = run_study(recipe, samples, natural, {0: Corpus(rows, rows)}, stage, Processes())
+    assert manifest["variants"]["synthetic"]["missing_labels"] == {"0": ["negative"]}
+    predicted = read_predictions([stage.path / "predictions.parquet"]).variants["synthetic"]
+    assert (predicted == 1).all()
+    assert "synthetic has no row of negative in replicate 0" in capsys.readouterr().err
+
+
+def test_twelve_rows_in_all(tiny_model: Path, tmp_path: Path) -> None:
+    recipe = make_recipe(tiny_model, mode="head", variants=["natural", "mixed"], rows_per_label=3)
+    recipe = recipe.with_content(recipe.model_dump() | {"natural": {"files": {"train": "x"}}})
+    rows = make_rows(12, 2)
+    natural = NaturalData(rows[:6], rows[6:8], rows[8:])
+    samples = draw_samples(recipe, natural)
+    stage = stage_folder(tmp_path, "study", version=1, recipe=None)
+    run_study(recipe, samples, natural, make_corpora(samples), stage, Processes())
+    assert read_predictions([stage.path / "predictions.parquet"]).items == 4
+
+
+def test_publishable_variant_with_the_best_validation_is_chosen() -> None:
+    scores = {"natural": [0.6, 0.6], "mixed": [0.5, 0.7], "extra_natural": [0.9, 0.9], "natural_50": [0.9, 0.9]}
+    assert best_on_validation({name: {"validation": found} for name, found in scores.items()}) == "natural"
+    assert (
+        best_on_validation({name: {"validation": found} for name, found in {**scores, "mixed": [0.5, 0.71]}.items()})
+        == "mixed"
+    )
+
+
+def test_items_of_one_text_have_ids_of_their_own() -> None:
+    rows = [Row("a b", "x"), Row("c", "x"), Row("a b", "y"), Row("a b", "x")]
+    first = rows[0].id
+    assert item_ids(rows) == [first, rows[1].id, f"{first}-2", f"{first}-3"]
