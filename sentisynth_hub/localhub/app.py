@@ -135,7 +135,7 @@ def _find_route(method: str, segments: list[str]) -> tuple[Route, dict[str, str]
         if params is not None:
             return route, params
     repo_type = "datasets" if segments[0] == "datasets" else "models"
-    for route in WEB_ROUTES:
+    for route in WEB_ROUTES if segments[0] != "api" else []:
         params = route.match(method, segments[1:] if repo_type == "datasets" else segments)
         if params is not None:
             return route, params | {"type": repo_type}

@@ -6,6 +6,7 @@ a pointer only stands for content stored for that same repo.
 
 import hashlib
 import hmac
+import json
 import os
 import re
 import secrets
@@ -168,4 +169,4 @@ class Signer:
             raise HubProblem(403, "This upload address is not valid or has expired; ask for a new one")
 
     def _mac(self, *parts: str) -> str:
-        return hmac.new(self._secret, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, json.dumps(parts).encode(), hashlib.sha256).hexdigest()

@@ -4,7 +4,6 @@
 reading it crashes or takes too long, the page says so and the server goes on. It also keeps pyarrow out of the server.
 """
 
-import io
 import itertools
 import json
 import os
@@ -16,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 ROWS = 20
@@ -69,7 +68,12 @@ def preview_of(path: Path, suffix: str) -> Preview:
 
 def read_preview(path: Path, suffix: str) -> Preview:
     """Read a data file here and now."""
-    columns, names, rows = _open(path, suffix)
+    with path.open("rb") as file:
+        return _summarise(*_read(file, suffix))
+
+
+def _summarise(columns: list[str], names: dict[str, list[str]], rows: Iterator[dict[str, Any]]) -> Preview:
+    """The first rows and the histograms; `names` are those of the labels, by column."""
     label = next((column for column in (*names, *_LABEL_COLUMNS) if column in columns), None)
     text = next((column for column in _TEXT_COLUMNS if column in columns), None)
     shown: list[list[str | None]] = []
@@ -88,26 +92,26 @@ def read_preview(path: Path, suffix: str) -> Preview:
     return Preview(columns, shown, counted, ordered, _histogram(lengths))
 
 
-def _open(path: Path, suffix: str) -> tuple[list[str], dict[str, list[str]], Iterator[dict[str, Any]]]:
+def _read(file: BinaryIO, suffix: str) -> tuple[list[str], dict[str, list[str]], Iterator[dict[str, Any]]]:
     """The columns, the names of each column of labels, and the rows."""
     if suffix == ".parquet":
         import pyarrow.parquet as parquet
 
-        file = parquet.ParquetFile(path)
-        schema = file.schema_arrow
-        return schema.names, _label_names(schema.metadata or {}), _parquet_rows(file)
+        table = parquet.ParquetFile(file)
+        schema = table.schema_arrow
+        return schema.names, _label_names(schema.metadata or {}), _parquet_rows(table)
     if suffix == ".csv":
         import csv
 
-        reader = csv.DictReader(io.TextIOWrapper(path.open("rb"), "utf-8", "replace", newline=""))
+        reader = csv.DictReader(line.decode("utf-8", "replace") for line in file)
         return list(reader.fieldnames or []), {}, iter(reader)
-    lines = (json.loads(line) for line in path.open("rb") if line.strip())
+    lines = (json.loads(line) for line in file if line.strip())
     first: dict[str, Any] = next(lines, {})
     return list(first), {}, itertools.chain([first] if first else [], lines)
 
 
-def _parquet_rows(file: Any) -> Iterator[dict[str, Any]]:
-    for batch in file.iter_batches(_BATCH):
+def _parquet_rows(table: Any) -> Iterator[dict[str, Any]]:
+    for batch in table.iter_batches(_BATCH):
         yield from batch.to_pylist()
 
 

@@ -7,7 +7,9 @@ import argparse
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
+from typing import TextIO
 
 import uvicorn
 
@@ -22,6 +24,7 @@ from sentisynth_hub.localhub.recovery import recover
 
 
 _GRACE_SECONDS = 5
+_LOCK_SECONDS = 5
 
 
 def serve(config: HubConfig) -> None:
@@ -32,10 +35,7 @@ def serve(config: HubConfig) -> None:
     """
     os.makedirs(config.data, mode=0o700, exist_ok=True)
     with open(config.data / LOCK_FILE, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{config.data}: another embedded Hub is using this folder; stop it first") from error
+        _take(lock, config.data)
         hub = Hub(config)
         recover(hub.repos)
         with _listen(config) as listener:
@@ -62,6 +62,19 @@ def serve(config: HubConfig) -> None:
             )
             uvicorn.Server(settings).run(sockets=[listener])
         (config.data / STATE_FILE).unlink(missing_ok=True)
+
+
+def _take(lock: TextIO, data: Path) -> None:
+    """Lock the data folder; a server that was just killed still holds it for a moment."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise InputError(f"{data}: another embedded Hub is using this folder; stop it first") from error
+        time.sleep(0.05)
 
 
 def _listen(config: HubConfig) -> socket.socket:

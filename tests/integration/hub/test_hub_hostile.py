@@ -333,6 +333,13 @@ def test_a_card_that_is_not_yaml_is_refused(owner: RawClient, front_matter: str)
     assert "metadata" in answer.json()["errors"][0]["message"]
 
 
+@pytest.mark.parametrize("path", ["/api/agent-harnesses", "/api/telemetry/x", "/api/spaces/a/b", "/api", "/api/a/b"])
+def test_unknown_addresses_of_the_api_are_a_clean_404(nobody: RawClient, path: str) -> None:
+    answer = nobody.send("GET", path)
+    assert answer.status == 404
+    assert answer.json() == {"error": "Not found"}
+
+
 def test_foreign_host_names_are_refused(owner: RawClient) -> None:
     assert owner.send("GET", "/api/whoami-v2", Host="attacker.example:80").status == 421
 
