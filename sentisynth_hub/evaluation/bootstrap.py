@@ -13,7 +13,7 @@ import numpy as np
 from sentisynth_hub.metrics.classification import METRICS, NO_ANSWER, Array
 
 
-_CHUNK = 500
+_COUNTS_AT_ONCE = 16_000_000  # confusion counts held in memory
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,17 @@ def crossed_bootstrap(
         resamples: Number of resamples B; 9,999 where a p is read off.
         seed: Decides the draws; the result does not depend on threads (the counts are exact in float32).
     """
-    rng = np.random.default_rng(seed)
+    by_item, by_replicate = np.random.default_rng(seed).spawn(2)  # two streams: draws do not depend on the chunks
     replicates = next(iter(variants.values())).shape[0]
     order = np.argsort(y, kind="stable")
     ends = np.searchsorted(y[order], np.arange(n_labels + 1))
     answers = _one_hot(np.concatenate(list(variants.values()))[:, order], n_labels)
     scores = np.empty((resamples, len(variants)))
-    for start in range(0, resamples, _CHUNK):
-        size = min(_CHUNK, resamples - start)
-        items = _multiplicities(rng, size, y.size).astype(np.float32)
-        weights = _multiplicities(rng, size, replicates) / replicates
+    chunk = max(1, min(500, _COUNTS_AT_ONCE // (n_labels * answers.shape[1])))
+    for start in range(0, resamples, chunk):
+        size = min(chunk, resamples - start)
+        items = _multiplicities(by_item, size, y.size).astype(np.float32)
+        weights = _multiplicities(by_replicate, size, replicates) / replicates
         counts = np.stack(
             [items[:, low:high] @ answers[low:high] for low, high in zip(ends[:-1], ends[1:], strict=True)], axis=1
         )

@@ -15,11 +15,9 @@ def test_resamples_are_those_of_drawing_rows_and_columns_by_hand(metric: str) ->
     predicted = {name: values.copy() for name, values in study.variants.items()}
     predicted["mixed"][0, :4] = NO_ANSWER
     found = crossed_bootstrap(study.y, predicted, 3, metric, resamples=40, seed=9)
-    rng = np.random.default_rng(9)
-    items = np.argsort(study.y, kind="stable")[
-        rng.integers(12, size=(40, 12))
-    ]  # items are drawn in the order of labels
-    replicates = rng.integers(3, size=(40, 3))
+    by_item, by_replicate = np.random.default_rng(9).spawn(2)
+    items = np.argsort(study.y, kind="stable")[by_item.integers(12, size=(40, 12))]  # drawn in the order of labels
+    replicates = by_replicate.integers(3, size=(40, 3))
     for name, values in predicted.items():
         for number in range(40):
             drawn, y = values[replicates[number]][:, items[number]], study.y[items[number]]
@@ -37,6 +35,16 @@ def test_same_seed_same_draws_and_more_variants_change_nothing() -> None:
     fewer = crossed_bootstrap(study.y, two, 3, "macro_f1", resamples=700, seed=1)
     for name in two:
         np.testing.assert_array_equal(whole.scores[name], fewer.scores[name])
+
+
+def test_memory_is_bounded_and_changes_no_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    study = made_study({"natural": 0.6, "mixed": 0.7}, items=31)
+    whole = crossed_bootstrap(study.y, study.variants, 3, "macro_f1", resamples=101, seed=1)
+    monkeypatch.setattr(
+        "sentisynth_hub.evaluation.bootstrap._COUNTS_AT_ONCE", 1_000
+    )  # 3 labels x 48 columns: 6 at once
+    parts = crossed_bootstrap(study.y, study.variants, 3, "macro_f1", resamples=101, seed=1)
+    np.testing.assert_array_equal(whole.scores["mixed"], parts.scores["mixed"])
 
 
 def test_variance_is_what_owen_says() -> None:
