@@ -18,7 +18,7 @@ from sentisynth_hub.recipe.load import shipped
 
 
 _SPECIAL = re.compile(r"""[!-/:-@\[-`{-~]""")
-_HARMLESS = re.compile(r"[.,;:?!%'()](?=\s|$)|(?<=\w)[-'/](?=\w)|(?<=\d)[.](?=\d)|[,%()]")
+_HARMLESS = re.compile(r"(?<!\d)\.(?=\s|$)|(?<!\d)\)|[,;:?!%'(](?=\s|$)|(?<=[^\W_])[-'/_](?=[^\W_])|[+](?=\d)|(?<=\d)\.(?=\d)|[,%(]")
 _SMALL = 0.001  # numbers below this (learning rates) are shown with their exponent
 _BREAKS = re.compile(r"\s+")
 
@@ -29,8 +29,8 @@ def markdown(value: Any) -> Markup:
     Raises:
         TypeError: Anything else; a template prints texts and numbers only.
     """
-    if isinstance(value, Markup):
-        return value
+    if isinstance(value, Markup | jinja2.Undefined):
+        return Markup(value)  # of an undefined name: raises its own error, which says the name
     if isinstance(value, bool):
         return Markup("yes" if value else "no")
     if isinstance(value, int):
