@@ -107,25 +107,41 @@ def filter_file(
 
 def file_candidates(recipe: Recipe, path: Path) -> list[Row]:
     """The rows of a file as candidates; their `request_id` is the file's own `id`, or the row's number."""
-    text_column, label_column = recipe.natural.text_column, recipe.natural.label_column
+    return [_candidate(recipe, record, number, str(path)) for number, record in read_file(path)]
+
+
+def hub_candidates(recipe: Recipe, repo_id: str, revision: str) -> list[Row]:
+    """The rows of a published dataset's `train` split as candidates."""
+    import datasets
+
+    split = datasets.load_dataset(repo_id, revision=revision, split="train")
+    label = split.features.get(recipe.natural.label_column)
+    names = label.names if isinstance(label, datasets.ClassLabel) else None
     rows = []
-    for number, record in read_file(path):
-        if text_column not in record or label_column not in record:
-            missing = text_column if text_column not in record else label_column
-            raise DataError(
-                f"{path}: row {number} has no column {missing!r} (it has {', '.join(map(str, record))}); "
-                "name the columns in natural.text_column and natural.label_column"
-            )
-        label = str(record[label_column])
-        label = (recipe.natural.label_names or {}).get(label, label)
-        if label not in recipe.labels:
-            raise DataError(
-                f"{path}: row {number} has label {log.printable(label, 40)!r}, not one of {recipe.labels}; "
-                "map it in natural.label_names"
-            )
-        request_id = str(record.get("request_id") or record.get("id") or number)
-        rows.append(Row(nfc(str(record[text_column] or "")), label, request_id, asked_label=label))
+    for number, record in enumerate(split):
+        if names is not None:
+            record[recipe.natural.label_column] = names[record[recipe.natural.label_column]]
+        rows.append(_candidate(recipe, record, number, f"{repo_id}@{revision}"))
     return rows
+
+
+def _candidate(recipe: Recipe, record: dict[str, Any], number: int, where: str) -> Row:
+    text_column, label_column = recipe.natural.text_column, recipe.natural.label_column
+    if text_column not in record or label_column not in record:
+        missing = text_column if text_column not in record else label_column
+        raise DataError(
+            f"{where}: row {number} has no column {missing!r} (it has {', '.join(map(str, record))}); "
+            "name the columns in natural.text_column and natural.label_column"
+        )
+    label = str(record[label_column])
+    label = (recipe.natural.label_names or {}).get(label, label)
+    if label not in recipe.labels:
+        raise DataError(
+            f"{where}: row {number} has label {log.printable(label, 40)!r}, not one of {recipe.labels}; "
+            "map it in natural.label_names"
+        )
+    request_id = str(record.get("request_id") or record.get("id") or number)
+    return Row(nfc(str(record[text_column] or "")), label, request_id, asked_label=label)
 
 
 def read_kept(folder: StageFolder, replicate: int) -> list[Row]:

@@ -15,6 +15,7 @@ LAYERS = [
     {"sources", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
     {"training"},
     {"generation", "filtering", "evaluation", "judging", "scoring"},
+    {"sweeping"},
     {"versions"},
     {"cards", "figures", "html_report"},
     {"hub"},
