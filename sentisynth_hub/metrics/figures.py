@@ -20,11 +20,13 @@ def draw_sweep(points: Sequence[Mapping[str, Any]], key: str, path: Path) -> Non
         axis.plot(values, heights, marker="o", color=_COLOURS["synthetic"])
         axis.set(xlabel=key.removeprefix("filter."), title=name)
     spread = [point["macro_f1_sd"] or 0.0 for point in points]
-    low = [point["macro_f1"] - sd for point, sd in zip(points, spread, strict=True)]
-    high = [point["macro_f1"] + sd for point, sd in zip(points, spread, strict=True)]
+    means = [point["macro_f1"] for point in points]
+    low = [mean - sd for mean, sd in zip(means, spread, strict=True)]
+    high = [mean + sd for mean, sd in zip(means, spread, strict=True)]
     axes[2].fill_between(values, low, high, alpha=0.2, color=_COLOURS["synthetic"])
-    axes[2].axhline(points[0]["natural_macro_f1"], color=_COLOURS["natural"], linestyle="--", label="natural rows
-    only") axes[2].legend()
+    baseline = points[0]["natural_macro_f1"]
+    axes[2].axhline(baseline, color=_COLOURS["natural"], linestyle="--", label="natural rows only")
+    axes[2].legend()
     _save(figure, path)
 
 
