@@ -92,6 +92,8 @@ class EndpointGenerator:
                     for worker in [worker for worker in workers if worker.done()]:
                         workers.discard(worker)
                         worker.result()  # what went wrong in it goes wrong here
+                if self._silent and self._failed:
+                    self.stop(f"the server answered nothing; the last call ended with: {self._failed[-1].error}")
                 if self.stopped is None:
                     await self._hand_on_failed()
                 while not self._answers.empty():

@@ -81,9 +81,9 @@ def read_answer(content: Any, model: str) -> Answer:
     fingerprint = content.get("system_fingerprint")
     return Answer(
         choices,
-        content["model"] if isinstance(content.get("model"), str) and content["model"] else model,
+        _snapshot(content.get("model"), model),
         fingerprint if isinstance(fingerprint, str) else None,
-        _usage(content.get("usage")),
+        _usage(content.get("usage"), choices),
     )
 
 
@@ -126,10 +126,17 @@ def _text(choice: dict[str, Any]) -> tuple[str, str]:
     return text if isinstance(text, str) else "", reasons.get(str(choice.get("finish_reason")), "stop")
 
 
-def _usage(content: Any) -> tuple[int, int] | None:
+def _snapshot(said: Any, asked: str) -> str:
+    """The dated snapshot a server says it used; the name asked for where it says anything else (llama.cpp: a path)."""
+    return said if isinstance(said, str) and said.startswith(f"{asked}-") else asked
+
+
+def _usage(content: Any, choices: list[dict[str, Any]]) -> tuple[int, int] | None:
+    """The tokens a server counted; None where it counted none, or fewer than there are words (llama.cpp with `n`)."""
     if not isinstance(content, dict):
         return None
     asked, written = content.get("prompt_tokens"), content.get("completion_tokens", 0)
-    if isinstance(asked, int) and isinstance(written, int) and min(asked, written) >= 0:
-        return asked, written
-    return None
+    if not isinstance(asked, int) or not isinstance(written, int) or min(asked, written) < 0:
+        return None
+    words = sum(len(_text(choice)[0].split()) for choice in choices)
+    return (asked, written) if written >= words else None

@@ -17,6 +17,7 @@ from sentisynth_hub.generators.journal import read_journal
 from sentisynth_hub.generators.store import spent
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import Rejected, Row
+from tests.integration.generation import fault_server
 from tests.integration.generation.fault_server import FAULTS, FaultServer
 from tests.unit.generators.worlds import CHAT, alone, samples, stage, write_recipe
 
@@ -180,6 +181,23 @@ def test_a_dead_server_stops_the_run_and_loses_no_request(tmp_path: Path) -> Non
     assert (len(candidates), unparsed) == (40, [])
 
 
+def test_a_server_that_refuses_every_call_as_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FaultServer, "_respond", _always(400, "n must be 1"))
+    with FaultServer() as server:
+        made = recipe(tmp_path, server, 4, concurrency=8)
+        with pytest.raises(StageError, match="the server answered nothing; the last call ended with: HTTP 400"):
+            generation.generate(made, samples(), stage(tmp_path / "runs", made), alone())
+        assert server.calls == 4
+
+
+def _always(status: int, message: str) -> Any:
+    async def refuse(self: FaultServer, writer: Any, path: str, body: dict[str, Any]) -> None:
+        self.calls += 1
+        await fault_server._send(writer, status, {"error": {"message": message, "code": None}})
+
+    return refuse
+
+
 def test_nobody_there_costs_nothing(tmp_path: Path) -> None:
     with FaultServer() as server:
         made = recipe(tmp_path, server, 10, max_attempts=2)
@@ -217,13 +235,7 @@ def test_calls_a_minute_and_calls_in_flight_are_kept(tmp_path: Path) -> None:
 def test_a_wrong_key_or_model_stops_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, what: str
 ) -> None:
-    from tests.integration.generation import fault_server
-
-    async def refuse(self: FaultServer, writer: Any, path: str, body: dict[str, Any]) -> None:
-        self.calls += 1
-        await fault_server._send(writer, status, {"error": {"message": "no such thing", "code": None}})
-
-    monkeypatch.setattr(FaultServer, "_respond", refuse)
+    monkeypatch.setattr(FaultServer, "_respond", _always(status, "no such thing"))
     with FaultServer() as server:
         made = recipe(tmp_path, server, 40, concurrency=4)
         with pytest.raises(StageError, match=what):
