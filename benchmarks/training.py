@@ -1,0 +1,201 @@
+"""The training loop side by side with transformers' `Trainer`, and a grid of heads side by side with `Trainer` runs.
+
+    python benchmarks/training.py --model FOLDER --data $DATA/sst2 [--part loop|grid] [--quick] [--json]
+
+loop: the same rows, starting weights, steps and schedule, both by turns; steps per second (Trainer with and without
+    its own length
+grouping), and test accuracy paired seed by seed. grid: 30 trials in head mode, features included, against 30 Trainer
+runs that train the classification layer of the same frozen encoder. Ratios above 1: we are faster.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sentisynth_hub import log
+from sentisynth_hub.processes import Processes
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.rows import Row
+from sentisynth_hub.runs import stage_folder
+from sentisynth_hub.splits import NaturalData, draw_samples
+from sentisynth_hub.training.data import Encoded, encode
+from sentisynth_hub.training.loop import StageData, fit, predict, start_launch
+from sentisynth_hub.training.study import run_study
+from sentisynth_hub.training.trial import load_student
+from sentisynth_hub.training.variants import Corpus
+
+
+THREADS = 2
+ROWS, TEST_ROWS, EPOCHS = 224, 500, 3  # 7 steps of 32 an epoch
+KEPT_ROWS = 400
+
+
+def main() -> None:
+    """Run the parts asked for and print what they measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="encoder, e.g. a folder of all-MiniLM-L6-v2")
+    parser.add_argument("--data", required=True, type=Path, help="folder with train.jsonl, dev.jsonl and test.jsonl")
+    parser.add_argument("--part", choices=["loop", "grid"], help="only this part")
+    parser.add_argument("--quick", action="store_true", help="2 seeds, 2 Trainer runs scaled to 30; about a minute")
+    parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    arguments = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    log.set_quiet(True)
+    warnings.filterwarnings("ignore")  # Trainer's, about pinned memory on CPUs
+    found: dict[str, Any] = {}
+    if arguments.part != "grid":
+        found |= loop_part(arguments.model, arguments.data, seeds=2 if arguments.quick else 10)
+    if arguments.part != "loop":
+        found |= grid_part(arguments.model, arguments.data, runs=2 if arguments.quick else 30)
+    for name, value in found.items():
+        print(f"{name:<36} {value}")
+    if arguments.json:
+        print(json.dumps(found))
+
+
+def loop_part(model: str, data: Path, *, seeds: int) -> dict[str, Any]:
+    """Train `seeds` pairs (and once more per seed Trainer with length grouping), in turns."""
+    recipe = make_recipe(model, replicates=seeds)
+    train, test = shuffled(data / "train.jsonl")[:ROWS], shuffled(data / "test.jsonl")[:TEST_ROWS]
+    seconds: dict[str, list[float]] = {"ours": [], "trainer": [], "trainer_grouped": []}
+    accuracies: dict[str, list[float]] = {name: [] for name in seconds}
+    arms = list(seconds)
+    for seed in range(seeds):
+        for arm in arms[seed % 3 :] + arms[: seed % 3]:
+            student, tokenizer = load_student(recipe, seed)
+            spent = train_ours(recipe, student, tokenizer, train, seed) if arm == "ours" else train_trainer(
+                student, tokenizer, train, seed, grouped=arm == "trainer_grouped"
+            )  # fmt: skip
+            seconds[arm].append(spent)
+            accuracies[arm].append(accuracy(recipe, student, tokenizer, test))
+    steps = EPOCHS * -(-ROWS // 32)
+    rate = {arm: steps / statistics.median(values) for arm, values in seconds.items()}
+    ratios = {arm: statistics.median(np.divide(seconds[arm], seconds["ours"])) for arm in arms[1:]}
+    difference = np.subtract(accuracies["ours"], accuracies["trainer"])
+    spread = difference.std(ddof=1) / np.sqrt(seeds)
+    return {
+        "steps_vs_trainer": round(ratios["trainer"], 3),
+        "steps_vs_trainer_grouped": round(ratios["trainer_grouped"], 3),
+        **{f"steps_per_second_{arm}": round(value, 3) for arm, value in rate.items()},
+        **{f"accuracy_{arm}": round(statistics.mean(values), 4) for arm, values in accuracies.items()},
+        "accuracy_difference": round(float(difference.mean()), 4),
+        "accuracy_difference_standard_error": round(float(spread), 4),
+        "seeds": seeds,
+        "steps": steps,
+    }
+
+
+def train_ours(recipe: Recipe, student: Any, tokenizer: Any, rows: list[Row], seed: int) -> float:
+    """Seconds for the loop, tokenisation included."""
+    launch = start_launch(recipe.study, Processes(), shared=False)
+    begun = time.perf_counter()
+    encoded = Encoded(
+        encode([row.text for row in rows], tokenizer, 64), [int(row.label == "positive") for row in rows]
+    )
+    stage = StageData(encoded, EPOCHS * -(-len(rows) // 32), 5e-5)
+    fit(student, [stage], recipe.study.student, launch, seed=seed, pad_id=tokenizer.pad_token_id, name="benchmark")
+    return time.perf_counter() - begun
+
+
+def train_trainer(
+    student: Any,
+    tokenizer: Any,
+    rows: list[Row],
+    seed: int,
+    *,
+    grouped: bool = False,
+    epochs: int = EPOCHS,
+    rate: float = 5e-5,
+) -> float:
+    """Seconds for Trainer with the same settings, tokenisation included."""
+    from datasets import Dataset, disable_progress_bars
+    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+
+    disable_progress_bars()
+    steps = epochs * -(-len(rows) // 32)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingArguments(
+            folder, num_train_epochs=epochs, per_device_train_batch_size=32, learning_rate=rate, weight_decay=0.01,
+            warmup_steps=int(np.ceil(0.1 * steps)), seed=seed, use_cpu=not torch.cuda.is_available(), report_to=[],
+            save_strategy="no", disable_tqdm=True, logging_strategy="no",
+            train_sampling_strategy="group_by_length" if grouped else "random",
+        )  # fmt: skip
+        begun = time.perf_counter()
+        table = Dataset.from_dict({
+            "text": [row.text for row in rows], "labels": [int(row.label == "positive") for row in rows]
+        }).map(lambda batch: tokenizer(batch["text"], truncation=True, max_length=64), batched=True)  # fmt: skip
+        Trainer(student, settings, train_dataset=table, data_collator=DataCollatorWithPadding(tokenizer)).train()
+        return time.perf_counter() - begun
+
+
+def accuracy(recipe: Recipe, student: Any, tokenizer: Any, rows: list[Row]) -> float:
+    """Share of right labels on `rows`."""
+    launch = start_launch(recipe.study, Processes(), shared=False)
+    probabilities = predict(student, encode([row.text for row in rows], tokenizer, 64), tokenizer.pad_token_id, launch)
+    return float((probabilities.argmax(1) == np.array([row.label == "positive" for row in rows])).mean())
+
+
+def grid_part(model: str, data: Path, *, runs: int) -> dict[str, Any]:
+    """Time 30 trials in head mode, and `runs` Trainer runs of the frozen encoder on the same training sets, scaled to
+    30.
+    """
+    recipe = make_recipe(model, replicates=10, mode="head", variants=["natural", "natural_repeated", "mixed"])
+    rows = shuffled(data / "train.jsonl")
+    natural = NaturalData(rows[:4000], shuffled(data / "dev.jsonl"), shuffled(data / "test.jsonl")[:TEST_ROWS])
+    samples = draw_samples(recipe, natural)
+    kept = rows[4000 : 4000 + KEPT_ROWS]
+    corpora = {sample.replicate: Corpus(kept, kept) for sample in samples}
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        run_study(
+            recipe, samples, natural, corpora, stage_folder(Path(folder), "study", version=1, recipe=None), Processes()
+        )
+        ours = time.perf_counter() - begun
+    spent = 0.0
+    sets = [[*sample.train, *extra] for sample in samples for extra in ([], [], kept)]
+    # The short runs of a quick look must stand for the whole grid: one small training set and one large one in turn.
+    chosen = sets if runs == len(sets) else [sets[i] for i in (0, 2)]
+    for number, training in enumerate(chosen):
+        student, tokenizer = load_student(recipe, number)
+        student.base_model.requires_grad_(False)
+        spent += train_trainer(student, tokenizer, training, number, epochs=4, rate=1e-3)
+        begun = time.perf_counter()
+        accuracy(recipe, student, tokenizer, natural.test)
+        spent += time.perf_counter() - begun
+    rows_trained = sum(map(len, chosen)) / len(chosen)
+    scaled = spent / len(chosen) * len(sets) * (sum(map(len, sets)) / len(sets)) / rows_trained
+    return {
+        "grid_vs_trainer": round(scaled / ours, 2),
+        "grid_seconds": round(ours, 2),
+        "trainer_seconds_30_runs": round(scaled, 1),
+        "trainer_runs_measured": len(chosen),
+    }
+
+
+def make_recipe(model: str, **study: Any) -> Recipe:
+    """The student's settings of both parts."""
+    return Recipe.model_validate({
+        "name": "benchmark", "description": "A benchmark.", "language": ["en"], "labels": ["negative", "positive"],
+        "natural": {"files": {"train": "train.jsonl"}, "rows_per_label": 50, "validation_per_label": 50},
+        "generate": {"generator": {"kind": "transformers", "model": "none"}, "candidates": 1},
+        "study": {"student": {"model": model, "threads": THREADS}, **study},
+    })  # fmt: skip
+
+
+def shuffled(path: Path) -> list[Row]:
+    """Rows of a JSONL file in a fixed random order: files are often sorted by label."""
+    records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    order = np.random.default_rng(0).permutation(len(records))
+    return [Row(records[i]["text"], records[i]["label"], str(records[i]["id"])) for i in order]
+
+
+if __name__ == "__main__":
+    main()

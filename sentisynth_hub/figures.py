@@ -1,0 +1,201 @@
+"""The figures of a study, as SVG: learning curve, effects, confusion and slices. A pure function of evaluation.json.
+
+    for name, svg in draw(evaluation).items(): ...      # names: effects, curve, confusion, labels, slices, distance
+
+Words stay words in the SVG, so that a browser draws any script with its own fonts; label names are never read as
+mathematics.
+"""
+
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+
+INK, FAINT, ACCENT, SECOND = "#1f2933", "#9aa5b1", "#0b6e99", "#c2410c"
+_SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sentisynth",
+    "text.parse_math": False,
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+}
+
+
+def draw(evaluation: Mapping[str, Any]) -> dict[str, str]:
+    """Draw every figure the evaluation has the numbers for; the same numbers give the same SVG, byte for byte."""
+    drawn: dict[str, str] = {}
+    for name, (wanted, function, width, height) in _figures(evaluation).items():
+        if wanted:
+            drawn[name] = _svg(function, evaluation, width, height)
+    return drawn
+
+
+def _figures(evaluation: Mapping[str, Any]) -> dict[str, tuple[bool, Callable[..., None], float, float]]:
+    """Whether there is something to draw, who draws it, width and height in inches."""
+    effects = len(first_comparisons(evaluation))
+    arms = 2 if _variant(evaluation, evaluation["primary"]) else 1
+    slices = len(evaluation["slices"]["rows"]) if evaluation["slices"] else 0
+    by_label = len(evaluation["by_label"]["rows"]) if evaluation["by_label"] else 0
+    return {
+        "effects": (effects > 0, _draw_effects, 7.5, 1.2 + 0.36 * effects),
+        "curve": (evaluation["curve"] is not None, _draw_curve, 7.5, 3.6),
+        "confusion": (True, _draw_confusion, 4.6 * arms, 3.8),
+        "labels": (by_label > 0, _draw_labels, 7.5, 1.2 + 0.36 * by_label),
+        "slices": (slices > 0, _draw_slices, 7.5, 1.2 + 0.36 * slices),
+        "distance": (evaluation["distance"] is not None, _draw_distance, 7.5, 2.8),
+    }
+
+
+def first_comparisons(evaluation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Each variant's comparison with natural, in the order of the evaluation."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for one in sorted(evaluation["comparisons"], key=lambda one: one["family"] != "primary"):
+        if one["baseline"] == "natural" or one["variant"] not in found:
+            found.setdefault(one["variant"], one)
+    order = [variant["name"] for variant in evaluation["variants"]]
+    return sorted(found.values(), key=lambda one: order.index(one["variant"]))
+
+
+def _svg(function: Callable[..., None], evaluation: Mapping[str, Any], width: float, height: float) -> str:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+        # The measuring font lacks many scripts; the browser that draws the words does not.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        figure = Figure(figsize=(width, height), layout="constrained")
+        function(figure, evaluation)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]  # without the XML prologue, so that it stands in HTML
+
+
+def _draw_effects(figure: Any, evaluation: Mapping[str, Any]) -> None:
+    rows = first_comparisons(evaluation)
+    margin = evaluation["margin"]
+    _forest(
+        figure,
+        [one["variant"] for one in rows],
+        [one["difference"] for one in rows],
+        [one["interval"] for one in rows],
+        [ACCENT if one["family"] == "primary" else INK for one in rows],
+        f"difference to natural in {evaluation['metric']}; shaded: smaller than the margin of {margin:g}",
+        margin,
+    )
+
+
+def _draw_labels(figure: Any, evaluation: Mapping[str, Any]) -> None:
+    table = evaluation["by_label"]
+    _table_forest(
+        figure, table, f"difference of {evaluation['primary']} to natural in {table['metric']}, by true label"
+    )
+
+
+def _draw_slices(figure: Any, evaluation: Mapping[str, Any]) -> None:
+    table = evaluation["slices"]
+    _table_forest(figure, table, f"difference of {evaluation['primary']} to natural in {table['metric']}, by slice")
+
+
+def _draw_distance(figure: Any, evaluation: Mapping[str, Any]) -> None:
+    table = evaluation["distance"]["bins"]
+    _table_forest(
+        figure, table, f"difference in {table['metric']}, by the test item's distance to its nearest natural row"
+    )
+
+
+def _table_forest(figure: Any, table: Mapping[str, Any], title: str) -> None:
+    rows = table["rows"]
+    _forest(
+        figure,
+        [f"{row['name']} ({row['items']})" for row in rows],
+        [row["difference"] for row in rows],
+        [row["interval"] for row in rows],
+        [SECOND if row["name"] == table["worst"] else INK for row in rows],
+        title,
+        None,
+    )
+
+
+def _forest(
+    figure: Any,
+    names: Sequence[str],
+    values: Sequence[float],
+    intervals: Sequence[Sequence[float] | None],
+    colours: Sequence[str],
+    title: str,
+    margin: float | None,
+) -> None:
+    axes = figure.add_subplot()
+    if margin is not None:
+        axes.axvspan(-margin, margin, color=FAINT, alpha=0.2, lw=0)
+    axes.axvline(0, color=FAINT, lw=1)
+    for place, (value, interval, colour) in enumerate(zip(values, intervals, colours, strict=True)):
+        if interval is not None:
+            axes.plot(interval, [place, place], color=colour, lw=2, solid_capstyle="butt")
+        axes.plot([value], [place], "o", color=colour, ms=6)
+        axes.annotate(
+            f"{value:+.3f}", (value, place), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8
+        )
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.8)
+    axes.set_title(title, fontsize=10, loc="left")
+
+
+def _draw_curve(figure: Any, evaluation: Mapping[str, Any]) -> None:
+    curve = evaluation["curve"]
+    axes = figure.add_subplot()
+    axes.plot(curve["labels"], curve["fitted"], color=INK, lw=2, label="natural rows alone (monotone fit)")
+    axes.plot(curve["labels"], curve["scores"], "o", color=INK, ms=5)
+    for worth, colour in zip(evaluation["worth"], (ACCENT, SECOND, FAINT), strict=False):
+        variant = _variant(evaluation, worth["variant"])
+        if variant is None:
+            continue
+        axes.axhline(variant["mean"], color=colour, lw=1, ls=":")
+        axes.plot([worth["used"]], [variant["mean"]], "D", color=colour, ms=6, label=worth["variant"])
+        if worth["censored"] is None:
+            axes.plot([worth["labels"]], [variant["mean"]], "|", color=colour, ms=16, mew=2)
+    axes.set_xscale("log")
+    ticks = sorted(set(curve["labels"]))
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("human labels used, validation included")
+    axes.set_ylabel(evaluation["metric"])
+    axes.legend(frameon=False, loc="lower right")
+
+
+def _draw_confusion(figure: Any, evaluation: Mapping[str, Any]) -> None:
+    variants = [found for name in ("natural", evaluation["primary"]) if (found := _variant(evaluation, name))]
+    labels = evaluation["labels"]
+    for place, variant in enumerate(variants):
+        axes = figure.add_subplot(1, len(variants), place + 1)
+        counts = [row[: len(labels)] for row in variant["confusion"]]
+        shares = [
+            [count / max(sum(whole), 1) for count in row]
+            for row, whole in zip(counts, variant["confusion"], strict=True)
+        ]
+        axes.pcolormesh(shares, cmap="Blues", vmin=0, vmax=1, edgecolor="white")
+        axes.invert_yaxis()
+        axes.set_aspect("equal")
+        for i, row in enumerate(shares):
+            for j, share in enumerate(row):
+                axes.text(
+                    j + 0.5, i + 0.5, f"{share:.0%}", ha="center", va="center", color="white" if share > 0.55 else INK
+                )
+        axes.set_xticks([i + 0.5 for i in range(len(labels))], labels, rotation=25, ha="right")
+        axes.set_yticks([i + 0.5 for i in range(len(labels))], labels)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        axes.set_title(variant["name"], fontsize=10)
+
+
+def _variant(evaluation: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    return next((variant for variant in evaluation["variants"] if variant["name"] == name), None)
