@@ -171,5 +171,3 @@ def _summary(call: Call, repo: HubRepo) -> dict[str, object] | None:
         tags = repo_summary(repo, git, commit)["tags"] if call.queries("filter") else []
     filters = [tag for value in call.queries("filter") for tag in value.split(",")]
     return summary if all(tag in tags for tag in filters) else None
-
-

@@ -47,9 +47,7 @@ def create(call: Call) -> Response:
         discussions = Discussions(repo)
         if is_pull_request:
             git.add_ref(f"refs/pr/{discussions.next_number()}", git.resolve(MAIN))
-        discussion = discussions.add(
-            title, description, account.name, is_pull_request=is_pull_request, status=status
-        )
+        discussion = discussions.add(title, description, account.name, is_pull_request=is_pull_request, status=status)
     return ok({"num": discussion.num, "url": f"{call.repo_url(repo)}/discussions/{discussion.num}"})
 
 

@@ -135,15 +135,18 @@ def _launch(command: list[str], data: Path) -> HubState:
     python_path = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
     with open(log, "ab") as output:
         # This process ends at once, after it has left the server behind, which says on the pipe how it went.
-        launcher = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            timeout=_START_SECONDS,
-            check=False,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in python_path if path)},
-        )
+        try:
+            launcher = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                timeout=_START_SECONDS,
+                check=False,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in python_path if path)},
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StageError(f"the embedded Hub was not ready after {_START_SECONDS} s; see {log}") from error
     said = launcher.stdout.decode("utf-8", "replace").strip()
     if said != READY:
         raise InputError(f"the embedded Hub did not start: {said or f'see {log}'}")

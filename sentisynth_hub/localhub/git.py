@@ -16,6 +16,7 @@ from dulwich.objects import Blob, Commit, Tag, Tree
 from dulwich.repo import Repo
 
 from sentisynth_hub.localhub.durable import fsync_folder
+from sentisynth_hub.localhub.history import last_changes
 from sentisynth_hub.localhub.objects import NewObjects
 from sentisynth_hub.localhub.problems import HubProblem, bad_request, entry_not_found, revision_not_found
 
@@ -153,18 +154,7 @@ class GitRepo(AbstractContextManager["GitRepo"]):
 
     def last_commits(self, commit: str, paths: list[str]) -> dict[str, CommitInfo]:
         """For each path, the newest commit that changed it."""
-        waiting = {path: self._oid_at(commit, path) for path in paths}
-        found: dict[str, CommitInfo] = {}
-        for entry in self._repo.get_walker(include=[commit.encode()]):
-            parents = [parent.decode() for parent in entry.commit.parents]
-            here = entry.commit.id.decode()
-            for path, oid in list(waiting.items()):
-                if self._oid_at(here, path) == oid and all(self._oid_at(parent, path) != oid for parent in parents):
-                    found[path] = _commit_info(entry.commit)
-                    del waiting[path]
-            if not waiting:
-                break
-        return found
+        return {path: _commit_info(found) for path, found in last_changes(self._repo, commit.encode(), paths)}
 
     def changed_paths(self, old: str | None, new: str) -> list[tuple[str, str | None, str | None]]:
         """(path, old blob, new blob) of every file that differs; `old` None means the empty tree."""
@@ -277,10 +267,6 @@ class GitRepo(AbstractContextManager["GitRepo"]):
         if not isinstance(item, Commit):
             raise KeyError(oid)
         return str(item.id.decode())
-
-    def _oid_at(self, commit: str, path: str) -> str | None:
-        entry = self.entry(commit, path)
-        return entry.oid if entry else None
 
     def _root(self, commit: str) -> str:
         return str(self._store[commit.encode()].tree.decode())

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,17 @@ def test_last_commits_of_files_and_folders(folder: Path) -> None:
         third = commit(git, {"d/b": b"2"})
         found = git.last_commits(third, ["README.md", "d", "d/a"])
         assert {path: info.oid for path, info in found.items()} == {"README.md": first, "d": third, "d/a": second}
+
+
+def test_last_commits_of_a_long_history_take_no_time(folder: Path) -> None:
+    with GitRepo(folder) as git:
+        for number in range(100):
+            commit(git, {f"d/{number}": b"x"})
+        head = git.resolve("main")
+        begun = time.monotonic()
+        found = git.last_commits(head, [f"d/{number}" for number in range(100)])
+        assert time.monotonic() - begun < 3
+        assert len({info.oid for info in found.values()}) == 100
 
 
 def test_nothing_has_its_name_before_it_is_flushed(folder: Path) -> None:
