@@ -125,8 +125,8 @@ class Study:
 def draw(world: World, rng: np.random.Generator, variants: int = 3) -> Study:
     """Draw a study."""
     cell, labels = world.cell, len(world.cell.task.shares)
-    y = rng.choice(labels, size=cell.items, p=cell.task.shares)
-    other = (rng.random(cell.items)[:, None] > np.cumsum(world.mistaken, axis=1)[y]).sum(axis=1)
+    y = np.searchsorted(np.cumsum(cell.task.shares)[:-1], rng.random(cell.items), side="right").astype(np.int16)
+    other = (rng.random(cell.items)[:, None] > np.cumsum(world.mistaken, axis=1)[y]).sum(axis=1, dtype=np.int16)
     luck = rng.standard_normal((variants, cell.replicates, labels + 1))
     by_label = world.luck * (luck[..., :1] + ONE_LABEL * luck[..., 1:]) + QUALITY * rng.standard_normal(
         (cell.replicates, 1)

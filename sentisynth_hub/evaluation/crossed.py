@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
-from sentisynth_hub.metrics.classification import Array, Measure, cell_of, confusion_counts
+from sentisynth_hub.metrics.classification import Array, Measure, cell_of, count_cells
 
 
 _SMALLEST_P = 1e-12
@@ -103,7 +103,8 @@ def pseudo_values(y: Array, predicted: Array, n_labels: int, measure: Measure) -
     to work out.
     """
     items = y.size
-    counts = confusion_counts(y, predicted, n_labels).astype(np.float64)
+    cells = cell_of(y, predicted, n_labels)
+    counts = count_cells(cells, n_labels).astype(np.float64)
     scores = measure(counts)
     width = n_labels + 1
     table = np.empty((len(predicted), n_labels * width))
@@ -111,7 +112,8 @@ def pseudo_values(y: Array, predicted: Array, n_labels: int, measure: Measure) -
         without = np.repeat(counts[:, None], width, axis=1)
         without[:, np.arange(width), label, np.arange(width)] -= 1
         table[:, label * width : (label + 1) * width] = items * scores[:, None] - (items - 1) * measure(without)
-    values = np.take_along_axis(table, cell_of(y, predicted, n_labels), axis=1)
+    cells += np.arange(len(predicted))[:, None] * table.shape[1]
+    values = table.ravel()[cells]
     return PseudoValues(scores, values, _one_item(counts, scores, measure))
 
 

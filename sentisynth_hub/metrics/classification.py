@@ -30,10 +30,15 @@ def confusion_counts(y: Array, predicted: Array, n_labels: int) -> Array:
     Returns:
         int64 counts (..., n_labels, n_labels + 1).
     """
-    leading = predicted.shape[:-1]
+    return count_cells(cell_of(y, predicted, n_labels), n_labels)
+
+
+def count_cells(cells: Array, n_labels: int) -> Array:
+    """Count the cells of `cell_of`: (..., items) to (..., n_labels, n_labels + 1)."""
+    leading, items = cells.shape[:-1], cells.shape[-1]
     trials = int(np.prod(leading, dtype=np.int64))
-    cells = cell_of(y, predicted, n_labels).reshape(trials, y.size)
     width = n_labels * (n_labels + 1)
+    cells = cells.reshape(trials, items)
     flat = np.bincount((cells + np.arange(trials)[:, None] * width).ravel(), minlength=trials * width)
     return flat.reshape(*leading, n_labels, n_labels + 1)
 
@@ -41,7 +46,7 @@ def confusion_counts(y: Array, predicted: Array, n_labels: int) -> Array:
 def cell_of(y: Array, predicted: Array, n_labels: int) -> Array:
     """Number of the confusion cell each item falls in, (..., items), counted row by row."""
     column = np.where(predicted == NO_ANSWER, n_labels, predicted)
-    return np.asarray(y * (n_labels + 1) + column, dtype=np.int64)
+    return np.asarray(y.astype(np.int64) * (n_labels + 1) + column)
 
 
 def accuracy(counts: Array) -> Array:
