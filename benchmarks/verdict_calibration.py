@@ -294,9 +294,9 @@ PAGE = """# Are the verdicts calibrated?
 Written by `python benchmarks/verdict_calibration.py --write --seed {seed}`; method and words in
 [the evidence](../concepts/evidence.md).
 
-{cells} cells, at least {studies:,} simulated studies in each (four times as many where a rate was over {close:.0%} after
-those), every study judged under every scenario. Highest rate of false verdicts **{worst:.2%}** (limit {limit:.0%}), lowest power at the stated minimum detectable
-effect **{power:.1%}** (at least {least_power:.0%}).
+{cells} cells, at least {studies:,} simulated studies in each (four times as many where a rate was over {close:.0%}
+after those), every study judged under every scenario. Highest rate of false verdicts **{worst:.2%}** (limit
+{limit:.0%}), lowest power at the stated minimum detectable effect **{power:.1%}** (at least {least_power:.0%}).
 
 A rate is the share of studies whose verdict is false in that scenario, all kinds of false verdict together:
 
