@@ -18,8 +18,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sentisynth_hub.errors import InputError, StageError
 from sentisynth_hub.localhub.config import LOCK_FILE, LOG_FILE, READY, STATE_FILE, default_data_dir, default_port
@@ -106,6 +109,16 @@ def status(data_dir: Path | None = None) -> HubState | None:
     data = (data_dir or default_data_dir()).expanduser().absolute()
     state = _state(data) if _is_locked(data) else None
     return state if state is not None and _answers(state) else None
+
+
+@contextmanager
+def running_hub(data_dir: Path, port: int = 0, **options: Any) -> Iterator[HubState]:
+    """A server for the length of a `with`, for tests that kill one or need other settings; options as for `start`."""
+    state = start(data_dir, port, **options)
+    try:
+        yield state
+    finally:
+        stop(data_dir)
 
 
 def client_environment(state: HubState) -> dict[str, str]:

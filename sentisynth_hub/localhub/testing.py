@@ -17,24 +17,12 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sentisynth_hub.localhub.accounts import owner_token
-from sentisynth_hub.localhub.control import HubState, client_environment, start, stop
-
-
-@contextmanager
-def running_hub(data: Path, port: int = 0, **options: Any) -> Iterator[HubState]:
-    """A further Hub, for tests that kill one or need other settings; `options` are those of `control.start`."""
-    state = start(data, port, **options)
-    try:
-        yield state
-    finally:
-        stop(data)
+from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
 
 
 def _reserve() -> tuple[socket.socket, HubState]:

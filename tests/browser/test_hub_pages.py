@@ -15,8 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sentisynth_hub.localhub.control import HubState, client_environment
-from sentisynth_hub.localhub.testing import running_hub
+from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
 
 
 pytestmark = [

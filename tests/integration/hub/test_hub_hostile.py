@@ -13,8 +13,7 @@ import pytest
 
 from sentisynth_hub.localhub.accounts import create_token
 from sentisynth_hub.localhub.app import ROUTES, WEB_ROUTES
-from sentisynth_hub.localhub.control import HubState
-from sentisynth_hub.localhub.testing import running_hub
+from sentisynth_hub.localhub.control import HubState, running_hub
 from tests.integration.hub.raw_client import RawClient, file_line, lfs_line
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sentisynth_hub.localhub.control import HubState, client_environment
-from sentisynth_hub.localhub.testing import running_hub
+from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
 
 
 pytestmark = pytest.mark.skipif(os.environ.get("SENTISYNTH_CONTRACT_REMOTE") == "1", reason="needs its own server")
