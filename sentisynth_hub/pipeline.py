@@ -6,9 +6,10 @@ Every stage is a plain function from files to files, defined in its own module; 
 result to the next. All processes of a launch walk the same line: what must be done once is done by the first, the others wait.
 """
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sentisynth_hub import filtering, generation, judging, log, sources
 from sentisynth_hub.manifest import json_digest, read_json, write_json
@@ -31,6 +32,25 @@ CODE_VERSIONS = {
 }
 
 
+T = TypeVar("T")
+
+
+def once(stage: Callable[["Pipeline"], T]) -> Callable[["Pipeline"], T]:
+    """Run a stage at most once in a process: later calls give its result without waiting for the other processes again.
+
+    So every process passes each stage's barrier exactly once, in the same order, whatever the first one does beside it.
+    """
+
+    @wraps(stage)
+    def run_once(pipeline: "Pipeline") -> T:
+        if stage.__name__ not in pipeline.done:
+            pipeline.done[stage.__name__] = stage(pipeline)
+        result: T = pipeline.done[stage.__name__]
+        return result
+
+    return run_once
+
+
 class Pipeline:
     """One recipe, its pins and its run folder.
 
@@ -46,6 +66,7 @@ class Pipeline:
         self.recipe, self.pins = pin_recipe(recipe)
         self.run = runs / recipe.name
         self.processes = processes
+        self.done: dict[str, Any] = {}
         self.refreshed = self._count_refresh(refresh)
 
     @cached_property
@@ -84,6 +105,7 @@ class Pipeline:
             "generate", generation.VERSION, self._generate_part(), {"samples": samples_digest(self.samples)}
         )
 
+    @once
     def generate(self) -> StageFolder:
         """Candidate rows of every replicate."""
         folder = self.generation_folder()
@@ -93,6 +115,7 @@ class Pipeline:
         self.processes.wait()
         return folder
 
+    @once
     def filter(self) -> StageFolder:
         """Kept and rejected rows of every replicate."""
         generated = self.generate()
@@ -108,6 +131,7 @@ class Pipeline:
         self.processes.wait()
         return folder
 
+    @once
     def corpora(self) -> dict[int, Corpus]:
         """Each replicate's kept rows and candidates."""
         generated, filtered = self.generate(), self.filter()
@@ -120,6 +144,7 @@ class Pipeline:
             for replicate in replicates
         }
 
+    @once
     def study(self) -> StageFolder:
         """Predictions of every trial on validation and test rows."""
         filtered = self.filter()
@@ -130,6 +155,7 @@ class Pipeline:
         self.processes.wait()
         return folder
 
+    @once
     def verdict(self) -> dict[str, Any]:
         """The evaluation: intervals, verdict, why, label budget (evaluation.json)."""
         trained = self.study()
@@ -145,6 +171,7 @@ class Pipeline:
         self.processes.wait()
         return dict(read_json(path))
 
+    @once
     def model(self) -> StageFolder:
         """The classifier to publish: replicate 0 of the variant that is best on validation, fine-tuned."""
         trained = self.study()
@@ -182,6 +209,7 @@ class Pipeline:
         """How often the generator was to be asked anew in this run folder; 0 in a fresh one."""
         path = self.run / "refresh.json"
         count = int(read_json(path)["count"]) if path.exists() else 0
+        self.processes.wait()  # every process has read the count before the first one raises it
         if refresh and self.processes.is_main:
             write_json(path, {"count": count + 1})
         return count + refresh

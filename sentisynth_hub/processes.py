@@ -13,6 +13,7 @@ from sentisynth_hub.errors import LaunchError
 
 
 T = TypeVar("T")
+_WORLD_SIZES = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")  # torchrun's, and three MPIs'
 _TIMEOUT = timedelta(days=7)  # one process may wait while another generates for hours
 
 
@@ -50,7 +51,7 @@ def join_launch() -> Processes:
     Raises:
         LaunchError: The environment says there are several processes but they do not see each other.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = max(int(os.environ.get(name) or 1) for name in _WORLD_SIZES)
     if world == 1:
         return Processes()
 
@@ -60,11 +61,15 @@ def join_launch() -> Processes:
 
     cpu = not torch.cuda.is_available()
     if cpu:
-        os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # else two gloo processes each believe they are alone
-    state = PartialState(cpu=cpu, **InitProcessGroupKwargs(timeout=_TIMEOUT).to_kwargs())
-    if state.num_processes != world:
+        os.environ["ACCELERATE_USE_CPU"] = "true"  # else two gloo processes each believe they are alone
+    try:
+        state = PartialState(cpu=cpu, **InitProcessGroupKwargs(timeout=_TIMEOUT).to_kwargs())
+        seen = state.num_processes
+    except ValueError:  # no address of the first process: they were started without a launcher that gives one
+        seen = 1
+    if seen != world:
         raise LaunchError(
-            f"WORLD_SIZE is {world} but accelerate sees {state.num_processes} process: everything would be done {world} times; "
-            "launch with --config_file recipes/accelerate_configs/multi_cpu.yaml"
+            f"the environment says {world} processes but they do not see each other: everything would be done {world} times; "
+            "use accelerate launch --config_file recipes/accelerate_configs/multi_cpu.yaml (or multi_gpu.yaml, two_machines.yaml)"
         )
     return Processes(state.process_index, state.num_processes, state)
