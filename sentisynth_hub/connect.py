@@ -19,7 +19,9 @@ def use_hub(hub: str | None) -> str:
     if hub is None:
         return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     if hub != "local":
-        raise InputError(f"--hub {hub}: `local` is the embedded Hub; any other Hub is named by HF_ENDPOINT and HF_TOKEN")
+        raise InputError(
+            f"--hub {hub}: `local` is the embedded Hub; any other Hub is named by HF_ENDPOINT and HF_TOKEN"
+        )
     from sentisynth_hub.localhub.control import client_environment, start
 
     state = start()
@@ -29,6 +31,7 @@ def use_hub(hub: str | None) -> str:
             f"huggingface_hub is loaded with the endpoint {loaded.ENDPOINT}, not the embedded Hub's {state.endpoint}; "
             "call use_hub('local') before anything imports it, or set what `sentisynth hub env` prints before Python starts"
         )
+    if os.environ.get("HF_ENDPOINT") != state.endpoint:
+        log.info(f"using the embedded Hub at {state.endpoint}")
     os.environ.update(client_environment(state))
-    log.info(f"using the embedded Hub at {state.endpoint}")
     return state.endpoint

@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Processes that share cores must not spin while they wait (libgomp reads this once): it costs up to nine tenths of the speed.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    # The libraries below speak of their own inner life; the stages say what the user needs to know.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     try:
         sentisynth(args=arguments, prog_name="sentisynth", standalone_mode=True)
     except SentisynthError as error:

@@ -16,7 +16,8 @@ class Budget(TypedDict):
 
     `uses`: distinct labels by use, in the replicate that used most. `distinct`: distinct labels over all uses in one
     replicate (the largest); a label used twice counts once. `study_distinct`: over all replicates.
-    `oracle_validation`: more labels for validation than for training, so the scores are better than a user with this
+    `oracle_validation`: more labels for validation than for anything the rows or the student
+    learned from, so the scores are better than a user with this
     training budget would see.
     """
 
@@ -59,5 +60,5 @@ class LabelLedger:
             "uses": uses,
             "distinct": max(map(len, pooled), default=0),
             "study_distinct": len(set().union(*pooled)),
-            "oracle_validation": uses["validation"] > uses["train"],
+            "oracle_validation": uses["validation"] > max(uses["train"], uses["teacher"], uses["demonstrations"]),
         }

@@ -43,3 +43,12 @@ def test_unused_and_unknown() -> None:
     assert ledger.variants == []
     with pytest.raises(ValueError, match="unknown use 'dev'"):
         ledger.record("mixed", 0, "dev", ["a"])  # type: ignore[arg-type]
+
+
+def test_rows_a_teacher_learned_from_count_as_training() -> None:
+    ledger = LabelLedger()
+    ledger.record("synthetic", 0, "teacher", ["a", "b"])
+    ledger.record("synthetic", 0, "validation", ["c", "d"])
+    assert not ledger.budget("synthetic")["oracle_validation"]
+    ledger.record("synthetic", 0, "validation", ["e"])
+    assert ledger.budget("synthetic")["oracle_validation"]
