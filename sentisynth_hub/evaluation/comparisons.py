@@ -41,8 +41,8 @@ class Comparison(TypedDict):
     """One difference `variant − baseline` on the study's metric.
 
     `family`: `primary` carries the verdict; the intervals of all `secondary` ones hold together. `alpha` is the level
-    of this interval, `parts` the shares of its variance (replicate includes residual). `reading` follows from the
-    interval alone.
+    of this interval, and what `p` is to be held against; `parts` the shares of its variance (replicate includes
+    residual). `reading` follows from the interval alone.
     """
 
     variant: str

@@ -4,6 +4,7 @@ path.
 
 from typing import Literal, TypedDict
 
+from sentisynth_hub.evaluation.blame import Blame
 from sentisynth_hub.evaluation.budget import Budget
 from sentisynth_hub.evaluation.comparisons import Comparison, Design, Reading
 from sentisynth_hub.evaluation.factorial import Factorial
@@ -13,7 +14,7 @@ from sentisynth_hub.evaluation.worth import LearningCurve, Worth
 
 
 SCHEMA_VERSION = 1
-Role = Literal["primary", "baseline", "control", "curve", "secondary"]
+Role = Literal["primary", "baseline", "control", "curve", "without", "secondary"]
 
 
 class LabelScores(TypedDict):
@@ -29,10 +30,10 @@ class LabelScores(TypedDict):
 class VariantScores(TypedDict):
     """One variant.
 
-    `role`: primary, baseline (`natural`), control (`natural_repeated`), curve (natural at another size), secondary.
-    `mean` and `interval` are of the study's metric, `replicate_scores` one number a replicate, `replicate_sd` their
-    standard deviation (None with one), `metrics` the means of all metrics, `confusion` counts summed over replicates
-    (true × predicted, last column no answer).
+    `role`: primary, baseline (`natural`), control (`natural_repeated`), curve (natural at another size), without (the
+    primary variant without a group of rows), secondary. `mean` and `interval` are of the study's metric,
+    `replicate_scores` one number a replicate, `replicate_sd` their standard deviation (None with one), `metrics` the
+    means of all metrics, `confusion` counts summed over replicates (true × predicted, last column no answer).
     """
 
     name: str
@@ -96,6 +97,7 @@ class Evaluation(TypedDict):
     controls: list[ControlCheck]
     mcnemar: list[McNemar]
     factorial: Factorial | None
+    blame: list[Blame]
     by_label: SliceTable | None
     slices: SliceTable | None
     distance: DistanceGain | None
