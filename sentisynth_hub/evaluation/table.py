@@ -10,15 +10,10 @@ def table_lines(evaluation: Evaluation) -> list[str]:
     """
     level = f"{100 * (1 - evaluation['alpha']):g} %"
     header = ["variant", evaluation["metric"], f"{level} interval", "to natural", "interval", "reads"]
-    first = [
-        one
-        for one in evaluation["comparisons"]
-        if one["variant"] != evaluation["primary"] or one["family"] == "primary"
-    ]
-    by_variant: dict[str, Comparison] = {}
-    for one in first:
-        by_variant.setdefault(one["variant"], one)
-    rows = [header] + [_row(scores, by_variant.get(scores["name"]), evaluation) for scores in evaluation["variants"]]
+    to_natural: dict[str, Comparison] = {}
+    for comparison in evaluation["comparisons"]:  # of the primary variant's two, the first is with natural
+        to_natural.setdefault(comparison["variant"], comparison)
+    rows = [header] + [_row(scores, to_natural.get(scores["name"]), evaluation) for scores in evaluation["variants"]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [*lines, "", f"verdict: {evaluation['verdict']['sentence']}"]
