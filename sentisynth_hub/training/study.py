@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sentisynth_hub import log
-from sentisynth_hub.errors import StageError
+from sentisynth_hub.errors import DataError, StageError
 from sentisynth_hub.manifest import read_json, replaced, write_json
 from sentisynth_hub.metrics.batching import fixed_threads
 from sentisynth_hub.processes import Processes
@@ -23,6 +23,7 @@ from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.training.distances import nearest_natural
 from sentisynth_hub.training.features import Features, compute_features
+from sentisynth_hub.training.folds import Folds, make_folds
 from sentisynth_hub.training.loop import Launch, start_launch
 from sentisynth_hub.training.predictions import TrialPredictions, item_ids, write_trials
 from sentisynth_hub.training.trial import Trial, matched_steps, run_finetune, run_head
@@ -30,6 +31,7 @@ from sentisynth_hub.training.variants import Corpus, bootstrapped, publishable, 
 
 
 VERSION = 1
+ASKED = "llm_classifier"  # the one variant that is asked instead of trained
 
 
 def run_study(
@@ -39,18 +41,22 @@ def run_study(
     corpora: Mapping[int, Corpus],
     folder: StageFolder,
     processes: Processes,
+    answers: Mapping[int, Sequence[str | None]] | None = None,
 ) -> dict[str, Any]:
     """Train every trial that is not there yet and gather the predictions; return the manifest.
 
     Args:
         samples: What each replicate may see, one a replicate.
         corpora: Synthetic rows by replicate; conditional studies have those of replicate 0 only.
+        answers: For the variant `llm_classifier`: by replicate, the model's label of every test row (None: no answer).
 
     Raises:
-        DataError: A variant has no rows in some replicate (before anything is trained).
+        DataError: A variant has no rows, or `llm_classifier` no answers, in some replicate (before anything is
+            trained).
         StageError: A loss is not a finite number.
     """
     trials = plan_trials(recipe, samples, natural, corpora)
+    asked = _asked(recipe, samples, natural, answers or {})
     with fixed_threads(recipe.study.student.threads):
         features = None
         if recipe.study.mode == "head":
@@ -58,7 +64,7 @@ def run_study(
         _train(recipe, trials, features, folder.path / "trials", processes)
         processes.wait()
         if processes.is_main:
-            _gather(recipe, trials, features, folder)
+            _gather(recipe, natural, trials, asked, features, folder)
         processes.wait()
     return folder.manifest()
 
@@ -67,11 +73,29 @@ def plan_trials(
     recipe: Recipe, samples: Sequence[Sample], natural: NaturalData, corpora: Mapping[int, Corpus]
 ) -> list[Trial]:
     """Every trial of the study, replicate by replicate."""
+    folds = make_folds(recipe, natural) if recipe.study.cross_fitting else None
     trials = []
     for sample in samples:
         seen, corpus = sample_of(recipe, sample, corpora)
-        trials += plan_replicate(recipe, seen, natural, corpus, recipe.study.variants)
+        known = natural if folds is None else folds.natural(sample.replicate)
+        trials += plan_replicate(recipe, seen, known, corpus, recipe.study.variants)
     return trials
+
+
+def _asked(
+    recipe: Recipe, samples: Sequence[Sample], natural: NaturalData, answers: Mapping[int, Sequence[str | None]]
+) -> list[TrialPredictions]:
+    if ASKED not in recipe.study.variants:
+        return []
+    ids, truth = item_ids(natural.test), [str(row.label) for row in natural.test]
+    for sample in samples:
+        found = len(answers.get(sample.replicate, ()))
+        if found != len(ids):
+            raise DataError(
+                f"study: {ASKED} has {found} answers for {len(ids)} test rows in replicate {sample.replicate}; "
+                "ask the generator's model for the missing ones, or leave the variant out"
+            )
+    return [TrialPredictions(ASKED, one.replicate, ids, truth, answers[one.replicate]) for one in samples]
 
 
 def sample_of(recipe: Recipe, sample: Sample, corpora: Mapping[int, Corpus]) -> tuple[Sample, Corpus]:
@@ -88,6 +112,8 @@ def plan_replicate(
     steps = matched_steps(recipe, len(sample.train) + len(corpus.kept))
     trials = []
     for variant in variants:
+        if variant == ASKED:
+            continue
         rows = variant_rows(variant, recipe, sample, corpus, natural)
         if rows.missing_labels:
             log.warn(
@@ -138,25 +164,36 @@ def _finished(recipe: Recipe, trial: Trial, folder: Path) -> bool:
     return path.exists() and read_json(path)["digest"] == trial.digest(recipe)
 
 
-def _gather(recipe: Recipe, trials: Sequence[Trial], features: Features | None, folder: StageFolder) -> None:
+def _gather(
+    recipe: Recipe,
+    natural: NaturalData,
+    trials: Sequence[Trial],
+    asked: Sequence[TrialPredictions],
+    features: Features | None,
+    folder: StageFolder,
+) -> None:
     outcomes = []
     for trial in trials:
         if not _finished(recipe, trial, folder.path / "trials"):
             raise StageError(f"study: trial {trial.name} is missing though its process is done; run the study again")
         outcomes.append(read_json(_path(folder.path / "trials", trial)))
-    for split in ("test", "validation"):
-        write_trials(
-            folder.path / ("predictions.parquet" if split == "test" else "validation.parquet"),
-            recipe.labels,
-            [_predictions(trial, outcome, split) for trial, outcome in zip(trials, outcomes, strict=True)],
-        )
+    pairs = list(zip(trials, outcomes, strict=True))
+    if recipe.study.cross_fitting is None:
+        tested = [_predictions(trial, outcome, "test") for trial, outcome in pairs]
+    else:
+        tested = _cross_fitted(make_folds(recipe, natural), pairs)
+    write_trials(folder.path / "predictions.parquet", recipe.labels, [*tested, *asked])
+    validated = [_predictions(trial, outcome, "validation") for trial, outcome in pairs]
+    write_trials(folder.path / "validation.parquet", recipe.labels, validated)
     human: dict[str, dict[str, Any]] = {}
     for outcome in outcomes:
         human.setdefault(outcome["variant"], {})[str(outcome["replicate"])] = outcome["human_labels"]
+    for one in asked:  # its labels stand in its prompts and are counted there
+        human.setdefault(one.variant, {})[str(one.replicate)] = {}
     write_json(folder.path / "human_labels.json", human)
-    if features is not None:
+    if features is not None and recipe.study.cross_fitting is None:
         write_distances(folder.path / "distances.npy", trials, features)
-    folder.finish(_manifest(recipe, outcomes))
+    folder.finish(_manifest(recipe, outcomes, len(tested[0].item_ids)))
 
 
 def _predictions(trial: Trial, outcome: dict[str, Any], split: str) -> TrialPredictions:
@@ -172,7 +209,31 @@ def _predictions(trial: Trial, outcome: dict[str, Any], split: str) -> TrialPred
     )
 
 
-def _manifest(recipe: Recipe, outcomes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _cross_fitted(folds: Folds, pairs: Sequence[tuple[Trial, dict[str, Any]]]) -> list[TrialPredictions]:
+    """One set of predictions over all items a repetition: each item by the trial whose test fold it was in."""
+    ids = item_ids(folds.rows)
+    found: dict[tuple[str, int], dict[int, tuple[int, str, list[float]]]] = {}
+    for trial, outcome in pairs:
+        repetition, fold = divmod(trial.replicate, folds.count)
+        test = outcome["test"]
+        answers = zip(folds.tested(trial.replicate), test["predicted"], test["probabilities"], strict=True)
+        by_item = found.setdefault((trial.variant, repetition), {})
+        by_item.update({place: (fold, label, probabilities) for place, label, probabilities in answers})
+    return [
+        TrialPredictions(
+            variant,
+            repetition,
+            ids,
+            [str(row.label) for row in folds.rows],
+            [by_item[place][1] for place in range(len(ids))],
+            [by_item[place][2] for place in range(len(ids))],
+            [by_item[place][0] for place in range(len(ids))],
+        )
+        for (variant, repetition), by_item in found.items()
+    ]
+
+
+def _manifest(recipe: Recipe, outcomes: Sequence[dict[str, Any]], test_items: int) -> dict[str, Any]:
     """Per variant its validation scores, rows, steps or penalties, and missing labels by replicate; and which one to
     publish.
     """
@@ -191,8 +252,8 @@ def _manifest(recipe: Recipe, outcomes: Sequence[dict[str, Any]]) -> dict[str, A
     return {
         "mode": recipe.study.mode,
         "design": recipe.study.design,
-        "replicates": len(variants["natural"]["validation"]),
-        "test_items": len(outcomes[0]["test"]["predicted"]),
+        "replicates": recipe.study.replicates,
+        "test_items": test_items,
         "variants": variants,
         "chosen_variant": best_on_validation(variants),
     }
