@@ -9,8 +9,9 @@ come from the replicate's own training rows and from nothing else.
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from sentisynth_hub.errors import DataError, RecipeError
@@ -110,13 +111,17 @@ class PromptTemplate:
         return _messages(rendered, self.path.name) if prompting.chat else rendered.rstrip(" ")
 
 
+@cache
 def one_line(text: str) -> str:
-    """The text on one line, control characters and runs of white space as single spaces: it cannot break out of
-    its place.
+    """The text on one line, so that it cannot break out of its place.
+
+    Control characters and runs of white space become single spaces, byte order marks go. Kept in memory:
+    demonstrations come again in prompt after prompt.
     """
-    return " ".join(
-        "".join(" " if ord(c) < 32 or 127 <= ord(c) < 160 else c for c in nfc(text)).replace("\ufeff", "").split()
-    )
+    return " ".join(_CONTROL.sub(" ", nfc(text)).replace("\ufeff", "").split())
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def _messages(rendered: str, name: str) -> list[dict[str, str]]:
