@@ -73,7 +73,7 @@ def start_recipe(
     prefix = "query: " if "e5-" in models["student"] else ""
     content = _recipe(name, languages, sorted(counts), models, endpoint_model, prefix)
     _write(folder, content, rows)
-    return Started(folder, _expectations(folder, len(rows), endpoint_model))
+    return Started(folder, _expectations(folder, len(rows), endpoint_model, " --hub local" if embedded else ""))
 
 
 def _read(source: str, text_column: str, label_column: str) -> list[dict[str, str]]:
@@ -151,12 +151,18 @@ def _recipe(
         "labels": labels,
         "seed": 0,
         "natural": {"files": {split: f"data/{split}.jsonl" for split in ("train", "validation", "test")}},
-        "generate": {"generator": generator, "prompt": {"num_shots": 8}, "candidates": 100 * len(labels)},
+        "generate": {
+            "generator": generator,
+            # A small local model keeps to the label best when it sees only that label, and to the language when it is not too hot.
+            "prompt": {"num_shots": 8, "demonstrations_of": "all_labels" if endpoint_model else "asked_label"},
+            "sampling": {"temperature": 1.0 if endpoint_model else 0.8},
+            "candidates": 100 * len(labels),
+        },
         "filter": {
             "length": {},
             "exact_duplicates": {},
             "overlap": {},
-            "teacher": {"teacher": encoder, "min_confidence": 0.5},
+            "teacher": {"teacher": dict(encoder), "min_confidence": 0.5},
         },
         "study": {
             "student": encoder,
@@ -194,7 +200,7 @@ def _yaml(content: dict[str, Any]) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _expectations(folder: Path, rows: int, endpoint_model: str | None) -> list[str]:
+def _expectations(folder: Path, rows: int, endpoint_model: str | None, hub: str) -> list[str]:
     recipe = load_recipe(str(folder))
     natural = load_natural(recipe)
     shares = [count / len(natural.test) for count in Counter(row.label for row in natural.test).values()]
@@ -209,8 +215,8 @@ def _expectations(folder: Path, rows: int, endpoint_model: str | None) -> list[s
             f"Rows will leave this machine: every prompt shows {recipe.generate.prompt.num_shots} of your texts to the endpoint's operator."
         )
     lines.append(
-        f"Next: look at {folder}/recipe.yaml and `sentisynth prompt show {folder} --label {recipe.labels[0]}`, "
-        f"then `sentisynth run {folder} --no-publish`"
+        f"Next: look at {folder}/recipe.yaml and `sentisynth prompt show {folder} --label {recipe.labels[0]}{hub}`, "
+        f"then `sentisynth run {folder} --no-publish{hub}`"
     )
     return lines
 

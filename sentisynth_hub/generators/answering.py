@@ -30,6 +30,8 @@ class Answering:
         self.recipe, self.ledger, self.processes = recipe, ledger, processes
         self._generator = given
         self._given = given is not None
+        section = recipe.generate.generator
+        self._batch_api = section.kind == "openai" and section.batch_api and not self._given
 
     def prepare(self, replicates: Sequence[Replicate], answered: Sequence[Answers]) -> None:
         """Train what has to be trained before anything can be asked: in the first process, while the others wait."""
@@ -47,6 +49,8 @@ class Answering:
         The share is every so-many-th of the missing batches, counted by all processes from the same state.
         """
         mine = itertools.islice(_missing(replicate, answers), self.processes.rank, None, self.processes.count)
+        if self._batch_api:  # one process submits and collects for all
+            mine = _missing(replicate, answers) if self.processes.is_main else iter(())
         first = next(mine, None)
         if first is None:
             return None
@@ -55,7 +59,7 @@ class Answering:
         journal = Journal(replicate.folder / f"completions-{self.processes.rank}.jsonl")
         try:
             if self.recipe.generate.generator.kind == "openai" and not self._given:
-                return self._by_calls(work, journal, watch)
+                return self._by_calls(replicate, work, journal, watch)
             return self._in_batches(self._local(replicate), work, journal, watch)
         finally:
             journal.close()
@@ -80,8 +84,9 @@ class Answering:
                 return watch.stop
         return None
 
-    def _by_calls(self, work: Work, journal: Journal, watch: "Watch") -> str | None:
+    def _by_calls(self, replicate: Replicate, work: Work, journal: Journal, watch: "Watch") -> str | None:
         """Answer through an endpoint, which journals each call itself: before it is sent and when it is answered."""
+        from sentisynth_hub.generators.batch_api import BatchGenerator
         from sentisynth_hub.generators.openai_endpoint import EndpointGenerator
 
         asked: dict[str, Request] = {}
@@ -92,11 +97,15 @@ class Answering:
                     asked[request.request_id] = request
                     yield request
 
-        generator = EndpointGenerator(self.recipe, self.ledger, journal, processes=self.processes.count)
+        generator: EndpointGenerator | BatchGenerator
+        if self._batch_api:
+            generator = BatchGenerator(self.recipe, self.ledger, journal, replicate.journals())
+        else:
+            generator = EndpointGenerator(self.recipe, self.ledger, journal, processes=self.processes.count)
         for completion in generator.generate(requests()):
             watch.add([(asked.pop(completion.request_id), completion)])
             if watch.stop:
-                generator.stop(watch.stop)
+                generator.stopped = generator.stopped or watch.stop
         return generator.stopped
 
     def _local(self, replicate: Replicate) -> Generator:
@@ -135,8 +144,13 @@ class Watch:
         if replicate.limit is not None:
             total = min(total, sum(len(batch) for _, batch in replicate.batches()))
         done = min(total, len(answers))
-        share = -(-(total - done) // processes.count)
-        self._bar = log.Progress(f"generating, replicate {replicate.sample.replicate}", done + share, done=done)
+        name = f"generating, replicate {replicate.sample.replicate}"
+        if processes.count > 1:  # each process shows its own share
+            mine = itertools.islice(_missing(replicate, answers), processes.rank, None, processes.count)
+            share = sum(len(batch) for _, batch in mine)
+            self._bar = log.Progress(f"{name}, process {processes.rank + 1} of {processes.count}", share)
+        else:
+            self._bar = log.Progress(name, total, done=done)
 
     def add(self, answered: Iterable[tuple[Request, Completion]]) -> None:
         """Count what was just answered."""
