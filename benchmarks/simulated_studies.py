@@ -1,5 +1,6 @@
 """Studies whose truth is known: the world behind benchmarks/verdict_calibration.py and its small cell in the tests.
- A simulated study has variants over the same test items. An item has a latent difficulty that all variants share and
+
+A simulated study has variants over the same test items. An item has a latent difficulty that all variants share and
 one label it tends to be mistaken for; a replicate has a quality that all its variants share, and a luck of its own in
 every variant, partly for one label only; a variant has a taste of its own in items; the rest is noise. Because all of
 it is Gaussian on a latent scale, the true scores are known without simulation: that is what "false" is measured

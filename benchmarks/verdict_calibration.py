@@ -1,10 +1,9 @@
-"""How often is a verdict false? Simulated studies whose truth is known, judged by the very engine that judges real
-ones.
+"""How often is a verdict false? Simulated studies of known truth, judged by the engine that judges real ones.
 
-    python benchmarks/verdict_calibration.py --quick --json            a few cells, about a minute python
-    benchmarks/verdict_calibration.py --write                   the whole grid, into
-    docs/results/verdict-calibration.md
- The simulated world is in simulated_studies.py; the words are those of docs/concepts/evidence.md.
+    python benchmarks/verdict_calibration.py --quick --json    a few cells, about a minute
+    python benchmarks/verdict_calibration.py --write           the whole grid, into docs/results/verdict-calibration.md
+
+The simulated world is in simulated_studies.py; the words are those of docs/concepts/evidence.md.
 """
 
 import argparse

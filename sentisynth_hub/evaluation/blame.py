@@ -1,5 +1,6 @@
 """Which rows are to blame: the primary variant trained again without one group of its synthetic rows at a time.
- A group is a prompt, an attribute or a generator; the variant `mixed_without_<group>` is `mixed` without its rows. If
+
+A group is a prompt, an attribute or a generator; the variant `mixed_without_<group>` is `mixed` without its rows. If
 leaving a group out makes the student better, that group is to blame. Leaving rows out also leaves training data out,
 so a group that merely adds nothing shows no difference; only rows that do harm show up.
 """

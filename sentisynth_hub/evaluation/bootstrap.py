@@ -1,5 +1,6 @@
 """The crossed (pigeonhole) bootstrap of Owen 2007: replicates and test items are both drawn again, with replacement.
- A check on the interval of `crossed.py`, and the source of the intervals of "worth N human labels". It makes no use
+
+A check on the interval of `crossed.py`, and the source of the intervals of "worth N human labels". It makes no use
 of a variance formula or of pseudo-values: every resample counts its own confusion matrices. Its variance is about
 V_R·(R−1)/R + V_I + V_E, so it is a little wide in the items and, with few replicates, too narrow in the replicates;
 the verdict never rests on it.

@@ -1,5 +1,6 @@
 """Differences between variants, whichever way the study was designed.
- nested, conditional: replicates × items, two-way crossed (`crossed.py`). The arithmetic is the same; what differs is
+
+nested, conditional: replicates × items, two-way crossed (`crossed.py`). The arithmetic is the same; what differs is
 what a replicate is a draw of, and so what the interval speaks about. nested: a natural sample with everything made
 from it (the recipe). conditional: initialisation, order and a bootstrap of one natural sample (this corpus).
 cross_fitted: repeated folds; every (repetition, fold) gives one difference on its own test fold, with the corrected

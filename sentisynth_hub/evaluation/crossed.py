@@ -1,14 +1,16 @@
 """How sure a difference is when both the replicates and the test items are samples: two-way crossed variance.
- Every replicate is scored on the same items, so a mean over replicates × items has a replicate part, an item part and
+
+Every replicate is scored on the same items, so a mean over replicates × items has a replicate part, an item part and
 a residual part. Metrics that are not means (macro-F1) become means through jackknife pseudo-values (Tukey 1958): item
 i of replicate r gets N·θ_r − (N−1)·θ_r(without i), whose mean is θ_r up to O(1/N), and which for accuracy are the 0/1
 hits themselves. On the (replicates, items) matrix of pseudo-values of a contrast, with mean squares as in a two-way
 analysis of variance,
 
-    V_R = MS_R / RN      variance of the replicates' own values, the residual's share included, R − 1 degrees of
-    freedom V_I = MS_I / RN      variance of the items' means, the residual's share included V_E = MS_E / RN      the
-    residual's share, counted in both, hence  var = V_R + V_I − V_E
- The interval is ± sqrt(t²(R−1)·V_R + t²(ν_I)·(V_I − V_E)), after Banerjee (1960, Sankhyā 22): its level holds
+    V_R = MS_R / RN      the replicates' part, the residual's share included; R − 1 degrees of freedom
+    V_I = MS_I / RN      the items' part, the residual's share included
+    V_E = MS_E / RN      the residual's share, counted in both, hence  variance = V_R + V_I − V_E
+
+The interval is ± sqrt(t²(R−1)·V_R + t²(ν_I)·(V_I − V_E)), after Banerjee (1960, Sankhyā 22): its level holds
 whatever the ratio of the parts, where Satterthwaite's degrees of freedom err with few replicates
 (docs/concepts/evidence.md shows by how much).
 """

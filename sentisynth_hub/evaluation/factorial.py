@@ -1,5 +1,6 @@
 """Imbalance or coverage? Two by two: natural or balanced label prior × repeated natural rows or new text.
- If synthetic rows help only because they even out the labels, resampling the natural rows to even labels helps as
+
+If synthetic rows help only because they even out the labels, resampling the natural rows to even labels helps as
 much (a main effect of the prior); if they help because they say new things, new text helps under either prior (a main
 effect of the text).
 """

@@ -1,5 +1,6 @@
 """What a study hands to the statistics: the true labels of the test items and every trial's predicted labels.
- On disk one Parquet file a trial or one a study (`predictions.parquet`), one row for every item of every trial, with
+
+On disk one Parquet file a trial or one a study (`predictions.parquet`), one row for every item of every trial, with
 the columns variant, replicate, item_id, label, predicted (null: no answer) and, where there are any, probability (one
 number a label) and fold (cross-fitting). The label names and their order stand in the file's metadata.
 """

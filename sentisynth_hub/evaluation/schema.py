@@ -1,6 +1,4 @@
-"""The shape of `evaluation.json`: what `evaluate_study` returns, key by key. It holds no clock, no duration and no
-path.
-"""
+"""The shape of `evaluation.json`, key by key; it holds no clock, no duration and no path."""
 
 from typing import Literal, TypedDict
 

@@ -1,6 +1,6 @@
-"""Where a variant wins and loses: by label, by kind of text, and by distance of the test item to its nearest natural
-row.
- All of it is secondary. Slices are compared in accuracy, which is defined on any of them, labels in their own F1; the
+"""Where a variant wins and loses: by label, by kind of text, by distance from the natural rows.
+
+All of it is secondary. Slices are compared in accuracy, which is defined on any of them, labels in their own F1; the
 intervals of one table hold together (level alpha divided by its number of rows, Bonferroni).
 """
 

@@ -1,13 +1,16 @@
 """The verdict of a study: what its primary variant does, as far as the data can tell.
- One variant (`mixed`), one metric, two comparisons: with `natural`, and with `natural_repeated` (the same natural
+
+One variant (`mixed`), one metric, two comparisons: with `natural`, and with `natural_repeated` (the same natural
 rows for as many training steps). Every verdict is read off the two intervals of level 1 − alpha, so that interval and
 verdict never disagree:
 
-    helps                        above natural and above natural_repeated (intersection-union, Berger 1982) just more
-    steps              above natural, and any gain over natural_repeated shown to be smaller than the margin hurts
-    below natural no difference that matters   the interval against natural lies inside ±margin (both one-sided tests,
-    Schuirmann 1987) too small to tell            the rest
- Wherever the two true differences lie, the verdicts that would be false need one of at most two interval ends to err,
+    helps                        above natural and above natural_repeated (intersection-union, Berger 1982)
+    just more steps              above natural, and any gain over natural_repeated shown to be below the margin
+    hurts                        below natural
+    no difference that matters   the interval against natural inside ±margin (two one-sided tests: Schuirmann 1987)
+    too small to tell            the rest
+
+Wherever the two true differences lie, the verdicts that would be false need one of at most two interval ends to err,
 alpha/2 each: the family-wise rate of false verdicts is at most alpha without further correction
 (docs/concepts/evidence.md has the argument).
 """

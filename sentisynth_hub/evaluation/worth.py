@@ -1,5 +1,6 @@
 """Worth N human labels: the number of human labels at which the natural learning curve reaches a variant's score.
- The curve goes through the natural variants at several sizes. A size is the number of distinct human labels behind a
+
+The curve goes through the natural variants at several sizes. A size is the number of distinct human labels behind a
 trial (training, validation, everything else in the label budget), and so is what the variant itself used: both sides
 pay alike. The curve is made monotone (isotonic regression, each size weighing the same), is linear in log size
 between two sizes, and is never extrapolated: outside it the answer is "more than" the largest size or "less than" the

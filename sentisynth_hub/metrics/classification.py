@@ -1,5 +1,6 @@
 """Accuracy and F1 from confusion counts, for whole stacks of trials, resamples and left-out items at once.
- Every function takes counts of shape (..., labels, labels + 1): true label by predicted label, the last column for
+
+Every function takes counts of shape (..., labels, labels + 1): true label by predicted label, the last column for
 items a variant gave no answer to (`NO_ANSWER`; an LLM asked for a label may refuse). No answer is a wrong answer. The
 averages run over all labels of the study, and an F1 without any true or predicted item is 0, exactly as
 `sklearn.metrics.f1_score(..., labels=range(n_labels), zero_division=0)`.
