@@ -38,7 +38,7 @@ class LabelLedger:
     3
     """
 
-    _ids: dict[str, dict[int, dict[Use, set[str]]]] = field(default_factory=dict)
+    _ids: dict[str, dict[int, dict[Use, set[str]]]] = field(default_factory=dict, init=False)
 
     def record(self, variant: str, replicate: int, use: Use, ids: Iterable[str]) -> None:
         """Note that `variant` used the labels of the rows `ids` in `replicate`; the same ids again change nothing."""

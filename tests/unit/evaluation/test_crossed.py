@@ -166,6 +166,20 @@ def test_correlation_of_two_differences_that_share_a_variant() -> None:
     assert correlation(estimates[0], estimates[0], Estimate(0, 0, 0, 0, 11, 9)) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("metric", list(METRICS))
+def test_order_of_items_replicates_and_labels_does_not_matter(metric: str) -> None:
+    study = made_study({"natural": 0.6, "mixed": 0.7}, items=120)
+    rng = np.random.default_rng(8)
+    items, replicates, labels = rng.permutation(120), rng.permutation(6), rng.permutation(3)
+
+    def interval(y: np.ndarray, variants: dict[str, np.ndarray]) -> tuple[float, float] | None:
+        parts = {name: pseudo_values(y, predicted, 3, METRICS[metric]) for name, predicted in variants.items()}
+        return contrast(parts, {"mixed": 1, "natural": -1}).interval(0.05)
+
+    moved = {name: labels[predicted[replicates][:, items]] for name, predicted in study.variants.items()}
+    assert interval(labels[study.y[items]], moved) == pytest.approx(interval(study.y, dict(study.variants)))
+
+
 def test_combine_weighs_pseudo_values() -> None:
     study = made_study({"a": 0.6, "b": 0.7})
     parts = {name: pseudo_values(study.y, study.predicted(name), 3, accuracy) for name in "ab"}
