@@ -93,7 +93,10 @@ def generate(
     processes.wait()  # every process has read the same state before one writes
     price, _ = _price(recipe)
     name = recipe.generate.generator.model
-    ledger = Ledger(recipe.generate.budget, price, model=name, spent=already, processes=processes.count)
+    sharing = (
+        1 if recipe.generate.generator.kind == "openai" and recipe.generate.generator.batch_api else processes.count
+    )
+    ledger = Ledger(recipe.generate.budget, price, model=name, spent=already, processes=sharing)
     answering = Answering(recipe, ledger, processes, generator)
     answering.prepare(replicates, answered)
     stopped: str | None = None

@@ -48,9 +48,11 @@ class Answering:
 
         The share is every so-many-th of the missing batches, counted by all processes from the same state.
         """
-        mine = itertools.islice(_missing(replicate, answers), self.processes.rank, None, self.processes.count)
+        rank, count = self.processes.rank, self.processes.count
+        missing = _missing(replicate, answers)
+        mine = itertools.islice(missing, rank, None, count)
         if self._batch_api:  # one process submits and collects for all
-            mine = _missing(replicate, answers) if self.processes.is_main else iter(())
+            mine = itertools.islice(missing, None if rank == 0 else 0)
         first = next(mine, None)
         if first is None:
             return None
@@ -103,7 +105,8 @@ class Answering:
         else:
             generator = EndpointGenerator(self.recipe, self.ledger, journal, processes=self.processes.count)
         for completion in generator.generate(requests()):
-            watch.add([(asked.pop(completion.request_id), completion)])
+            if completion.request_id in asked:  # a batch may hold more than is asked for now
+                watch.add([(asked.pop(completion.request_id), completion)])
             if watch.stop:
                 generator.stopped = generator.stopped or watch.stop
         return generator.stopped

@@ -1,11 +1,12 @@
 """The journal: one JSON object a line, appended and synced to disk before anything reads it.
 
-Three kinds of line, told apart by `kind`:
+Four kinds of line, told apart by `kind`:
 
     completion   what a generator answered, whole, before it is parsed; `batch` names the batch it was drawn in (local
     models) reservation  a call about to be sent: its worst case in tokens and dollars counts as spent until the call
     is settled release      a call that turned out not to be billed (`tokens` and `cost_usd`, if there, are what it did
     cost)
+    batch        the id the Batch API gave to a reservation
 
 A completion names its call too and thereby settles it. A line without its newline at the end of a file is what a crash
 left of a

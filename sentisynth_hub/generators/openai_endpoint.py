@@ -22,6 +22,7 @@ from sentisynth_hub.generators.ledger import Cost, Ledger, worst_case
 from sentisynth_hub.generators.rate_limits import RateLimits, backoff, retry_after
 from sentisynth_hub.generators.store import completion_record
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.generate import EndpointGenerator as EndpointSection
 from sentisynth_hub.rows import Completion, Request
 
 
@@ -77,9 +78,11 @@ class EndpointGenerator:
                 runner.run(stream.aclose())
 
     async def _stream(self, calls: Iterator[list[Request]]) -> AsyncGenerator[Completion]:
+        from openai import AsyncOpenAI
+
         self._settled = asyncio.Condition()
         self._answers: asyncio.Queue[Completion] = asyncio.Queue()
-        async with client(self.endpoint) as self._client:
+        async with AsyncOpenAI(**client_settings(self.endpoint)) as self._client:
             workers = {asyncio.create_task(self._work(calls)) for _ in range(self.endpoint.concurrency)}
             try:
                 while workers or not self._answers.empty():
@@ -257,18 +260,16 @@ class EndpointGenerator:
         return _Failure(why, retry=status >= 500 or status in (408, 409))
 
 
-def client(endpoint: Any) -> Any:
-    """The `openai` client of an endpoint; it retries nothing, since every attempt has its own reservation.
+def client_settings(endpoint: EndpointSection) -> dict[str, Any]:
+    """Arguments of the `openai` client of an endpoint; it retries nothing, as every attempt has its own reservation.
 
     Raises:
         InputError: No key is set and the server is not one of the user's own.
     """
-    from openai import AsyncOpenAI
-
     key = os.environ.get(endpoint.api_key_variable)
     if not key and endpoint.base_url is None and "OPENAI_BASE_URL" not in os.environ:
         raise InputError(f"no key in the environment variable {endpoint.api_key_variable}; set it, or set base_url")
-    return AsyncOpenAI(api_key=key or "none", base_url=endpoint.base_url, max_retries=0, timeout=None)
+    return {"api_key": key or "none", "base_url": endpoint.base_url, "max_retries": 0, "timeout": None}
 
 
 @dataclass

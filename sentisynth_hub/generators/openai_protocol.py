@@ -5,7 +5,7 @@ asked for.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.generate import EndpointGenerator
@@ -33,9 +33,9 @@ def endpoint_of(recipe: Recipe) -> EndpointGenerator:
     return generator
 
 
-def path(recipe: Recipe) -> str:
-    """Path of the call below the server's base address."""
-    return "/chat/completions" if recipe.generate.prompt.chat else "/completions"
+def path(recipe: Recipe) -> Literal["/v1/chat/completions", "/v1/completions"]:
+    """Path of the call, as the Batch API wants it."""
+    return "/v1/chat/completions" if recipe.generate.prompt.chat else "/v1/completions"
 
 
 def body(recipe: Recipe, request: Request, choices: int = 1) -> dict[str, Any]:

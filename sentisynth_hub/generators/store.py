@@ -59,6 +59,8 @@ def spent(journals: Iterable[Path]) -> Cost:
             if record["kind"] == "reservation":
                 reserved[record["call"]] = record
                 continue
+            if record["kind"] not in ("completion", "release"):
+                continue
             reserved.pop(record["call"], None)
             if record["kind"] == "release":
                 tokens += record["tokens"]
