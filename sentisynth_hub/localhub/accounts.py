@@ -80,7 +80,7 @@ def read_tokens_file(path: Path) -> dict[str, Account]:
     try:
         entries = json.loads(path.read_text())
         return {_digest(token): _account(entry) for token, entry in entries.items()}
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, HubProblem) as error:
         raise InputError(
             f"{path}: not a tokens file ({error}); write "
             '{"<token>": {"name": "alice", "orgs": [], "role": "write"}}'
@@ -91,6 +91,8 @@ def _account(entry: dict[str, object]) -> Account:
     name, orgs, role = entry["name"], entry.get("orgs", []), entry.get("role", "write")
     if not isinstance(name, str) or not isinstance(orgs, list) or role not in ("read", "write"):
         raise ValueError(f"wrong entry {entry!r}")
+    for namespace in (name, *orgs):
+        check_repo_name(str(namespace), "x")
     return Account(name, tuple(str(org) for org in orgs), "read" if role == "read" else "write")
 
 

@@ -1,9 +1,12 @@
 """Endpoints about the caller and about whole repos: who am I, make, delete, set, list, check a card."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from sentisynth_hub.localhub.accounts import EVERY_ORGANISATION
 from sentisynth_hub.localhub.cards import check_card
+from sentisynth_hub.localhub.git import MAIN, GitRepo
 from sentisynth_hub.localhub.http import Call, ok
 from sentisynth_hub.localhub.info import repo_info, repo_summary
 from sentisynth_hub.localhub.names import RepoType, check_repo_name
@@ -71,7 +74,7 @@ def update_settings(call: Call) -> Response:
     if private is not None:
         changed["private"] = private
     if "gated" in wanted:
-        if wanted["gated"] not in ("auto", "manual", False):
+        if wanted["gated"] is not False and wanted["gated"] not in ("auto", "manual"):
             raise bad_request("gated must be 'auto', 'manual' or false")
         changed["gated"] = wanted["gated"]
     call.hub.repos.update(repo, **changed)
@@ -132,11 +135,10 @@ def _named(call: Call, own_namespace: str) -> tuple[RepoType, str, str]:
         namespace, _, name = name.partition("/")
     if not isinstance(namespace, str) or not isinstance(name, str):
         raise bad_request("name and organization must be strings")
-    kinds: dict[object, RepoType] = {None: "models", "model": "models", "dataset": "datasets"}
-    repo_type = kinds.get(wanted.get("type"))
-    if repo_type is None:
-        raise bad_request(f"This Hub holds models and datasets, no repo of type {str(wanted.get('type'))[:40]!r}")
-    return repo_type, namespace, name
+    kind = wanted.get("type") or "model"
+    if kind not in ("model", "dataset"):
+        raise bad_request(f"This Hub holds models and datasets, no repo of type {str(kind)[:40]!r}")
+    return ("datasets" if kind == "dataset" else "models"), namespace, name
 
 
 def _private(wanted: dict[str, object]) -> bool | None:
@@ -148,26 +150,30 @@ def _private(wanted: dict[str, object]) -> bool | None:
 
 
 def _list(call: Call, repo_type: RepoType) -> Response:
-    found = [summary for repo in call.hub.repos.all(repo_type) if (summary := _summary(call, repo)) is not None]
     order = call.query.get("sort", "lastModified")
-    if order in _ORDERS:
-        found.sort(key=lambda summary: (summary[order], summary["id"]), reverse=call.query.get("direction") != "1")
+    found = []
+    for repo in call.hub.repos.all(repo_type):
+        if call.can_see(repo) and call.query.get("author", repo.namespace) == repo.namespace and _searched(call, repo):
+            with repo.git() as git:
+                commit = git.resolve(MAIN)
+                summary = repo_summary(repo, git, commit)
+                if all(tag in summary["tags"] for value in call.queries("filter") for tag in value.split(",")):
+                    found.append(
+                        (summary.get(order) if order in _ORDERS else 0, repo.id, _shown(call, repo, git, summary))
+                    )
+    found.sort(key=lambda item: item[:2], reverse=call.query.get("direction") != "1")
     start = call.number("skip", 0)
     most = call.number("limit", _PAGE, least=1, most=1000)
-    more = start + most < len(found)
-    return ok(found[start : start + most], call.page_link(skip=str(start + most)) if more else None)
+    more = call.page_link(skip=str(start + most)) if start + most < len(found) else None
+    return ok([shown for _, _, shown in found[start : start + most]], more)
 
 
-def _summary(call: Call, repo: HubRepo) -> dict[str, object] | None:
-    """The repo as a list shows it, or None where the caller may not see it or did not ask for it."""
-    searched = all(term.lower() in repo.id.lower() for term in call.queries("search"))
-    if not call.can_see(repo) or not searched or call.query.get("author", repo.namespace) != repo.namespace:
-        return None
-    with repo.git() as git:
-        commit = git.resolve("main")
-        expand = call.queries("expand") + call.queries("expand[]")
-        full = call.flag("full") or bool(expand)
-        summary = repo_info(repo, git, commit, blobs=False, expand=expand) if full else repo_summary(repo, git, commit)
-        tags = repo_summary(repo, git, commit)["tags"] if call.queries("filter") else []
-    filters = [tag for value in call.queries("filter") for tag in value.split(",")]
-    return summary if all(tag in tags for tag in filters) else None
+def _searched(call: Call, repo: HubRepo) -> bool:
+    return all(term.lower() in repo.id.lower() for term in call.queries("search"))
+
+
+def _shown(call: Call, repo: HubRepo, git: GitRepo, summary: dict[str, Any]) -> dict[str, Any]:
+    expand = call.queries("expand") + call.queries("expand[]")
+    if call.flag("full") or expand:
+        return repo_info(repo, git, summary["sha"], blobs=False, expand=expand)
+    return summary

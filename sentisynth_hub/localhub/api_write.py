@@ -118,7 +118,8 @@ def _commit(call: Call, repo: HubRepo, account: Account, spooled: Path, as_pull_
         changes = plan_changes(repo, git, head, planned, spooled)
         new = git.write_commit((head,), changes, account.name, planned.message)
         if as_pull_request:
-            number = _open_pull_request(repo, git, new, planned.summary, planned.description, account, revision)
+            base = revision if target == f"refs/heads/{revision}" else MAIN
+            number = _open_pull_request(repo, git, new, planned.summary, planned.description, account, base)
             answer["pullRequestUrl"] = f"{call.repo_url(repo)}/discussions/{number}"
         elif target is not None:
             git.move_ref(target, head, new)

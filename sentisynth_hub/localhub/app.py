@@ -124,7 +124,10 @@ class HubApp:
 
     def _check_host(self, request: Request) -> None:
         """Refuse foreign host names on loopback, so that no web page reaches us by pointing its name at 127.0.0.1."""
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        try:
+            host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        except ValueError as error:
+            raise bad_request("The Host header is not a host") from error
         if _is_loopback(self._hub.config.host) and not _is_loopback(host):
             raise HubProblem(421, "This Hub listens on loopback only")
 

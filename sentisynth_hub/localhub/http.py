@@ -84,7 +84,7 @@ class Call:
         self.hub, self.request, self.params, self.account = hub, request, params, account
         self.body = b""
         self.query = {name: values[-1] for name, values in self._queries().items()}
-        self.endpoint = f"{request.url.scheme}://{request.headers['host']}"
+        self.endpoint = f"{request.url.scheme}://{request.headers.get('host', '')}"
 
     def queries(self, name: str) -> list[str]:
         """Every value of a query parameter that may be repeated."""
@@ -97,7 +97,7 @@ class Call:
     def number(self, name: str, default: int, least: int = 0, most: int = 10**9) -> int:
         """A query parameter as a whole number within bounds."""
         value = self.query.get(name, str(default))
-        if not value.isdecimal() or not least <= int(value) <= most:
+        if not value.isdecimal() or len(value) > 18 or not least <= int(value) <= most:
             raise bad_request(f"{name}={value[:40]}: a whole number from {least} to {most} expected")
         return int(value)
 

@@ -32,10 +32,10 @@ def recover(repos: RepoStore) -> None:
 def _recover_pull_requests(repo: HubRepo) -> None:
     """A ref without its entry was not opened; an open one that its branch contains was merged."""
     discussions = Discussions(repo)
-    known = {discussion.num: discussion for discussion in discussions.all() if discussion.is_pull_request}
+    known = {str(discussion.num): discussion for discussion in discussions.all() if discussion.is_pull_request}
     with repo.git() as git:
         for name, head in git.refs("refs/pr/").items():
-            discussion = known.get(int(name))
+            discussion = known.get(name)
             if discussion is None:
                 git.remove_ref(f"refs/pr/{name}")
             elif discussion.status in ("draft", "open"):

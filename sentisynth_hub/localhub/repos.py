@@ -142,7 +142,8 @@ class RepoStore:
     def update(self, repo: HubRepo, **changed: object) -> None:
         """Change some of a repo's settings."""
         with self.lock(repo):
-            write_json(repo.folder / _SETTINGS_FILE, asdict(replace(repo.settings, **changed)))  # type: ignore[arg-type]
+            current = self.find(repo.type, repo.namespace, repo.name) or repo
+            write_json(repo.folder / _SETTINGS_FILE, asdict(replace(current.settings, **changed)))  # type: ignore[arg-type]
 
     def lock(self, repo: HubRepo) -> threading.RLock:
         """The lock to hold while writing to `repo`."""

@@ -25,6 +25,9 @@ from sentisynth_hub.localhub.recovery import recover
 
 _GRACE_SECONDS = 5
 _LOCK_SECONDS = 5
+_KEEP_ALIVE_SECONDS = (
+    65  # longer than the clients keep a connection, so that none is closed just when it is used again
+)
 
 
 def serve(config: HubConfig) -> None:
@@ -58,6 +61,7 @@ def serve(config: HubConfig) -> None:
                 ws="none",
                 access_log=False,
                 log_level="warning",
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
             uvicorn.Server(settings).run(sockets=[listener])

@@ -133,6 +133,14 @@ def test_list_repos_by_author_search_and_tag(api: Any, new_repo: Any, namespace:
     assert repo_id in [item.id for item in api.list_datasets(author=namespace, task_categories="text-classification")]
 
 
+def test_list_repos_sorted_and_expanded(api: Any, new_repo: Any, namespace: str) -> None:
+    made = [new_repo("model"), new_repo("model")]
+    newest_first = [item.id for item in api.list_models(author=namespace, sort="created_at")]
+    assert newest_first[:2] == made[::-1]
+    expanded = next(iter(api.list_models(author=namespace, search=made[0], expand=["tags"])))
+    assert (expanded.id, expanded.last_modified) == (made[0], None)
+
+
 def test_list_repos_page_by_page(api: Any, new_repo: Any, namespace: str) -> None:
     made = {new_repo("model") for _ in range(3)}
     listed = [item.id for item in api.list_models(author=namespace, limit=None)]

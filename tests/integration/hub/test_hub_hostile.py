@@ -339,8 +339,68 @@ def test_unknown_addresses_of_the_api_are_a_clean_404(nobody: RawClient, path: s
     assert answer.json() == {"error": "Not found"}
 
 
-def test_foreign_host_names_are_refused(owner: RawClient) -> None:
-    assert owner.send("GET", "/api/whoami-v2", Host="attacker.example:80").status == 421
+@pytest.mark.parametrize(
+    ("host", "status"), [("attacker.example:80", 421), ("127.0.0.1.evil.example", 421), ("[", 400)]
+)
+def test_foreign_host_names_are_refused(owner: RawClient, host: str, status: int) -> None:
+    assert owner.send("GET", "/api/whoami-v2", Host=host).status == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/api/models?limit=" + "9" * 5000, None),
+        ("GET", "/api/models?limit=0", None),
+        ("GET", "/api/models/acme/public/commits/main?p=-1", None),
+        ("POST", "/api/repos/create", {"name": "x", "type": ["model"]}),
+        ("POST", "/api/repos/create", {"name": "x", "type": "space"}),
+        ("POST", "/api/repos/create", {"name": "x", "visibility": "secret"}),
+        ("POST", "/api/repos/create", ["x"]),
+        ("POST", "/api/repos/create", b"{" * 100_000),
+        ("PUT", "/api/models/acme/public/settings", {"gated": "perhaps"}),
+        ("POST", "/api/models/acme/public/preupload/main", {"files": "a"}),
+        ("POST", "/api/models/acme/public/preupload/main", {"files": [{"path": "a"}]}),
+        ("POST", "/api/models/acme/public/preupload/main", {"files": [{"path": "../a", "size": 1}]}),
+        ("POST", "/acme/public.git/info/lfs/objects/batch", {"operation": "upload", "objects": [{"oid": "a" * 64}]}),
+        ("POST", "/acme/public.git/info/lfs/objects/batch", {"operation": "download", "objects": []}),
+        ("POST", "/api/models/acme/public/discussions", {"title": " "}),
+        ("POST", "/api/models/acme/public/discussions", {"title": "\ud800"}),
+        ("POST", "/api/models/acme/public/branch/%20", {}),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(owner: RawClient, method: str, path: str, body: Any) -> None:
+    answer = owner.send(method, path, body)
+    assert answer.status == 400
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "revision", ["refs%2Fpr%2F..%2Fheads%2Fmain", "refs%2Fheads%2Fmain", "..", "refs%2Fpr%2F1", "v1"]
+)
+def test_a_commit_goes_to_a_branch_or_nowhere(hub: HubState, owner: RawClient, revision: str) -> None:
+    before = stored(hub)
+    body = b'{"key": "header", "value": {"summary": "s"}}\n' + json.dumps(file_line("a", b"a")).encode()
+    assert owner.send("POST", f"/api/models/acme/public/commit/{revision}", body).status in (400, 404)
+    assert stored(hub) == before
+
+
+def test_a_connection_that_breaks_during_a_commit_leaves_nothing(hub: HubState, owner: RawClient) -> None:
+    before = stored(hub)
+    body = (
+        b'{"key": "header", "value": {"summary": "s"}}\n' + json.dumps(file_line("cut.txt", b"x" * 100_000)).encode()
+    )
+    host = urlsplit(hub.endpoint).netloc
+    head = (
+        f"POST /api/models/acme/public/commit/main HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {hub.token}\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", urlsplit(hub.endpoint).port or 0)) as connection:
+        connection.sendall(head.encode() + f"Content-Length: {len(body) + 10}\r\n\r\n".encode() + body)
+        time.sleep(0.2)
+    deadline = time.monotonic() + 5
+    while stored(hub) != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert stored(hub) == before
+    assert owner.send("GET", "/acme/public/resolve/main/cut.txt").status == 404
 
 
 def test_the_cookie_looks_and_does_nothing_else(hub: HubState, nobody: RawClient) -> None:

@@ -77,6 +77,17 @@ def test_a_pull_request_by_a_stranger_is_merged(api: Any, new_repo: Any, other: 
     assert details.merge_commit_oid == api.model_info(repo_id).sha
 
 
+def test_a_pull_request_against_a_branch(api: Any, new_repo: Any) -> None:
+    repo_id = new_repo("model")
+    api.create_branch(repo_id, branch="dev")
+    addition = [CommitOperationAdd("a.txt", b"a")]
+    api.create_commit(repo_id, addition, commit_message="for dev", create_pr=True, revision="dev")
+    assert api.get_discussion_details(repo_id, 1).target_branch == "refs/heads/dev"
+    api.merge_pull_request(repo_id, 1)
+    assert "a.txt" in api.list_repo_files(repo_id, revision="dev")
+    assert "a.txt" not in api.list_repo_files(repo_id)
+
+
 def test_further_commits_to_a_pull_request(api: Any, new_repo: Any) -> None:
     repo_id = new_repo("model")
     additions = [CommitOperationAdd("a.txt", b"a")]

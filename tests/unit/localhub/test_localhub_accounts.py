@@ -43,7 +43,16 @@ def test_names_are_checked(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{", '{"t": {}}', '{"t": {"name": 5}}', '{"t": {"name": "a", "role": "root"}}']
+    "content",
+    [
+        "",
+        "[]",
+        "{",
+        '{"t": {}}',
+        '{"t": {"name": 5}}',
+        '{"t": {"name": "a", "role": "root"}}',
+        '{"t": {"name": "a <b>"}}',
+    ],
 )
 def test_a_wrong_tokens_file_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "tokens.json"
