@@ -20,6 +20,11 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def is_quiet() -> bool:
+    """Whether `info` and `progress` are silenced."""
+    return _quiet
+
+
 def printable(text: str, width: int = 0) -> str:
     """Make generated text safe to show on a terminal: control and direction-override characters become `\\xNN` escapes.
 

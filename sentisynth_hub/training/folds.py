@@ -59,7 +59,7 @@ def make_folds(recipe: Recipe, natural: NaturalData) -> Folds:
     for label, group in places.items():
         if len(group) < wanted.folds:
             raise DataError(
-                f"study.cross_fitting.folds: label {label!r} has {len(group)} different texts for {wanted.folds} folds; "
+                f"study.cross_fitting.folds: label {label!r} has {len(group)} texts for {wanted.folds} folds; "
                 "bring more rows or ask for fewer folds"
             )
     assigned = []

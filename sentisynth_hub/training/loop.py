@@ -82,16 +82,27 @@ class EarlyStopping:
         return self.waited >= self.patience
 
 
-def start_launch(study: Study, processes: Processes, *, shared: bool) -> Launch:
-    """Make the Accelerator of a study; `shared` when every process trains every trial together (DDP)."""
+def start_launch(study: Study, processes: Processes, *, shared: bool, folder: Path | None = None) -> Launch:
+    """Make the Accelerator of a study; `shared` when every process trains every trial together (DDP).
+
+    Trackers write to `folder`/trackers.
+    """
     import torch
     from accelerate import Accelerator
+    from accelerate.utils import ProjectConfiguration
 
     gpu = torch.cuda.is_available()
     bfloat16 = study.student.dtype == "bfloat16" or (
         study.student.dtype == "auto" and gpu and torch.cuda.is_bf16_supported()
     )
-    accelerator = Accelerator(cpu=not gpu, mixed_precision="no", log_with=list(study.trackers) or None)
+    accelerator = Accelerator(
+        cpu=not gpu,
+        mixed_precision="no",  # the loop says itself where bfloat16 is used, so that predictions are not
+        log_with=list(study.trackers) or None,
+        project_config=ProjectConfiguration(logging_dir=str(folder / "trackers"))
+        if folder and study.trackers
+        else None,
+    )
     return Launch(accelerator, bfloat16, *((processes.rank, processes.count) if shared else ()))
 
 
@@ -106,7 +117,6 @@ def fit(
     name: str,
     stopping: EarlyStopping | None = None,
     checkpoint: Path | None = None,
-    log: Callable[[int, float], None] | None = None,
 ) -> list[float]:
     """Train `model` in place, stage after stage; every stage has its own optimiser state, warm-up and decay.
 
@@ -116,7 +126,6 @@ def fit(
         name: The trial, for messages.
         stopping: Early stopping, looked at after every epoch.
         checkpoint: File written every `student.checkpoint_steps` steps and read when it is there; removed at the end.
-        log: Called with the step and the mean loss since the last call.
 
     Returns:
         Mean loss of every `LOG_STEPS` steps.
@@ -140,7 +149,7 @@ def fit(
                 run = _Run(model, stage, student, launch, seed=seed + number, pad_id=pad_id, name=name, first=first)
                 if state is not None and done > first:
                     run.optimizer.load_state_dict(state["optimizer"])
-                done = run.train(done, history, stopping, checkpoint, log)
+                done = run.train(done, history, stopping, checkpoint)
                 run.close()
             first += stage.steps
     if stopping is not None and stopping.weights:
@@ -187,7 +196,6 @@ class _Run:
         history: list[float],
         stopping: EarlyStopping | None,
         checkpoint: Path | None,
-        log: Callable[[int, float], None] | None,
     ) -> int:
         """Go on from step `done` of the trial to the stage's end, or to where early stopping ends it; return the steps
         done.
@@ -208,8 +216,6 @@ class _Run:
             if done % LOG_STEPS == 0 or done == last or save:
                 history.append(self._mean(losses, done))
                 losses = []
-                if log is not None:
-                    log(done, history[-1])
             if stopping is not None and (place + 1 == self.epoch_steps or done == last):
                 if stopping.stop(self.bare, done):
                     return last

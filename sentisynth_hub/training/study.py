@@ -24,8 +24,10 @@ from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.training.distances import nearest_natural
 from sentisynth_hub.training.features import Features, compute_features
 from sentisynth_hub.training.folds import Folds, make_folds
-from sentisynth_hub.training.loop import Launch, start_launch
+from sentisynth_hub.training.live import LiveTable
+from sentisynth_hub.training.loop import start_launch
 from sentisynth_hub.training.predictions import TrialPredictions, item_ids, write_trials
+from sentisynth_hub.training.tracking import check_trackers, report_trial, tracked
 from sentisynth_hub.training.trial import Trial, matched_steps, run_finetune, run_head
 from sentisynth_hub.training.variants import Corpus, bootstrapped, publishable, variant_rows
 
@@ -55,6 +57,7 @@ def run_study(
             trained).
         StageError: A loss is not a finite number.
     """
+    check_trackers(recipe)
     trials = plan_trials(recipe, samples, natural, corpora)
     asked = _asked(recipe, samples, natural, answers or {})
     with fixed_threads(recipe.study.student.threads):
@@ -130,28 +133,23 @@ def _train(
     """Train this process's trials, or all of them together where each step is shared out."""
     shared = recipe.study.parallel == "data" and features is None and processes.count > 1
     mine = list(trials) if shared else processes.mine(trials)
-    launch = start_launch(recipe.study, processes, shared=shared) if features is None else None
     done = {trial.name for trial in mine if _finished(recipe, trial, folder)}
     if shared:
         processes.wait()  # all have looked at what is there before the first writes something new
-    progress = log.Progress("trials", total=len(mine), done=len(done))
-    for trial in mine:
-        if trial.name in done:
-            continue
-        if features is not None:
-            outcome = run_head(recipe, trial, features)
-        else:
-            assert launch is not None
-            outcome = _finetuned(recipe, trial, launch, folder)
-        if processes.is_main or not shared:
-            write_json(_path(folder, trial), outcome)
-        progress.advance(note=f"{trial.name}: validation {recipe.study.metric} {outcome['validation']['score']:.3f}")
-    progress.close()
-
-
-def _finetuned(recipe: Recipe, trial: Trial, launch: Launch, folder: Path) -> dict[str, Any]:
-    outcome, _, _ = run_finetune(recipe, trial, launch, checkpoints=folder)
-    return outcome
+    table = LiveTable(folder, [(trial.variant, trial.replicate) for trial in trials], recipe.study.metric)
+    with tracked(recipe, start_launch(recipe.study, processes, shared=shared, folder=folder.parent)) as launch:
+        for trial in mine:
+            if trial.name in done:
+                continue
+            if features is not None:
+                outcome = run_head(recipe, trial, features)
+            else:
+                outcome, _, _ = run_finetune(recipe, trial, launch, checkpoints=folder)
+            if processes.is_main or not shared:
+                write_json(_path(folder, trial), outcome)
+            report_trial(launch, trial.name, outcome["validation"]["score"], outcome["chosen"].get("losses", ()))
+            if processes.is_main:
+                table.update()
 
 
 def _path(folder: Path, trial: Trial) -> Path:

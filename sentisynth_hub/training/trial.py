@@ -4,7 +4,7 @@ Its result is one JSON file, written whole when the trial is done and recognised
 came from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -113,7 +113,6 @@ def run_finetune(
     launch: Launch,
     *,
     checkpoints: Path | None = None,
-    log: Callable[[int, float], None] | None = None,
 ) -> tuple[dict[str, Any], Any, Any]:
     """Fine-tune the student and predict.
 
@@ -146,7 +145,6 @@ def run_finetune(
             pad_id=tokenizer.pad_token_id,
             name=trial.name,
             stopping=stopping,
-            log=log,
             checkpoint=None
             if checkpoints is None
             else checkpoints / f"{trial.name}-{trial.digest(recipe)[:8]}-{steps}.pt",

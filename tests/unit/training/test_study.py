@@ -1,19 +1,22 @@
 """Whole studies with the tiny student: what they leave behind, what a kill costs, and what bad input gets."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from sentisynth_hub.errors import DataError
+from sentisynth_hub.errors import DataError, RecipeError
 from sentisynth_hub.evaluation.predictions import read_predictions
+from sentisynth_hub.manifest import write_json
 from sentisynth_hub.processes import Processes
 from sentisynth_hub.rows import Row
 from sentisynth_hub.runs import stage_folder
 from sentisynth_hub.splits import NaturalData, draw_samples
 from sentisynth_hub.training import study as module
+from sentisynth_hub.training.live import LiveTable
 from sentisynth_hub.training.predictions import item_ids
 from sentisynth_hub.training.study import best_on_validation, run_study
 from sentisynth_hub.training.trial import matched_steps
@@ -22,7 +25,6 @@ from tests.unit.training.tiny import make_corpora, make_natural, make_recipe, ma
 
 
 HEAD = ["natural", "natural_repeated", "rebalanced", "synthetic", "unfiltered", "mixed", "gradual", "extra_natural"]
-pytestmark = pytest.mark.filterwarnings("default::UserWarning")  # the stock model says that its classifier is new
 
 
 def test_head_study_leaves_what_the_statistics_read(tiny_model: Path, tmp_path: Path) -> None:
@@ -184,3 +186,39 @@ def test_items_of_one_text_have_ids_of_their_own() -> None:
     rows = [Row("a b", "x"), Row("c", "x"), Row("a b", "y"), Row("a b", "x")]
     first = rows[0].id
     assert item_ids(rows) == [first, rows[1].id, f"{first}-2", f"{first}-3"]
+
+
+def test_trackers_get_losses_and_scores(tiny_model: Path, tmp_path: Path) -> None:
+    loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    recipe = make_recipe(
+        tiny_model,
+        variants=["natural"],
+        replicates=1,
+        trackers=["tensorboard"],
+        student={"budgets": [1], "epochs": 12},
+    )
+    stage, manifest = study_of(recipe, tmp_path)
+    (folder,) = (stage.path / "trackers").iterdir()
+    events = loading.EventAccumulator(str(folder))
+    events.Reload()
+    losses = json.loads((stage.path / "trials/natural-0.json").read_text("utf-8"))["chosen"]["losses"]
+    assert [event.value for event in events.Scalars("natural-0/loss")] == pytest.approx(losses)
+    assert events.Scalars("natural-0/validation")[0].value == pytest.approx(
+        manifest["variants"]["natural"]["validation"][0]
+    )
+
+
+def test_a_tracker_that_is_not_installed_is_named(tiny_model: Path, tmp_path: Path) -> None:
+    if find_spec("trackio") is not None:
+        pytest.skip("trackio is installed")
+    with pytest.raises(RecipeError, match="study.trackers: trackio is not installed; pip install trackio"):
+        study_of(make_recipe(tiny_model, mode="head", variants=["natural"], trackers=["trackio"]), tmp_path)
+
+
+def test_live_table_counts_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = LiveTable(tmp_path, [("natural", 0), ("mixed", 0), ("natural", 1), ("mixed", 1)], "macro_f1")
+    write_json(tmp_path / "natural-1.json", {"validation": {"score": 0.625}})
+    table.update()
+    table.update()
+    assert capsys.readouterr().err.count("natural-1: validation macro_f1 0.625") == 1
+    assert table.lines()[1:] == ["  natural   1/2   0.625   0.62", "  mixed     0/2"]
