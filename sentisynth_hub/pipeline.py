@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sentisynth_hub import filtering, generation, judging, log, sources
 from sentisynth_hub.manifest import json_digest, read_json, write_json
 from sentisynth_hub.pins import Pin, pin_recipe
-from sentisynth_hub.processes import Processes
+from sentisynth_hub.processes import Processes, share_cores
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.runs import StageFolder, stage_folder
 from sentisynth_hub.splits import NaturalData, Sample, draw_samples, samples_digest
@@ -62,6 +62,7 @@ class Pipeline:
     """
 
     def __init__(self, recipe: Recipe, runs: Path, processes: Processes, *, refresh: bool = False):
+        share_cores()
         self.written = recipe
         self.recipe, self.pins = pin_recipe(recipe)
         self.run = runs / recipe.name

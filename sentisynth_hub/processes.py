@@ -22,6 +22,15 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def share_cores() -> None:
+    """Let threads that wait give their core away: libgomp's spinning costs up to nine tenths of the speed on a shared machine.
+
+    Read once, when torch is loaded; so this is called before that. What the user set stays.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+
 @dataclass(frozen=True)
 class Processes:
     """Rank of this process and number of processes; `state` is accelerate's PartialState, None when alone."""

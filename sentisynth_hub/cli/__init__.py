@@ -13,7 +13,7 @@ import click
 
 from sentisynth_hub import __version__, log
 from sentisynth_hub.errors import SentisynthError
-from sentisynth_hub.processes import is_first
+from sentisynth_hub.processes import is_first, share_cores
 
 
 _COMMANDS = {  # name: (module, one line for --help, so that listing the commands imports none of them)
@@ -74,9 +74,7 @@ def sentisynth(quiet: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; errors raised on purpose become one line on stderr and their exit code."""
-    # Processes that share cores must not spin while they wait (libgomp reads this once): it costs up to nine tenths of the speed.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    share_cores()
     # The libraries below speak of their own inner life; the stages say what the user needs to know.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
