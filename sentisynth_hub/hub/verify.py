@@ -164,8 +164,9 @@ def _numbers(head: Head, manifest: DatasetManifest, tables: Mapping[str, dict[st
     yield _check("content digest", manifest["content_digest"], content_digest(kept))
     yield _check("statistics", manifest["statistics"], rounded(measured))
     yield _check("candidates", manifest["candidates"], len(kept) + len(rejected["request_id"]))
-    counted = Counter(zip(rejected["filter"], rejected["reason"], strict=True))
-    yield _check("funnel", {(s["filter"], s["reason"]): s["rejected"] for s in manifest["funnel"]}, dict(counted))
+    counted = Counter(f"{name}: {reason}" for name, reason in zip(rejected["filter"], rejected["reason"], strict=True))
+    said = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest["funnel"]}
+    yield _check("funnel", said, dict(counted))
     yield _check("hidden texts", manifest["hidden"], sum(text is None for text in rejected["text"]))
     cost = manifest["cost"]
     yield _check("prompt tokens", cost["prompt_tokens"], sum(lineage["prompt_tokens"]))
