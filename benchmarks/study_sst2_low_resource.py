@@ -51,7 +51,7 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         "--student all-MiniLM-L6-v2` (folders made by `recipes/quickstart/prepare.py`'s sources).",
         "",
         "**Set-up.** 10 nested replicates: each draws its own labels, its own demonstrations, its own teacher (frozen MiniLM and a logistic "
-        "regression on the same labels) and its own corpus of 600 candidates by SmolLM2-135M-Instruct, 8 shots. Test: the 1,821 SST-2 test "
+        "regression on the same labels) and its own corpus of 240 candidates by SmolLM2-135M-Instruct, 8 shots. Test: the 1,821 SST-2 test "
         "sentences, read once. `frozen`: a head on mean-pooled MiniLM features. Intervals 95 %, of the whole recipe (replicates and items).",
     ]
     for title, found in results.items():
