@@ -21,6 +21,7 @@ PENALTIES = tuple(10.0**power for power in (0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3
 """Penalties tried, strongest first."""
 _TOLERANCE = 1e-6  # of the gradient's largest element, and relative to the loss
 _ITERATIONS = 500
+_PATIENCE = 2  # weaker penalties in a row that validate worse, after which no better one has to be expected
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def fit_head(
 def _best_of_path(
     stages: Sequence[tuple[Array, Array]], n_labels: int, validation: tuple[Array, Array], penalties: Sequence[float]
 ) -> Head:
-    best, best_loss = None, np.inf
+    best, best_loss, worse = None, np.inf, 0
     zero = np.zeros((stages[0][0].shape[1] + 1, n_labels))
     start = zero
     for penalty in penalties:
@@ -93,7 +94,11 @@ def _best_of_path(
         head = Head(anchor, penalty)
         loss = cross_entropy(head.probabilities(validation[0]), validation[1])
         if loss < best_loss:
-            best, best_loss = head, loss
+            best, best_loss, worse = head, loss, 0
+        else:
+            worse += 1
+        if worse == _PATIENCE:
+            break
     assert best is not None, "no penalty gave a finite validation loss"
     return best
 
