@@ -47,7 +47,7 @@ def parse_front_matter(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("Invalid metadata in README.md: a mapping of names to values expected")
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(value, default=_plain))
+        plain: dict[str, Any] = json.loads(json.dumps(value, default=_plain, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise ValueError(f"Invalid metadata in README.md: {error}") from error
     return plain

@@ -63,6 +63,7 @@ class GitRepo(AbstractContextManager["GitRepo"]):
         self._repo = Repo(str(folder))
         self._store = self._repo.object_store
         self._new = NewObjects(folder, self._store)
+        self._trees: dict[str, Tree] = {}
 
     def __exit__(self, *_: object) -> None:
         self._new.discard()
@@ -127,7 +128,7 @@ class GitRepo(AbstractContextManager["GitRepo"]):
         """The file or folder at `path`, or None."""
         oid, is_folder = self._root(commit), True
         for segment in path.split("/"):
-            tree = self._store[oid.encode()] if is_folder else None
+            tree = self._tree(oid) if is_folder else None
             if tree is None or segment.encode() not in tree:
                 return None
             mode, child = tree[segment.encode()]
@@ -267,6 +268,12 @@ class GitRepo(AbstractContextManager["GitRepo"]):
         if not isinstance(item, Commit):
             raise KeyError(oid)
         return str(item.id.decode())
+
+    def _tree(self, oid: str) -> Tree:
+        """A tree, remembered for as long as the repo is open: a commit of many files asks for the same ones."""
+        if oid not in self._trees:
+            self._trees[oid] = self._store[oid.encode()]
+        return self._trees[oid]
 
     def _root(self, commit: str) -> str:
         return str(self._store[commit.encode()].tree.decode())

@@ -58,7 +58,8 @@ def readme_text(repo: HubRepo, git: GitRepo, commit: str) -> str:
 def _model_fields(repo: HubRepo, git: GitRepo, commit: str, card: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {"modelId": repo.id, "model-index": card.get("model-index")}
     try:
-        config = json.loads(_text(repo, git, commit, "config.json", _LONGEST_CONFIG) or "{}")
+        text = _text(repo, git, commit, "config.json", _LONGEST_CONFIG)
+        config = json.loads(text or "{}", parse_constant=_no_constant)
     except (ValueError, RecursionError):
         config = {}
     if isinstance(config, dict) and config:
@@ -66,6 +67,10 @@ def _model_fields(repo: HubRepo, git: GitRepo, commit: str, card: dict[str, Any]
     fields["library_name"] = card.get("library_name") or ("transformers" if "config" in fields else None)
     fields["pipeline_tag"] = card.get("pipeline_tag") or _task_of(fields.get("config", {}))
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _task_of(config: dict[str, Any]) -> str | None:

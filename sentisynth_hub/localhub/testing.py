@@ -11,6 +11,7 @@ The clients read `HF_ENDPOINT` when they are imported, so importing this module 
 environment of this process (and of those it starts) at once; the server starts with the first test that asks for it.
 """
 
+import atexit
 import os
 import shutil
 import socket
@@ -32,6 +33,7 @@ def _reserve() -> tuple[socket.socket, HubState]:
     holder = socket.socket()
     holder.bind(("127.0.0.1", 0))
     data = Path(tempfile.mkdtemp(prefix="localhub-")).resolve()
+    atexit.register(shutil.rmtree, data, ignore_errors=True)
     endpoint = f"http://127.0.0.1:{holder.getsockname()[1]}"
     planned = HubState(endpoint, owner_token(data), pid=0, data=data, read_only=False)
     os.environ.update(client_environment(planned))
@@ -48,4 +50,3 @@ def local_hub() -> Iterator[HubState]:
     _holder.close()
     with running_hub(_planned.data, port) as state:
         yield state
-    shutil.rmtree(_planned.data)

@@ -309,6 +309,15 @@ def test_a_namespace_cannot_hide_our_own_addresses(owner: RawClient, namespace: 
     assert owner.send("POST", "/api/repos/create", {"name": "x", "organization": namespace}).status == 400
 
 
+def test_numbers_json_does_not_know_hide_no_repo(owner: RawClient) -> None:
+    owner.create("acme/nan")
+    card = file_line("README.md", b"---\na: .nan\n---\n")
+    owner.commit("models/acme/nan", card, file_line("config.json", b'{"model_type": NaN}'))
+    info = owner.send("GET", "/api/models/acme/nan").json()
+    assert info["cardData"] == {}
+    assert "config" not in info
+
+
 def test_a_yaml_bomb_is_refused_and_harms_no_repo(owner: RawClient) -> None:
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n"
     for number in range(9):

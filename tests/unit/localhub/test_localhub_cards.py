@@ -48,6 +48,7 @@ def test_any_text_has_a_card_or_none(text: str) -> None:
         ("model-index: [{results: []}]", "model", '"model-index[0].name"'),
         ("model-index: [{name: m, results: [{}]}]", "model", '"model-index[0].results[0].task.type"'),
         ("a: *b", "model", "metadata"),
+        ("a: .nan", "model", "metadata"),
     ],
 )
 def test_complaints_name_the_place(front_matter: str, repo_type: str, complaint: str) -> None:
