@@ -9,13 +9,23 @@ import unicodedata
 from collections.abc import Iterable
 
 
+class _Dropped(dict[int, int | None]):
+    """A translation table that drops white space, punctuation and symbols, filled as characters are met."""
+
+    def __missing__(self, code: int) -> int | None:
+        character = chr(code)
+        drop = character.isspace() or unicodedata.category(character)[0] in "PS"
+        return self.setdefault(code, None if drop else code)
+
+
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_DROPPED = _Dropped()
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def nfc(text: str) -> str:
     """Return `text` in Unicode's composed form, with lone surrogates (not encodable in UTF-8) as U+FFFD."""
-    return _SURROGATES.sub("\ufffd", unicodedata.normalize("NFC", text))
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", unicodedata.normalize("NFC", text))
 
 
 def normalised(text: str) -> str:
@@ -25,8 +35,7 @@ def normalised(text: str) -> str:
     nothing is left, the NFC text itself, so that rows of different emoji stay apart.
     """
     folded = _URL.sub("", unicodedata.normalize("NFKC", nfc(text)).lower())
-    kept = "".join(c for c in folded if not c.isspace() and unicodedata.category(c)[0] not in "PS")
-    return kept or nfc(text)
+    return folded.translate(_DROPPED) or nfc(text)
 
 
 def text_id(text: str) -> str:

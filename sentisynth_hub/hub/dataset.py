@@ -26,7 +26,7 @@ from sentisynth_hub.manifest import json_digest
 from sentisynth_hub.rows import Row
 from sentisynth_hub.text import digest, nfc
 from sentisynth_hub.versions.changes import Changes, RowCounts, compare_rows, dataset_changes
-from sentisynth_hub.versions.statistics import Statistics, statistics
+from sentisynth_hub.versions.statistics import DIVERSITY_WORDS, Statistics, count_words, statistics
 from sentisynth_hub.versions.tags import FIRST
 
 
@@ -267,7 +267,7 @@ def _stable(manifest: Mapping[str, Any]) -> str:
 
 def _side_by_side(kept: Sequence[Row], natural: Sequence[Row], labels: Sequence[str]) -> tuple[Statistics, Statistics]:
     """Statistics of both corpora, their diversity on the same number of words."""
-    words = min(statistics(rows, labels)["distinct_2_words"] for rows in (kept, natural))
+    words = min(count_words(kept, DIVERSITY_WORDS), count_words(natural, DIVERSITY_WORDS))
     return statistics(kept, labels, words=words), statistics(natural, labels, words=words)
 
 

@@ -9,7 +9,7 @@ A table is columns of plain Python values first. Digests are taken of those, nev
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,21 +158,27 @@ def table_digests(kinds: Mapping[str, str], columns: Mapping[str, Sequence[Any]]
     hash."""
     exact = [name for name, kind in kinds.items() if kind != "float64" and name != "text"]
     floats = [name for name, kind in kinds.items() if kind == "float64"]
-    lines = ["\0".join(map(_canonical, values)) for values in zip(*(columns[name] for name in exact), strict=True)]
+    lines = ["\0".join(values) for values in zip(*(_spelled(columns[name]) for name in exact), strict=True)]
     if not floats:
         return (whole := digest(sorted(lines))), whole
-    measured = zip(*(columns[name] for name in floats), strict=True)
-    full = [
-        line + "\0" + "\0".join("\1" if value is None else f"{value:.6g}" for value in values)
-        for line, values in zip(lines, measured, strict=True)
-    ]
+    measured = zip(*(_spelled(columns[name]) for name in floats), strict=True)
+    full = [line + "\0" + "\0".join(values) for line, values in zip(lines, measured, strict=True)]
     return digest(sorted(lines)), digest(sorted(full))
 
 
-def _canonical(value: Any) -> str:
-    if value is None:
-        return "\1"
-    return value.replace("\n", "\\n") if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _spelled(column: Sequence[Any]) -> Iterator[str]:
+    """Each value of a column as digests spell it: no two values of a column alike, and no line break."""
+    for value in column:
+        if value is None:
+            yield "\1"
+        elif isinstance(value, str):
+            yield value.replace("\n", "\\n") if "\n" in value else value
+        elif isinstance(value, float):
+            yield f"{value:.6g}"
+        elif isinstance(value, list | tuple):
+            yield "\2".join(_spelled(value))
+        else:
+            yield str(value)
 
 
 def _table(name: str, kinds: Mapping[str, str], columns: dict[str, list[Any]], digest: str | None = None) -> Table:

@@ -48,6 +48,16 @@ def statistics(rows: Sequence[Row], labels: Sequence[str], *, words: int = DIVER
     }
 
 
+def count_words(rows: Iterable[Row], most: int) -> int:
+    """Words of a corpus, counted up to `most`."""
+    found = 0
+    for row in rows:
+        found += len(tokens(row.text))
+        if found >= most:
+            return most
+    return found
+
+
 def balance_shift(before: Mapping[str, int], after: Mapping[str, int]) -> float:
     """Total variation distance of two label distributions: the share of rows that would have to change label, 0 to
     1."""
