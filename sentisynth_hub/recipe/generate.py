@@ -24,7 +24,9 @@ class Prompting(Section):
     """How a prompt is made."""
 
     template: str = "prompt.jinja2"
-    """Template beside the recipe, or one of the ready ones as `../_prompts/NAME.jinja2`; docs/how-to/generate.md lists what it sees."""
+    """Template beside the recipe, or one of the ready ones as `../_prompts/NAME.jinja2`; docs/how-to/generate.md
+    lists what it sees.
+    """
     num_shots: int = Field(default=8, ge=0, le=500)
     """Demonstrations a prompt, drawn from the replicate's own natural rows, stratified by label."""
     demonstrations_of: Literal["asked_label", "all_labels"] = "all_labels"
@@ -36,11 +38,16 @@ class Prompting(Section):
     texts_per_call: int = Field(default=1, ge=1, le=100)
     """Texts one completion holds; over 1 the model is asked for a JSON list of so many."""
     attributes: dict[str, list[str]] = {}
-    """What to vary from prompt to prompt, e.g. `topic: [acting, plot]`; `code_mixing` knows insertional, alternational, script."""
+    """What to vary from prompt to prompt, e.g.
+
+    `topic: [acting, plot]`; `code_mixing` knows insertional, alternational, script.
+    """
     attribute_design: Literal["crossed", "sampled"] = "crossed"
     """crossed: every combination equally often; sampled: each attribute drawn on its own for every prompt."""
     seed_texts: str | None = None
-    """File beside the recipe with one text a line (often monolingual); each prompt shows another one as `seed_text`."""
+    """File beside the recipe with one text a line (often monolingual); each prompt shows another one as
+    `seed_text`.
+    """
 
 
 class LocalGenerator(Section):
@@ -61,7 +68,9 @@ class LocalGenerator(Section):
 
 
 class FineTunedGenerator(Section):
-    """A small causal language model, trained on each replicate's natural rows to write a text after its label's prompt."""
+    """A small causal language model, trained on each replicate's natural rows to write a text after its label's
+    prompt.
+    """
 
     kind: Literal["fine_tuned"]
     """`fine_tuned`: trains here first, then runs here."""
@@ -118,7 +127,10 @@ class EndpointGenerator(Section):
     max_attempts: int = Field(default=6, ge=1)
     """Calls a request is worth before it ends as rejected with reason `error`."""
     choices_per_call: int = Field(default=1, ge=1)
-    """`n` of a call: so many texts of one prompt for one reading of it. Servers that ignore it are noticed and asked again."""
+    """`n` of a call: so many texts of one prompt for one reading of it.
+
+    Servers that ignore it are noticed and asked again.
+    """
     structured_output: bool = True
     """Send a JSON schema with calls for several texts. What comes back is checked either way."""
     token_limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
