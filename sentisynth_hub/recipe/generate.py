@@ -38,9 +38,9 @@ class Prompting(Section):
     texts_per_call: int = Field(default=1, ge=1, le=100)
     """Texts one completion holds; over 1 the model is asked for a JSON list of so many."""
     attributes: dict[str, list[str]] = {}
-    """What to vary from prompt to prompt, e.g.
+    """What to vary from prompt to prompt, such as `topic: [acting, plot]`.
 
-    `topic: [acting, plot]`; `code_mixing` knows insertional, alternational, script.
+    An attribute called `code_mixing` knows insertional, alternational and script.
     """
     attribute_design: Literal["crossed", "sampled"] = "crossed"
     """crossed: every combination equally often; sampled: each attribute drawn on its own for every prompt."""
@@ -193,7 +193,9 @@ class Generate(Section):
         if self.generator.kind == "fine_tuned" and self.prompt.num_shots:
             raise ValueError("prompt.num_shots: a fine-tuned generator learned from the rows themselves; set it to 0")
         if self.generator.kind == "fine_tuned" and (self.prompt.chat or self.prompt.texts_per_call > 1):
-            raise ValueError("prompt: a fine-tuned generator continues plain text, one a call; drop chat and texts_per_call")
+            raise ValueError(
+                "prompt: a fine-tuned generator continues plain text, one a call; no chat, no texts_per_call"
+            )
         if self.generator.kind == "openai" and self.sampling.top_k is not None:
             raise ValueError("sampling.top_k: OpenAI's protocol has no such field; use top_p")
         return self
