@@ -12,6 +12,7 @@ from sentisynth_hub.evaluation.crossed import Estimate
 
 MOST_REPLICATES = 1_000
 MOST_ITEMS = 10_000_000
+_SHARED_VARIANT = 0.5  # correlation of two differences of equal error that have one variant in common
 
 
 class Remedy(TypedDict):
@@ -102,7 +103,8 @@ def detectable_effect(
         power: Probability of detection.
 
     Returns:
-        The smallest difference, on the metric's 0..1 scale, that is detected with probability `power`.
+        The smallest gain over natural and natural_repeated both, on the metric's 0..1 scale, of which *helps* is said
+        with probability `power`.
     """
     rarity = sum(1 / (len(label_shares) ** 2 * share) for share in label_shares) if label_shares else 1.0
     item = rarity * disagreement * shared / test_items
@@ -110,7 +112,7 @@ def detectable_effect(
     planned = Estimate(
         0.0, replicate_sd**2 / replicates + residual, item, residual, replicates - 1, max(test_items - 1, 1)
     )
-    return detectable(planned, alpha, power)
+    return detectable(planned, alpha, power_each(power, _SHARED_VARIANT))
 
 
 def _first(effect: Callable[[int], float], start: int, limit: int, target: float) -> int | None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
+from scipy.stats import t as student_t
 
 from sentisynth_hub.evaluation.crossed import Estimate, two_way
 from sentisynth_hub.evaluation.planning import detectable, detectable_effect, power_each, remedy, resized
@@ -70,7 +71,8 @@ def test_more_data_detects_smaller_effects() -> None:
 
 
 def test_planned_effect_is_that_of_the_variances_it_assumes() -> None:
+    each = power_each(0.8, 0.5)  # both comparisons must succeed, and they share a variant
     many = detectable_effect(1_000, 400, disagreement=0.1, shared=1.0, replicate_sd=0.0)
-    assert many == pytest.approx((1.96 + 0.842) * np.sqrt(0.1 / 1_000), rel=0.005)
+    assert many == pytest.approx((1.96 + norm.ppf(each)) * np.sqrt(0.1 / 1_000), rel=0.005)
     few = detectable_effect(10**9, 5, replicate_sd=0.02)
-    assert few == pytest.approx((2.776 + 0.941) * 0.02 / np.sqrt(5), rel=0.005)
+    assert few == pytest.approx((2.776 + student_t.ppf(each, 4)) * 0.02 / np.sqrt(5), rel=0.005)
