@@ -128,7 +128,7 @@ class HubApp:
             host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
         except ValueError as error:
             raise bad_request("The Host header is not a host") from error
-        if _is_loopback(self._hub.config.host) and not _is_loopback(host):
+        if is_loopback(self._hub.config.host) and not is_loopback(host):
             raise HubProblem(421, "This Hub listens on loopback only")
 
 
@@ -145,7 +145,8 @@ def _find_route(method: str, segments: list[str]) -> tuple[Route, dict[str, str]
     raise HubProblem(404, "Not found")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
     if host == "localhost":
         return True
     try:

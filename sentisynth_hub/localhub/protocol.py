@@ -25,11 +25,10 @@ class HubProtocol(HttpToolsProtocol):
     async def _send_file(self, cycle: RequestResponseCycle, file: BinaryIO, start: int, count: int) -> None:
         """Send `count` bytes of `file` from `start` as body, after `http.response.start` with a content-length."""
         await self.flow.drain()
-        if cycle.disconnected or self.transport.is_closing():
-            return
         try:
-            sent = await self.loop.sendfile(self.transport, file, start, count)
-        except ConnectionError:  # the client went away
+            if self.transport.is_closing():
+                raise ConnectionResetError
+            cycle.expected_content_length -= await self.loop.sendfile(self.transport, file, start, count)
+        except ConnectionError:  # the client went away; uvicorn learns of it later than we do
+            cycle.disconnected = True
             self.transport.close()
-            return
-        cycle.expected_content_length -= sent

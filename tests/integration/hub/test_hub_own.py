@@ -1,13 +1,16 @@
 """What the suite cannot ask of a real Hub: upload in parts, another host name, a shell with only our exports."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
+from tests.integration.hub.raw_client import RawClient, lfs_line
 
 
 pytestmark = pytest.mark.skipif(os.environ.get("SENTISYNTH_CONTRACT_REMOTE") == "1", reason="needs its own server")
@@ -41,6 +44,30 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
         assert api.model_info("acme/m").private
         assert api.get_discussion_details("acme/m", 1).title == "Why?"
         assert Path(api.hf_hub_download("acme/m", "w.bin")).read_bytes() == b"\0" * 1000
+
+
+def test_downloads_that_are_broken_off_ranged_or_pipelined(tmp_path: Path) -> None:
+    content = os.urandom(5_000_000)
+    with running_hub(tmp_path) as state:
+        owner = RawClient(state.endpoint, state.token)
+        owner.create("acme/m")
+        owner.upload("models/acme/m", content)
+        owner.commit("models/acme/m", lfs_line("w.bin", content))
+        address = urlsplit(state.endpoint)
+        request = f"GET /acme/m/resolve/main/w.bin HTTP/1.1\r\nHost: {address.netloc}\r\n".encode()
+        for enough in (0, 1, 300_000, 2_000_000):
+            with socket.create_connection((address.hostname, address.port)) as connection:
+                connection.sendall(request + b"\r\n")
+                received = 0
+                while received < enough:
+                    received += len(connection.recv(65536))
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            connection.sendall(request + b"\r\n" + request + b"Connection: close\r\n\r\n")
+            received_twice = b"".join(iter(lambda: connection.recv(1 << 20), b""))
+        assert received_twice.count(content) == 2
+        part = owner.send("GET", "/acme/m/resolve/main/w.bin", Range="bytes=1000000-3999999")
+        assert part.body == content[1_000_000:4_000_000]
+        assert (tmp_path / "server.log").read_text() == ""
 
 
 PROGRAM = """

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from sentisynth_hub.cli.hub import hub
 from sentisynth_hub.errors import InputError
-from sentisynth_hub.localhub.control import HubState, client_environment, start, status, stop
+from sentisynth_hub.localhub.app import is_loopback
+from sentisynth_hub.localhub.control import HubState, client_environment, running_hub, start, status, stop
 
 
 def test_start_is_harmless_when_it_runs_and_stop_when_it_does_not(tmp_path: Path) -> None:
@@ -28,6 +29,24 @@ def test_start_is_harmless_when_it_runs_and_stop_when_it_does_not(tmp_path: Path
         assert stop(tmp_path)
     assert status(tmp_path) is None
     assert not stop(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
+    with running_hub(tmp_path) as state:
+        port = f"{int(state.endpoint.rpartition(':')[2]):04X}"
+        tables = [Path(table).read_text().splitlines()[1:] for table in ("/proc/net/tcp", "/proc/net/tcp6")]
+        sockets = [line.split() for table in tables for line in table]
+        listening = [fields[1] for fields in sockets if fields[3] == "0A" and fields[1].endswith(f":{port}")]
+        assert listening == [f"0100007F:{port}"]
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("10.0.0.1", False), ("", False)],
+)
+def test_what_counts_as_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) == loopback
 
 
 def test_eight_starts_at_once_make_one_server(tmp_path: Path) -> None:
