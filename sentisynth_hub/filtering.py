@@ -28,6 +28,7 @@ from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.sources import read_file
 from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.text import nfc
+from sentisynth_hub.training.folds import natural_of_replicate
 
 
 VERSION = 1
@@ -60,6 +61,7 @@ def filter_candidates(
     replicates = generated.manifest()["replicates"]
     by_replicate = {sample.replicate: sample for sample in samples}
     for replicate in processes.mine(sorted(int(name) for name in replicates)):
+        seen = natural_of_replicate(recipe, natural, replicate)
         path = folder.path / f"replicate-{replicate}"
         if (path / _RESULT).exists():
             continue
@@ -67,13 +69,13 @@ def filter_candidates(
         filters = build_filters(
             recipe,
             by_replicate[replicate],
-            natural,
+            seen,
             candidates=candidates,
             demonstration_ids=replicates[str(replicate)]["demonstration_ids"],
             cache=folder.path.parent / "features",
         )
         kept, rejected = run_filters(filters, candidates)
-        check_corpus(kept, natural)
+        check_corpus(kept, seen)
         _write(path, kept, [*unparsed, *rejected], filters, len(candidates))
     processes.wait()
     if processes.is_main:

@@ -11,6 +11,7 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.study import NATURAL_OF_SIZE
 from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.splits import NaturalData, Sample
+from sentisynth_hub.training.folds import make_folds
 
 
 VERSION = 1
@@ -54,8 +55,9 @@ def judge_study(
         looks=looks,
     )
     distances = studied.path / "distances.npy"
+    tested = make_folds(recipe, natural).rows if study.cross_fitting else natural.test
     items = TestItems(
-        texts=[row.text for row in natural.test], distances=np.load(distances) if distances.exists() else None
+        texts=[row.text for row in tested], distances=np.load(distances) if distances.exists() else None
     )
     ledger = label_ledger(samples, generated, filtered, studied)
     return dict(

@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 
 from sentisynth_hub import filtering, generation, judging, log, sources
 from sentisynth_hub.manifest import json_digest, read_json, write_json
-from sentisynth_hub.pins import Pin, pin_recipe
+from sentisynth_hub.pins import pin_recipe
 from sentisynth_hub.processes import Processes, share_cores
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.runs import StageFolder, stage_folder
 from sentisynth_hub.splits import NaturalData, Sample, draw_samples, samples_digest
 from sentisynth_hub.training import published, study
+from sentisynth_hub.training.folds import fold_samples, natural_of_replicate
 from sentisynth_hub.training.variants import Corpus
 
 
@@ -98,7 +99,8 @@ class Pipeline:
     @cached_property
     def samples(self) -> list[Sample]:
         """What each replicate may see of them."""
-        return draw_samples(self.recipe, self.natural)
+        folded = self.recipe.study.cross_fitting is not None
+        return fold_samples(self.recipe, self.natural) if folded else draw_samples(self.recipe, self.natural)
 
     def generation_folder(self) -> StageFolder:
         """Where the candidate rows are or will be; nothing is asked."""
@@ -183,7 +185,8 @@ class Pipeline:
         if self.processes.is_main and not folder.complete:
             self._say("model", f"fine-tuning the model to publish ({variant})")
             corpus = self.corpora()[0]
-            published.train_published(self.recipe, self.samples[0], corpus, variant, folder, self.natural)
+            natural = natural_of_replicate(self.recipe, self.natural, 0)
+            published.train_published(self.recipe, self.samples[0], corpus, variant, folder, natural)
         self.processes.wait()
         return folder
 

@@ -187,4 +187,6 @@ class Study(Section):
     def _variants_have_what_they_need(self) -> "Study":
         if "word_translation" in self.variants and self.word_translation is None:
             raise ValueError("the variant word_translation needs `word_translation.lexicon`; name a TSV of words")
+        if self.cross_fitting is not None and self.design != "nested":
+            raise ValueError("cross_fitting makes a corpus for every fold, so it needs `design: nested`")
         return self

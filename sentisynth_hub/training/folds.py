@@ -81,3 +81,8 @@ def fold_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
         seen = folds.natural(replicate)
         samples.append(Sample(replicate, seen.train, seen.validation))
     return samples
+
+
+def natural_of_replicate(recipe: Recipe, natural: NaturalData, replicate: int) -> NaturalData:
+    """The natural rows as a replicate sees them: its own folds when cross-fitting, else the splits of all."""
+    return natural if recipe.study.cross_fitting is None else make_folds(recipe, natural).natural(replicate)
