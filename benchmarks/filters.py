@@ -8,8 +8,8 @@ dedup_vs_datasketch    MinHash.update per shingle, MinHashLSH, exact Jaccard on 
 teacher_vs_pipeline    transformers' pipeline("text-classification", batch_size=32); same encoder
 scaling                the whole chain on 1,000 to 300,000 rows, features and perplexities given
 
-Ratios are of CPU seconds, which other work on the machine disturbs least; wall seconds stand beside them. Texts are made
-up of word lists, with the skewed lengths of comments. DIR holds SmolLM2-135M-Instruct and multilingual-e5-small
+Ratios are of CPU seconds, which other work on the machine disturbs least; wall seconds stand beside them. Texts are
+made up of word lists, with the skewed lengths of comments. DIR holds SmolLM2-135M-Instruct and multilingual-e5-small
 (recipes/quickstart/prepare.py makes such folders).
 """
 

@@ -2,8 +2,8 @@
 
 python benchmarks/filters_planted.py --data DIR --models DIR [--json]
 
-DIR of the data holds sst2/{train,dev,test}.jsonl; DIR of the models all-MiniLM-L6-v2 and SmolLM2-135M-Instruct. Every filter
-judges all rows alone (perplexity: a sample), so a number says what that filter does, not what others left it.
+DIR of the data holds sst2/{train,dev,test}.jsonl; DIR of the models all-MiniLM-L6-v2 and SmolLM2-135M-Instruct. Every
+filter judges all rows alone (perplexity: a sample), so a number says what that filter does, not what others left it.
 """
 
 import argparse
@@ -291,7 +291,7 @@ def _planted(world: World, name: str, chosen: Sequence[int]) -> set[int]:
 
 
 def _near_by_all_pairs(forms: Sequence[str], limit: float = 0.8) -> set[int]:
-    """Rows within `limit` of an earlier row that stays, every pair compared (sizes of intersections by a sparse product)."""
+    """Rows within `limit` of an earlier row that stays; every pair compared, by a sparse product."""
     import numpy as np
     from scipy.sparse import csr_matrix
 
@@ -321,7 +321,8 @@ def table(records: Sequence[dict[str, Any]]) -> str:
     for r in records:
         precision = "" if r["precision"] is None else f"{r['precision']:.3f}"
         lines.append(
-            f"| {r['filter']} | {r['judged']:,} | {r['planted']:,} | {r['found']:,} | {r['recall']:.3f} | {r['flagged']:,} | {precision} |"
+            f"| {r['filter']} | {r['judged']:,} | {r['planted']:,} | {r['found']:,} | {r['recall']:.3f} "
+            f"| {r['flagged']:,} | {precision} |"
         )
     return "\n".join(lines)
 
