@@ -14,6 +14,8 @@ import statistics
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,50 +46,79 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="encoder, e.g. a folder of all-MiniLM-L6-v2")
     parser.add_argument("--data", required=True, type=Path, help="folder with train.jsonl, dev.jsonl and test.jsonl")
     parser.add_argument("--part", choices=["loop", "grid"], help="only this part")
-    parser.add_argument("--quick", action="store_true", help="2 seeds, 2 Trainer runs scaled to 30; about a minute")
+    parser.add_argument("--quick", action="store_true", help="1 seed, 2 Trainer runs scaled to 30; about a minute")
+    parser.add_argument(
+        "--measured", type=Path, help="file that keeps every single run, to go on after an interruption"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     arguments = parser.parse_args()
     torch.set_num_threads(THREADS)
     log.set_quiet(True)
     warnings.filterwarnings("ignore")  # Trainer's, about pinned memory on CPUs
+    runs = Runs(arguments.measured)
     found: dict[str, Any] = {}
     if arguments.part != "grid":
-        found |= loop_part(arguments.model, arguments.data, seeds=2 if arguments.quick else 10)
+        found |= loop_part(arguments.model, arguments.data, runs, seeds=1 if arguments.quick else 10)
     if arguments.part != "loop":
-        found |= grid_part(arguments.model, arguments.data, runs=2 if arguments.quick else 30)
+        found |= grid_part(arguments.model, arguments.data, runs, count=2 if arguments.quick else 30)
     for name, value in found.items():
         print(f"{name:<36} {value}")
     if arguments.json:
         print(json.dumps(found))
 
 
-def loop_part(model: str, data: Path, *, seeds: int) -> dict[str, Any]:
-    """Train `seeds` pairs (and once more per seed Trainer with length grouping), in turns."""
-    recipe = make_recipe(model, replicates=seeds)
+class Runs:
+    """Single measurements by name, kept in a file where one is given."""
+
+    def __init__(self, path: Path | None):
+        self._path = path
+        self._found: dict[str, dict[str, float]] = json.loads(path.read_text()) if path and path.exists() else {}
+
+    def measure(self, name: str, run: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """What `run` measured, now or in an earlier, interrupted benchmark."""
+        if name not in self._found:
+            self._found[name] = run()
+            if self._path is not None:
+                self._path.write_text(json.dumps(self._found, indent=1))
+        return self._found[name]
+
+
+def loop_part(model: str, data: Path, runs: Runs, *, seeds: int) -> dict[str, Any]:
+    """Train `seeds` pairs in turns; with the first three seeds Trainer also groups by length, as the loop always does.
+    """
+    recipe = make_recipe(model, replicates=1)
     train, test = shuffled(data / "train.jsonl")[:ROWS], shuffled(data / "test.jsonl")[:TEST_ROWS]
-    seconds: dict[str, list[float]] = {"ours": [], "trainer": [], "trainer_grouped": []}
-    accuracies: dict[str, list[float]] = {name: [] for name in seconds}
-    arms = list(seconds)
+
+    def once(arm: str, seed: int) -> dict[str, float]:
+        student, tokenizer = load_student(recipe, seed)
+        if arm == "ours":
+            seconds = train_ours(recipe, student, tokenizer, train, seed)
+        else:
+            seconds = train_trainer(student, tokenizer, train, seed, grouped=arm == "trainer_grouped")
+        return {"seconds": seconds, "accuracy": accuracy(recipe, student, tokenizer, test)}
+
+    found: dict[str, list[dict[str, float]]] = {"ours": [], "trainer": [], "trainer_grouped": []}
     for seed in range(seeds):
-        for arm in arms[seed % 3 :] + arms[: seed % 3]:
-            student, tokenizer = load_student(recipe, seed)
-            spent = train_ours(recipe, student, tokenizer, train, seed) if arm == "ours" else train_trainer(
-                student, tokenizer, train, seed, grouped=arm == "trainer_grouped"
-            )  # fmt: skip
-            seconds[arm].append(spent)
-            accuracies[arm].append(accuracy(recipe, student, tokenizer, test))
+        arms = ["ours", "trainer", *(["trainer_grouped"] if seed < 3 else [])]
+        for arm in arms if seed % 2 else arms[::-1]:
+            found[arm].append(runs.measure(f"loop {arm} {seed}", partial(once, arm, seed)))
     steps = EPOCHS * -(-ROWS // 32)
-    rate = {arm: steps / statistics.median(values) for arm, values in seconds.items()}
-    ratios = {arm: statistics.median(np.divide(seconds[arm], seconds["ours"])) for arm in arms[1:]}
+    seconds = {arm: [one["seconds"] for one in ones] for arm, ones in found.items()}
+    ratio = {
+        arm: [other / own for other, own in zip(seconds[arm], seconds["ours"], strict=False)]
+        for arm in ("trainer", "trainer_grouped")
+    }
+    accuracies = {arm: [one["accuracy"] for one in ones] for arm, ones in found.items()}
     difference = np.subtract(accuracies["ours"], accuracies["trainer"])
-    spread = difference.std(ddof=1) / np.sqrt(seeds)
+    error = difference.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else float("nan")
     return {
-        "steps_vs_trainer": round(ratios["trainer"], 3),
-        "steps_vs_trainer_grouped": round(ratios["trainer_grouped"], 3),
-        **{f"steps_per_second_{arm}": round(value, 3) for arm, value in rate.items()},
-        **{f"accuracy_{arm}": round(statistics.mean(values), 4) for arm, values in accuracies.items()},
+        "steps_vs_trainer": round(statistics.median(ratio["trainer"]), 3),
+        "steps_vs_trainer_grouped": round(statistics.median(ratio["trainer_grouped"]), 3),
+        **{f"steps_per_second_{arm}": round(steps / statistics.median(values), 3) for arm, values in seconds.items()},
+        "accuracy_ours": round(statistics.mean(accuracies["ours"]), 4),
+        "accuracy_trainer": round(statistics.mean(accuracies["trainer"]), 4),
         "accuracy_difference": round(float(difference.mean()), 4),
-        "accuracy_difference_standard_error": round(float(spread), 4),
+        "accuracy_difference_standard_error": round(float(error), 4) if seeds > 1 else None,
         "seeds": seeds,
         "steps": steps,
     }
@@ -143,35 +174,36 @@ def accuracy(recipe: Recipe, student: Any, tokenizer: Any, rows: list[Row]) -> f
     return float((probabilities.argmax(1) == np.array([row.label == "positive" for row in rows])).mean())
 
 
-def grid_part(model: str, data: Path, *, runs: int) -> dict[str, Any]:
-    """Time 30 trials in head mode, and `runs` Trainer runs of the frozen encoder on the same training sets, scaled to
-    30.
-    """
+def grid_part(model: str, data: Path, runs: Runs, *, count: int) -> dict[str, Any]:
+    """Time 30 trials in head mode, and Trainer runs of the frozen encoder on the same training sets, scaled to 30."""
     recipe = make_recipe(model, replicates=10, mode="head", variants=["natural", "natural_repeated", "mixed"])
     rows = shuffled(data / "train.jsonl")
     natural = NaturalData(rows[:4000], shuffled(data / "dev.jsonl"), shuffled(data / "test.jsonl")[:TEST_ROWS])
     samples = draw_samples(recipe, natural)
     kept = rows[4000 : 4000 + KEPT_ROWS]
     corpora = {sample.replicate: Corpus(kept, kept) for sample in samples}
-    with tempfile.TemporaryDirectory() as folder:
-        begun = time.perf_counter()
-        run_study(
-            recipe, samples, natural, corpora, stage_folder(Path(folder), "study", version=1, recipe=None), Processes()
-        )
-        ours = time.perf_counter() - begun
-    spent = 0.0
-    sets = [[*sample.train, *extra] for sample in samples for extra in ([], [], kept)]
-    # The short runs of a quick look must stand for the whole grid: one small training set and one large one in turn.
-    chosen = sets if runs == len(sets) else [sets[i] for i in (0, 2)]
-    for number, training in enumerate(chosen):
+
+    def grid() -> dict[str, float]:
+        with tempfile.TemporaryDirectory() as folder:
+            stage = stage_folder(Path(folder), "study", version=1, recipe=None)
+            begun = time.perf_counter()
+            run_study(recipe, samples, natural, corpora, stage, Processes())
+            return {"seconds": time.perf_counter() - begun}
+
+    def trained(number: int) -> dict[str, float]:
         student, tokenizer = load_student(recipe, number)
         student.base_model.requires_grad_(False)
-        spent += train_trainer(student, tokenizer, training, number, epochs=4, rate=1e-3)
+        seconds = train_trainer(student, tokenizer, sets[number], number, epochs=4, rate=1e-3)
         begun = time.perf_counter()
         accuracy(recipe, student, tokenizer, natural.test)
-        spent += time.perf_counter() - begun
-    rows_trained = sum(map(len, chosen)) / len(chosen)
-    scaled = spent / len(chosen) * len(sets) * (sum(map(len, sets)) / len(sets)) / rows_trained
+        return {"seconds": seconds + time.perf_counter() - begun}
+
+    sets = [[*sample.train, *extra] for sample in samples for extra in ([], [], kept)]
+    # The short look takes one small training set and one large one and scales by rows.
+    chosen = list(range(len(sets))) if count == len(sets) else [0, 2]
+    ours = runs.measure("grid ours", grid)["seconds"]
+    spent = sum(runs.measure(f"grid trainer {number}", partial(trained, number))["seconds"] for number in chosen)
+    scaled = spent * sum(map(len, sets)) / sum(len(sets[number]) for number in chosen)
     return {
         "grid_vs_trainer": round(scaled / ours, 2),
         "grid_seconds": round(ours, 2),

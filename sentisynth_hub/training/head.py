@@ -17,8 +17,8 @@ from sentisynth_hub.metrics.batching import fixed_threads
 
 
 Array = npt.NDArray[Any]
-PENALTIES = tuple(10.0**power for power in (0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5, -4))
-"""Penalties tried, strongest first."""
+PENALTIES = tuple(10.0**power for power in (2, 1.5, 1, 0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5, -4))
+"""Penalties tried, strongest first: from no more than the direction between the label means to next to none."""
 _TOLERANCE = 1e-6  # of the gradient's largest element, and relative to the loss
 _ITERATIONS = 500
 _PATIENCE = 2  # weaker penalties in a row that validate worse, after which no better one has to be expected
