@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,11 @@ def _load(recipe: str, overrides: tuple[str, ...], scale: str | None, **budget: 
     return load_recipe(recipe, (*overrides, *limits), scale=scale)
 
 
+def _alone(pipeline: "Pipeline") -> AbstractContextManager[None]:
+    """Hold the run folder: the first process does it for all of its launch."""
+    return locked(pipeline.run) if pipeline.processes.is_main else nullcontext()
+
+
 @click.command()
 @_recipe_options
 @_budget_options
@@ -97,7 +103,7 @@ def generate(
             f"was "
             "run; run without --resume to begin, stored answers to the same requests are used"
         )
-    with locked(pipeline.run):
+    with _alone(pipeline):
         if limit is None:
             manifest = pipeline.generate().manifest()
         else:
@@ -135,11 +141,12 @@ def estimate(
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
-    with locked(pipeline.run):
+    with _alone(pipeline):
         made = generation.pilot(
             pipeline.recipe, pipeline.samples, pipeline.generation_folder(), pipeline.processes, requests=pilot
         )
-    click.echo(json.dumps(made, ensure_ascii=False, indent=1) if as_json else "\n".join(_estimate_lines(made)))
+    if pipeline.processes.is_main:
+        click.echo(json.dumps(made, ensure_ascii=False, indent=1) if as_json else "\n".join(_estimate_lines(made)))
 
 
 @click.group()

@@ -50,7 +50,7 @@ def rows(made: Recipe, runs: Path) -> tuple[list[Row], list[Rejected]]:
 
 def test_two_thousand_requests_with_one_fault_in_five(tmp_path: Path) -> None:
     with FaultServer(0.2, seed=1) as server:
-        made = recipe(tmp_path, server, 2000, concurrency=64, max_attempts=8)
+        made = recipe(tmp_path, server, 2000, concurrency=64, max_attempts=8, timeout_seconds=5)
         manifest = generation.generate(made, samples(), stage(tmp_path / "runs", made), alone())
     candidates, unparsed = rows(made, tmp_path / "runs")
     record = manifest["replicates"]["0"]
@@ -69,7 +69,7 @@ def test_no_journalled_request_is_asked_again(tmp_path: Path) -> None:
         folder = None
         for step in range(1, 100):
             budget = {"budget": {"max_tokens": 12_000 * step}}
-            made = recipe(tmp_path, server, 300, budget, concurrency=8, max_attempts=8)
+            made = recipe(tmp_path, server, 300, budget, concurrency=8, max_attempts=8, timeout_seconds=3)
             folder = stage(tmp_path / "runs", made)
             with contextlib.suppress(StageError):
                 generation.generate(made, samples(), folder, alone())
