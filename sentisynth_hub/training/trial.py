@@ -108,11 +108,7 @@ def _head(recipe: Recipe, trial: Trial, features: Features) -> tuple[Head, Scali
 
 
 def run_finetune(
-    recipe: Recipe,
-    trial: Trial,
-    launch: Launch,
-    *,
-    checkpoints: Path | None = None,
+    recipe: Recipe, trial: Trial, launch: Launch, *, checkpoints: Path | None = None
 ) -> tuple[dict[str, Any], Any, Any]:
     """Fine-tune the student and predict.
 
@@ -123,45 +119,64 @@ def run_finetune(
     Returns:
         The result, the model and the tokenizer.
     """
-    student = recipe.study.student
-    best: tuple[float, dict[str, Any], Array, Any] | None = None
+    best: _Attempt | None = None
     tried = []
     for steps in _budgets(recipe, trial):
-        model, tokenizer = load_student(recipe, seed_of(recipe, trial.replicate))
-        length = readable_length(tokenizer, model.config)
-        validation = encode([row.text for row in trial.validation], tokenizer, length)
-
-        def score(model: Any, validation: list[list[int]] = validation, pad: int = tokenizer.pad_token_id) -> float:
-            return _score(recipe, trial.validation, predict(model, validation, pad, launch))
-
-        early = student.early_stopping is not None and chooses_budget(trial.variant)
-        stopping = EarlyStopping(student.early_stopping or 0, score) if early else None
-        losses = fit(
-            model,
-            _stage_data(recipe, trial, steps, tokenizer),
-            student,
-            launch,
-            seed=seed_of(recipe, trial.replicate),
-            pad_id=tokenizer.pad_token_id,
-            name=trial.name,
-            stopping=stopping,
-            checkpoint=None
-            if checkpoints is None
-            else checkpoints / f"{trial.name}-{trial.digest(recipe)[:8]}-{steps}.pt",
-        )
-        probabilities = predict(model, validation, tokenizer.pad_token_id, launch)
-        reached = _score(recipe, trial.validation, probabilities)
-        taken = stopping.best_step if stopping is not None else sum(stage_steps(recipe, trial, steps))
-        tried.append({"steps": taken, "score": reached})
-        if best is None or reached > best[0]:
-            best = (reached, {"steps": taken, "losses": losses}, probabilities, model)
+        attempt = _train_once(recipe, trial, launch, steps, checkpoints)
+        tried.append({"steps": attempt.steps, "score": attempt.score})
+        if best is None or attempt.score > best.score:
+            best = attempt
     assert best is not None
-    _, chosen, probabilities, model = best
-    test = encode([row.text for row in trial.test], tokenizer, length)
-    outcome = result(
-        recipe, trial, chosen | {"tried": tried}, probabilities, predict(model, test, tokenizer.pad_token_id, launch)
+    test = predict(best.model, _readable(trial.test, best.model, best.tokenizer), best.tokenizer.pad_token_id, launch)
+    chosen = {"steps": best.steps, "losses": best.losses, "tried": tried}
+    return result(recipe, trial, chosen, best.validation, test), best.model, best.tokenizer
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A student trained for one budget: steps its weights have seen, and its probabilities and score on validation."""
+
+    model: Any
+    tokenizer: Any
+    steps: int
+    losses: list[float]
+    validation: Array
+    score: float
+
+
+def _train_once(recipe: Recipe, trial: Trial, launch: Launch, steps: int, checkpoints: Path | None) -> _Attempt:
+    student, seed = recipe.study.student, seed_of(recipe, trial.replicate)
+    model, tokenizer = load_student(recipe, seed)
+    token_ids = _readable(trial.validation, model, tokenizer)
+
+    def probabilities(model: Any) -> Array:
+        return predict(model, token_ids, tokenizer.pad_token_id, launch)
+
+    stopping = None
+    if student.early_stopping is not None and chooses_budget(trial.variant):
+        stopping = EarlyStopping(
+            student.early_stopping, lambda model: _score(recipe, trial.validation, probabilities(model))
+        )
+    name = f"{trial.name}-{trial.digest(recipe)[:8]}-{steps}.pt"
+    losses = fit(
+        model,
+        _stage_data(recipe, trial, steps, tokenizer),
+        student,
+        launch,
+        seed=seed,
+        pad_id=tokenizer.pad_token_id,
+        name=trial.name,
+        stopping=stopping,
+        checkpoint=checkpoints / name if checkpoints is not None else None,
     )
-    return outcome, model, tokenizer
+    taken = stopping.best_step if stopping is not None else sum(stage_steps(recipe, trial, steps))
+    found = probabilities(model)
+    return _Attempt(model, tokenizer, taken, losses, found, _score(recipe, trial.validation, found))
+
+
+def _readable(rows: Sequence[Row], model: Any, tokenizer: Any) -> list[list[int]]:
+    """Token ids of `rows`, as much of them as the encoder reads."""
+    return encode([row.text for row in rows], tokenizer, readable_length(tokenizer, model.config))
 
 
 def load_student(recipe: Recipe, seed: int) -> tuple[Any, Any]:

@@ -222,3 +222,13 @@ def test_live_table_counts_what_is_there(tmp_path: Path, capsys: pytest.CaptureF
     table.update()
     assert capsys.readouterr().err.count("natural-1: validation macro_f1 0.625") == 1
     assert table.lines()[1:] == ["  natural   1/2   0.625   0.62", "  mixed     0/2"]
+
+
+def test_early_stopping_is_for_natural_alone(tiny_model: Path, tmp_path: Path) -> None:
+    student = {"early_stopping": 1, "budgets": [20], "learning_rate": 1e-12}
+    recipe = make_recipe(tiny_model, variants=["natural", "mixed"], replicates=1, student=student)
+    stage, manifest = study_of(recipe, tmp_path)
+    # So small a learning rate changes no prediction: the second epoch is no better, and the first one's weights are
+    # kept.
+    assert manifest["variants"]["natural"]["chosen"] == [{"steps": 2}]
+    assert manifest["variants"]["mixed"]["chosen"] == [{"steps": 10}]
