@@ -1,9 +1,11 @@
 """The SST-2 low-resource study: 10, 50 and 250 human labels a class, with controls, verdicts and "worth N labels".
 
     python benchmarks/study_sst2_low_resource.py --data $DATA/sst2 --generator FOLDER --student FOLDER
-    python benchmarks/study_sst2_low_resource.py --quick ...        # 2 replicates of 32 candidates: the way, not the result
+    python benchmarks/study_sst2_low_resource.py --quick ...        # 2 replicates of 32 candidates: the way, not the
+    result
 
-Runs `recipes/sst2-low-resource` on local files at every scale; what is complete is not run again, so it can be stopped at any time.
+Runs `recipes/sst2-low-resource` on local files at every scale; what is complete is not run again, so it can be
+stopped at any time.
 Writes docs/results/sst2-low-resource.md. `--json` prints one object with the verdicts as the last line.
 """
 
@@ -18,9 +20,18 @@ from sentisynth_hub.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results" / "sst2-low-resource.md"
-SCALES = {"n10": "10 labels a class, frozen student", None: "50 labels a class, frozen student",
-          "n250": "250 labels a class, frozen student", "n50-finetune": "50 labels a class, fine-tuned student"}  # fmt: skip
-QUICK = ["study.replicates=2", "generate.candidates=32", "study.variants=[natural, natural_repeated, synthetic, mixed]"]
+SCALES = {
+    "n10": "10 labels a class, frozen student",
+    None: "50 labels a class, frozen student",
+    # fmt: skip
+    "n250": "250 labels a class, frozen student",
+    "n50-finetune": "50 labels a class, fine-tuned student",
+}
+QUICK = [
+    "study.replicates=2",
+    "generate.candidates=32",
+    "study.variants=[natural, natural_repeated, synthetic, mixed]",
+]
 
 
 def study(arguments: argparse.Namespace, scale: str | None) -> dict[str, Any]:
@@ -29,9 +40,16 @@ def study(arguments: argparse.Namespace, scale: str | None) -> dict[str, Any]:
 
     files = {split: str(arguments.data / f"{name}.jsonl") for split, name in
              (("train", "train"), ("validation", "dev"), ("test", "test"))}  # fmt: skip
-    overrides = ["natural.dataset=null", "natural.text_column=text", f"natural.files={json.dumps(files)}",
-                 f"generate.generator.model={arguments.generator}", f"generate.generator.batch_size={arguments.batch_size}",
-                 f"filter.teacher.teacher.model={arguments.student}", f"study.student.model={arguments.student}"]  # fmt: skip
+    overrides = [
+        "natural.dataset=null",
+        "natural.text_column=text",
+        f"natural.files={json.dumps(files)}",
+        f"generate.generator.model={arguments.generator}",
+        f"generate.generator.batch_size={arguments.batch_size}",
+        # fmt: skip
+        f"filter.teacher.teacher.model={arguments.student}",
+        f"study.student.model={arguments.student}",
+    ]
     recipe = load_recipe("sst2-low-resource", overrides + (QUICK if arguments.quick else []), scale=scale)
     pipeline = Pipeline(recipe, arguments.runs, Processes())
     evaluation = pipeline.verdict()
@@ -45,34 +63,53 @@ def page(results: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# SST-2 with few labels",
         "",
-        "**Question.** Does text written by a small language model help a sentiment classifier that has 10, 50 or 250 human labels a class?",
+        "**Question.** Does text written by a small language model help a sentiment classifier that has 10, 50 "
+        "or 250 human labels a class?",
         "",
-        "**Command.** `python benchmarks/study_sst2_low_resource.py --data $DATA/sst2 --generator SmolLM2-135M-Instruct "
+        "**Command.** `python benchmarks/study_sst2_low_resource.py --data $DATA/sst2 --generator "
+        "SmolLM2-135M-Instruct "
         "--student all-MiniLM-L6-v2` (folders made by `recipes/quickstart/prepare.py`'s sources).",
         "",
-        "**Set-up.** 10 nested replicates: each draws its own labels, its own demonstrations, its own teacher (frozen MiniLM and a logistic "
-        "regression on the same labels) and its own corpus of 240 candidates by SmolLM2-135M-Instruct, 8 shots. Test: the 1,821 SST-2 test "
-        "sentences, read once. `frozen`: a head on mean-pooled MiniLM features. Intervals 95 %, of the whole recipe (replicates and items).",
+        "**Set-up.** 10 nested replicates: each draws its own labels, its own demonstrations, its own teacher "
+        "(frozen MiniLM and a logistic "
+        "regression on the same labels) and its own corpus of 240 candidates by SmolLM2-135M-Instruct, 8 shots. "
+        "Test: the 1,821 SST-2 test "
+        "sentences, read once. `frozen`: a head on mean-pooled MiniLM features. Intervals 95 %, of the whole "
+        "recipe (replicates and items).",
     ]
     for title, found in results.items():
-        lines += ["", f"## {title}", "", f"{found['corpus']['kept']:,} of {found['corpus']['candidates']:,} candidates kept.", ""]
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            f"{found['corpus']['kept']:,} of {found['corpus']['candidates']:,} candidates kept.",
+            "",
+        ]
         lines += ["```", *found["table"], "```"]
         lines += [f"\nWorth: {worth['sentence']}" for worth in found["worth"]]
         for check in found["controls"]:
             mark = "as it must be" if check["passed"] else "**not as it must be**"
-            lines.append(f"\nControl `{check['variant']}`: expected {check['expected']}, found {check['found']} ({mark}).")
+            lines.append(
+                f"\nControl `{check['variant']}`: expected {check['expected']}, found {check['found']} ({mark})."
+            )
     lines += ["", "## What the ancestors report", "",
-              "SentiSynth: F1 .791 → .841 at 1,000 labels, with a teacher and a generator that saw all 64 thousand labels, scored on a slice of "
-              "train. Kumar et al. (2020), 10 labels a class, BERT-base: 52.9 → 55.4 (GPT-2) to 58.0 (BART) accuracy over 15 draws, standard "
+              "SentiSynth: F1 .791 → .841 at 1,000 labels, with a teacher and a generator that saw all 64 "
+              "thousand labels, scored on a slice of "
+              "train. Kumar et al. (2020), 10 labels a class, BERT-base: 52.9 → 55.4 (GPT-2) to 58.0 (BART) "
+              "accuracy over 15 draws, standard "
               "deviation 5 to 7 points (quoted from memory of the paper)."]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with train.jsonl, dev.jsonl and test.jsonl of SST-2")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with train.jsonl, dev.jsonl and test.jsonl of SST-2"
+    )
     parser.add_argument("--generator", default="openai-community/gpt2", help="causal language model: Hub id or folder")
-    parser.add_argument("--student", default="sentence-transformers/all-MiniLM-L6-v2", help="encoder: Hub id or folder")
+    parser.add_argument(
+        "--student", default="sentence-transformers/all-MiniLM-L6-v2", help="encoder: Hub id or folder"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
     parser.add_argument("--batch-size", type=int, default=64, help="samples drawn together")
     parser.add_argument("--output", type=Path, default=PAGE)

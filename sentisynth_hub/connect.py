@@ -1,4 +1,5 @@
-"""Choosing the Hub: the client libraries read their endpoint when they are imported, so it is set before that or refused."""
+"""Choosing the Hub: the client libraries read their endpoint when they are imported, so it is set before that or
+refused."""
 
 import os
 import sys
@@ -8,7 +9,8 @@ from sentisynth_hub.errors import InputError
 
 
 def use_hub(hub: str | None) -> str:
-    """Point this process's Hub clients at `local` (the embedded Hub, found or started) or leave them as the environment says.
+    """Point this process's Hub clients at `local` (the embedded Hub, found or started) or leave them as the
+    environment says.
 
     Returns:
         The endpoint that datasets and models will be read from and published to.
@@ -26,10 +28,11 @@ def use_hub(hub: str | None) -> str:
 
     state = start()
     loaded = sys.modules.get("huggingface_hub.constants")
-    if loaded is not None and loaded.ENDPOINT != state.endpoint:
+    if loaded is not None and state.endpoint != loaded.ENDPOINT:
         raise InputError(
             f"huggingface_hub is loaded with the endpoint {loaded.ENDPOINT}, not the embedded Hub's {state.endpoint}; "
-            "call use_hub('local') before anything imports it, or set what `sentisynth hub env` prints before Python starts"
+            "call use_hub('local') before anything imports it, or set what `sentisynth hub env` prints before "
+            "Python starts"
         )
     if os.environ.get("HF_ENDPOINT") != state.endpoint:
         log.info(f"using the embedded Hub at {state.endpoint}")

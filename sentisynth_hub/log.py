@@ -26,7 +26,8 @@ def is_quiet() -> bool:
 
 
 def printable(text: str, width: int = 0) -> str:
-    """Make generated text safe to show on a terminal: control and direction-override characters become `\\xNN` escapes.
+    """Make generated text safe to show on a terminal: control and direction-override characters become `\\xNN`
+    escapes.
 
     Letters, marks, emoji and joiners stay. `width` > 0 also cuts to that many characters, with an ellipsis.
     """
@@ -45,12 +46,14 @@ _OVERRIDES = frozenset("\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u
 def info(message: str) -> None:
     """Say what is being done."""
     if not _quiet:
-        print(message, file=sys.stderr, flush=True)  # noqa: T201
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
 
 
 def warn(message: str) -> None:
     """Say what the user should know before going on."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    sys.stderr.write(f"warning: {message}\n")
+    sys.stderr.flush()
 
 
 class Progress:
@@ -81,7 +84,7 @@ class Progress:
         """Draw the line a last time and end it."""
         self._draw(time.monotonic())
         if self._terminal and not _quiet:
-            print(file=sys.stderr, flush=True)  # noqa: T201
+            sys.stderr.write("\n")
 
     def _draw(self, now: float) -> None:
         if _quiet:
@@ -89,15 +92,10 @@ class Progress:
         elapsed = max(now - self._started, 1e-9)
         rate = (self.done - self._already) / elapsed
         left = f", {_duration((self.total - self.done) / rate)} left" if rate > 0 and self.done < self.total else ""
-        line = f"  {self.name}: {self.done:,}/{self.total:,} ({rate:.1f}/s{left})" + (
-            f" · {self._note}" if self._note else ""
-        )
-        print(
-            f"\r\x1b[K{line}" if self._terminal else line,
-            end="" if self._terminal else "\n",
-            file=sys.stderr,
-            flush=True,
-        )  # noqa: T201
+        note = f" · {self._note}" if self._note else ""
+        line = f"  {self.name}: {self.done:,}/{self.total:,} ({rate:.1f}/s{left}){note}"
+        sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
+        sys.stderr.flush()
 
 
 def progress(name: str, items: Iterable[T], total: int) -> Iterator[T]:

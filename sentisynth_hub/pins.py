@@ -1,6 +1,7 @@
 """Pinning: every dataset and model a recipe names is resolved to a commit once, before anything is read.
 
-After `pin_recipe` all revisions in the recipe are commits, so the stages' digests follow from what was really used, and a
+After `pin_recipe` all revisions in the recipe are commits, so the stages' digests follow from what was really used,
+and a
 branch that moves during a run changes nothing.
 """
 
@@ -38,7 +39,8 @@ class Pin:
 
 
 def pin_recipe(recipe: Recipe) -> tuple[Recipe, dict[str, Pin]]:
-    """Resolve every repo the recipe names; return the recipe with commits for revisions, and the pins by their key path.
+    """Resolve every repo the recipe names; return the recipe with commits for revisions, and the pins by their key
+    path.
 
     Raises:
         RecipeError: A repo or revision is not there; names the key and what to do.
@@ -65,7 +67,8 @@ def pin_recipe(recipe: Recipe) -> tuple[Recipe, dict[str, Pin]]:
 
 
 def _model_sections(content: Any, path: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Every mapping that names a model on the Hub, with its key path; an endpoint's model name is the server's business."""
+    """Every mapping that names a model on the Hub, with its key path; an endpoint's model name is the server's
+    business."""
     if not isinstance(content, dict) or path == "scales":
         return []
     here = [(path, content)] if isinstance(content.get("model"), str) and "revision" in content else []
@@ -103,10 +106,11 @@ def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) ->
         ) from None
     except (RepositoryNotFoundError, HFValidationError):
         raise RecipeError(
-            f"{where}: {repo_id!r} is neither a folder here nor a {repo_type} on the Hub you may read; check the id and HF_TOKEN"
+            f"{where}: {repo_id!r} is neither a folder here nor a {repo_type} on the Hub you may read; check the "
+            f"id and HF_TOKEN"
         ) from None
     assert info.sha is not None
-    licence = (info.card_data or {}).get("license")
+    licence = dict(getattr(info, "card_data", None) or {}).get("license")
     return Pin(repo_id, repo_type, revision, info.sha, ", ".join(licence) if isinstance(licence, list) else licence)
 
 

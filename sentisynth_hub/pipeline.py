@@ -2,8 +2,10 @@
 
     natural ─▶ generate ─▶ filter ─▶ study ─▶ verdict ─▶ model
 
-Every stage is a plain function from files to files, defined in its own module; this one only names their folders and hands one's
-result to the next. All processes of a launch walk the same line: what must be done once is done by the first, the others wait.
+Every stage is a plain function from files to files, defined in its own module; this one only names their folders and
+hands one's
+result to the next. All processes of a launch walk the same line: what must be done once is done by the first, the
+others wait.
 """
 
 from collections.abc import Callable
@@ -37,9 +39,11 @@ T = TypeVar("T")
 
 
 def once(stage: Callable[["Pipeline"], T]) -> Callable[["Pipeline"], T]:
-    """Run a stage at most once in a process: later calls give its result without waiting for the other processes again.
+    """Run a stage at most once in a process: later calls give its result without waiting for the other processes
+    again.
 
-    So every process passes each stage's barrier exactly once, in the same order, whatever the first one does beside it.
+    So every process passes each stage's barrier exactly once, in the same order, whatever the first one does beside
+    it.
     """
 
     @wraps(stage)
@@ -75,7 +79,8 @@ class Pipeline:
     def inputs_digest(self) -> str:
         """sha256 over all that decides what would be published: recipe, prompt, input commits, code versions.
 
-        Where the repo's head carries the same digest there is nothing to do, and nothing is generated to find that out.
+        Where the repo's head carries the same digest there is nothing to do, and nothing is generated to find that
+        out.
         """
         recipe = self.recipe.model_dump(
             mode="json", exclude={"scales": True, "publish": {"private"}, "natural": {"files"}}
@@ -191,7 +196,8 @@ class Pipeline:
         return folder
 
     def funnel(self) -> dict[str, Any]:
-        """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`, `per_label`."""
+        """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`,
+        `per_label`."""
         asked = self.generate().manifest()["replicates"]["0"]["requests"]
         filtered = self.filter().manifest()["replicates"]["0"]
         return {"requests": asked, **{key: filtered[key] for key in ("funnel", "kept", "per_label")}}

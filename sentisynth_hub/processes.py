@@ -23,7 +23,8 @@ def is_first() -> bool:
 
 
 def share_cores() -> None:
-    """Let threads that wait give their core away: libgomp's spinning costs up to nine tenths of the speed on a shared machine.
+    """Let threads that wait give their core away: libgomp's spinning costs up to nine tenths of the speed on a shared
+    machine.
 
     Read once, when torch is loaded; so this is called before that. What the user set stays.
     """
@@ -78,7 +79,9 @@ def join_launch() -> Processes:
         seen = 1
     if seen != world:
         raise LaunchError(
-            f"the environment says {world} processes but they do not see each other: everything would be done {world} times; "
-            "use accelerate launch --config_file recipes/accelerate_configs/multi_cpu.yaml (or multi_gpu.yaml, two_machines.yaml)"
+            f"the environment says {world} processes but they do not see each other: everything would be done "
+            f"{world} times; "
+            "use accelerate launch --config_file recipes/accelerate_configs/multi_cpu.yaml (or multi_gpu.yaml, "
+            "two_machines.yaml)"
         )
     return Processes(state.process_index, state.num_processes, state)

@@ -21,7 +21,8 @@ def publish_run(
     """
     wanted = pipeline.recipe.publish
     dataset = model = None
-    if wanted.gates.non_inferiority_margin is not None:  # before either: a version whose model is worse does not go out
+    # before either: a version whose model is worse does not go out
+    if wanted.gates.non_inferiority_margin is not None:
         check_non_inferiority(pipeline.recipe, pipeline.natural.validation, pipeline.model().path / "model")
     if wanted.dataset is not None and only != "model":
         release = dataset_release(pipeline)

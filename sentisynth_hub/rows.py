@@ -18,13 +18,15 @@ class Row:
     Attributes:
         text: NFC text, never empty for a natural row.
         label: Label name; None where unlabelled or where a completion could not be parsed.
-        request_id: What tells candidates apart, since duplicates share an `id`; for natural rows the source's own row id.
+        request_id: What tells candidates apart, since duplicates share an `id`; for natural rows the source's own row
+            id.
         asked_label: The label the generator was asked for; None for natural rows.
         prompt_id: Digest of the prompt a synthetic row came from; None for natural rows.
         language: BCP-47 tag, or a comma-separated list of them for code-mixed text.
         generator: Model that wrote it; None for natural rows.
         num_shots: Demonstrations in its prompt.
-        scores: What filters measured on it, by filter name (`teacher_confidence`, `perplexity`, `cmi`); stays with the row,
+        scores: What filters measured on it, by filter name (`teacher_confidence`, `perplexity`, `cmi`); stays with
+            the row,
             so that a threshold can be moved without scoring again.
     """
 
@@ -59,7 +61,8 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A candidate that was dropped: by which filter (`parse` where no row could be made of the completion), and why."""
+    """A candidate that was dropped: by which filter (`parse` where no row could be made of the completion), and
+    why."""
 
     row: Row
     filter: str
@@ -71,7 +74,8 @@ class Rejected:
 class Request:
     """One call for one text.
 
-    `request_id` is a digest of (prompt, model, sampling, seed, sample index); `seed` depends on the recipe's seed and the
+    `request_id` is a digest of (prompt, model, sampling, seed, sample index); `seed` depends on the recipe's seed and
+    the
     request's index, never on which process asks. `prompt` is a string for raw completion or a list of chat messages.
     """
 

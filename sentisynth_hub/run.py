@@ -32,7 +32,8 @@ class RunResult:
     Attributes:
         recipe: Its name.
         endpoint: Hub it read from and published to.
-        unchanged: Tags by repo id where the Hub already has what this recipe gives; then nothing was run and the rest is empty.
+        unchanged: Tags by repo id where the Hub already has what this recipe gives; then nothing was run and the rest
+            is empty.
         evaluation: evaluation.json.
         funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
         model: Folder of the model to use, and the variant it was trained on.
@@ -73,7 +74,8 @@ def open_pipeline(
     refresh: bool = False,
     processes: Processes | None = None,
 ) -> "Pipeline":
-    """Point the clients at the Hub, join the launch and pin the recipe: what every command that needs stages begins with."""
+    """Point the clients at the Hub, join the launch and pin the recipe: what every command that needs stages begins
+    with."""
     use_hub(hub)
     processes = processes or join_launch()
     from sentisynth_hub.pipeline import Pipeline
@@ -134,11 +136,16 @@ def run_recipe(
 
 
 def summary_lines(result: RunResult) -> list[str]:
-    """The run in the reader's words: where things are, the funnel, the table with the verdict, the label budget, what to do next."""
+    """The run in the reader's words: where things are, the funnel, the table with the verdict, the label budget, what
+    to do next."""
     if result.unchanged:
         tags = [f"  {repo_id}  {tag}" for repo_id, tag in result.unchanged.items()]
-        return ["Nothing changed: the Hub already has what this recipe gives. No commit, no tag.", *tags,
-                "Next: change the recipe or the prompt, or run again with --refresh to ask the generator anew."]  # fmt: skip
+        return [
+            "Nothing changed: the Hub already has what this recipe gives. No commit, no tag.",
+            *tags,
+            # fmt: skip
+            "Next: change the recipe or the prompt, or run again with --refresh to ask the generator anew.",
+        ]
     assert result.evaluation is not None
     assert result.funnel is not None
     lines = [
@@ -198,7 +205,8 @@ def _warn_of_leaving(recipe: Recipe) -> None:
     generator = recipe.generate.generator
     if generator.kind == "openai":
         log.warn(
-            f"rows leave this machine: each prompt shows {recipe.generate.prompt.num_shots} natural texts to whoever runs "
+            f"rows leave this machine: each prompt shows {recipe.generate.prompt.num_shots} natural texts to "
+            f"whoever runs "
             f"the endpoint of {generator.model}"
         )
 
@@ -224,10 +232,10 @@ def _next_lines(result: RunResult) -> list[str]:
     lines = ["Next, in a shell of its own:" + (f"  {local}" if local else "")]
     if result.dataset is not None:
         lines.append(
-            f"  python -c \"import datasets; print(datasets.load_dataset('{result.dataset.repo_id}', revision='{result.dataset.version}'))\""
+            f"  python -c \"import datasets; print(datasets.load_dataset('{result.dataset.repo_id}', "
+            f"revision='{result.dataset.version}'))\""
         )
     if result.classifier is not None:
-        lines.append(
-            f'  sentisynth predict {result.classifier.repo_id} --revision {result.classifier.version} "a text of yours"'
-        )
+        model = f"{result.classifier.repo_id} --revision {result.classifier.version}"
+        lines.append(f"  sentisynth predict {model} 'a text of yours'")
     return lines

@@ -23,7 +23,8 @@ MANIFEST = "manifest.json"
 class StageFolder:
     """The folder of one stage of one run.
 
-    `digest` (64 hex digits) names everything that decides the stage's result; `key` is what it was made of, kept in the
+    `digest` (64 hex digits) names everything that decides the stage's result; `key` is what it was made of, kept in
+    the
     manifest so that a reader can see why two runs differ.
     """
 
@@ -41,7 +42,8 @@ class StageFolder:
         return dict(read_json(self.path / MANIFEST))
 
     def finish(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Write the manifest: the stage is complete from this moment. `result` is JSON-ready, without clock or paths."""
+        """Write the manifest: the stage is complete from this moment. `result` is JSON-ready, without clock or
+        paths."""
         manifest = {"digest": self.digest, "key": self.key, **result}
         write_json(self.path / MANIFEST, manifest)
         return manifest

@@ -2,7 +2,8 @@
 
     natural = load_natural(recipe)      # NaturalData: train / validation / test, and where they came from
 
-Splits the source lacks are taken out of train once, seeded, stratified by label; the user's own splits are used as given.
+Splits the source lacks are taken out of train once, seeded, stratified by label; the user's own splits are used as
+given.
 """
 
 import csv
@@ -38,7 +39,9 @@ def load_natural(recipe: Recipe) -> NaturalData:
     if wanted.files is not None:
         source: dict[str, Any] = {"kind": "files", "licence": wanted.licence}
         found = {
-            split: _file_rows(recipe, split, recipe.local_file(path)) for split, path in wanted.files if path is not None
+            split: _file_rows(recipe, split, recipe.local_file(path))
+            for split, path in wanted.files
+            if path is not None
         }
     else:
         source, found = _hub_rows(recipe)
@@ -154,14 +157,14 @@ def _hub_rows(recipe: Recipe) -> tuple[dict[str, Any], dict[str, list[Row]]]:
         raise DataError(
             f"natural.dataset: {wanted.dataset} is not on the Hub, or is private; check the id and HF_TOKEN"
         ) from None
-    card = info.card_data or {}
+    licence = info.card_data.get("license") if info.card_data is not None else None
     source = {
         "kind": "hub",
         "dataset": wanted.dataset,
         "revision": wanted.revision,
         "commit": info.sha,
         "config_name": wanted.config_name,
-        "licence": wanted.licence or card.get("license"),
+        "licence": wanted.licence or licence,
     }
     parts = datasets.load_dataset(wanted.dataset, wanted.config_name, revision=info.sha)
     found = {}

@@ -1,6 +1,7 @@
 """Natural splits, and the low-resource sample each replicate draws from them.
 
-A replicate sees its own sample and nothing else: demonstrations, teacher, thresholds, scorer windows and students all come
+A replicate sees its own sample and nothing else: demonstrations, teacher, thresholds, scorer windows and students all
+come
 from `Sample.train` and `Sample.validation`. Test rows are the same for all replicates.
 """
 
@@ -16,7 +17,8 @@ from sentisynth_hub.text import digest, normalised
 
 @dataclass(frozen=True)
 class NaturalData:
-    """The natural rows as the recipe names them; `source` says where they came from (ids, commits, licence, counts)."""
+    """The natural rows as the recipe names them; `source` says where they came from (ids, commits, licence,
+    counts)."""
 
     train: list[Row]
     validation: list[Row]
@@ -54,8 +56,10 @@ def rng(*parts: object) -> Any:
 def draw_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     """Draw each replicate's sample.
 
-    nested: every replicate draws its own `rows_per_label` training and `validation_per_label` validation rows; conditional: all
-    replicates share replicate 0's sample (what varies is initialisation, order and a bootstrap of the rows, inside training).
+    nested: every replicate draws its own `rows_per_label` training and `validation_per_label` validation rows;
+    conditional: all
+    replicates share replicate 0's sample (what varies is initialisation, order and a bootstrap of the rows, inside
+    training).
 
     Raises:
         DataError: A label has fewer rows than asked for.

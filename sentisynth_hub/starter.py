@@ -98,7 +98,8 @@ def _read(source: str, text_column: str, label_column: str) -> list[dict[str, st
         for column in (text_column, label_column):
             if column not in record:
                 raise DataError(
-                    f"{source}: no column {column!r}{did_you_mean(column, record)}; the columns are {', '.join(record)}; "
+                    f"{source}: no column {column!r}{did_you_mean(column, record)}; the columns are "
+                    f"{', '.join(record)}; "
                     "name them with --text and --label"
                 )
         text, label = (
@@ -119,11 +120,13 @@ def _read(source: str, text_column: str, label_column: str) -> list[dict[str, st
 def _check(source: str, label_column: str, counts: Counter[str]) -> None:
     if len(counts) < 2:
         raise DataError(
-            f"{source}: column {label_column!r} holds one value, {next(iter(counts))!r}; a classifier needs at least two"
+            f"{source}: column {label_column!r} holds one value, {next(iter(counts))!r}; a classifier needs at "
+            f"least two"
         )
     if len(counts) > MOST_LABELS:
         raise DataError(
-            f"{source}: column {label_column!r} holds {len(counts)} different values; is it the label? name it with --label"
+            f"{source}: column {label_column!r} holds {len(counts)} different values; is it the label? name it "
+            f"with --label"
         )
     rare = [f"{label!r} ({count})" for label, count in sorted(counts.items()) if count < FEWEST_PER_LABEL]
     if rare:
@@ -153,7 +156,8 @@ def _recipe(
         "natural": {"files": {split: f"data/{split}.jsonl" for split in ("train", "validation", "test")}},
         "generate": {
             "generator": generator,
-            # A small local model keeps to the label best when it sees only that label, and to the language when it is not too hot.
+            # A small local model keeps to the label best when it sees only that label, and to the language when it is
+            # not too hot.
             "prompt": {"num_shots": 8, "demonstrations_of": "all_labels" if endpoint_model else "asked_label"},
             "sampling": {"temperature": 1.0 if endpoint_model else 0.8},
             "candidates": 100 * len(labels),
@@ -206,13 +210,17 @@ def _expectations(folder: Path, rows: int, endpoint_model: str | None, hub: str)
     shares = [count / len(natural.test) for count in Counter(row.label for row in natural.test).values()]
     effect = detectable_effect(len(natural.test), recipe.study.replicates, label_shares=shares)
     lines = [
-        f"{rows} rows: {len(natural.train)} train, {len(natural.validation)} validation, {len(natural.test)} test, in {folder}/data",
-        f"With {len(natural.test)} test rows a study detects a difference of about {100 * effect:.0f} points of macro-F1 "
-        "(4 times in 5); smaller ones end as 'too small to tell'. More test rows lower that, more synthetic rows do not.",
+        f"{rows} rows: {len(natural.train)} train, {len(natural.validation)} validation, {len(natural.test)} "
+        f"test, in {folder}/data",
+        f"With {len(natural.test)} test rows a study detects a difference of about {100 * effect:.0f} points of "
+        f"macro-F1 "
+        "(4 times in 5); smaller ones end as 'too small to tell'. More test rows lower that, more synthetic rows "
+        "do not.",
     ]
     if endpoint_model:
         lines.append(
-            f"Rows will leave this machine: every prompt shows {recipe.generate.prompt.num_shots} of your texts to the endpoint's operator."
+            f"Rows will leave this machine: every prompt shows {recipe.generate.prompt.num_shots} of your texts "
+            f"to the endpoint's operator."
         )
     lines.append(
         f"Next: look at {folder}/recipe.yaml and `sentisynth prompt show {folder} --label {recipe.labels[0]}{hub}`, "
@@ -222,12 +230,13 @@ def _expectations(folder: Path, rows: int, endpoint_model: str | None, hub: str)
 
 
 _HEADER = """\
-# Made by `sentisynth init`; every key is explained by `sentisynth schema`. Repos named under `publish` are created private.
-# study.mode `head` trains in minutes on a CPU; `finetune` fine-tunes every trial (the published model is fine-tuned either way).
+# Made by `sentisynth init`; every key is explained by `sentisynth schema`. Repos under `publish` are created private.
+# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial; the published model is fine-tuned
+# either way.
 """
 
 _PROMPT = """\
-{# One labelled text a line; the model writes the last one. Say here what the texts are: "review", "tweet", "comment". -#}
+{# One labelled text a line; the model writes the last one. Say here what they are: "review", "tweet", "comment". -#}
 {% for demonstration in demonstrations %}
 {{ demonstration.verbalizer | capitalize }} text: {{ demonstration.text }}
 {% endfor %}

@@ -31,7 +31,8 @@ def nfc(text: str) -> str:
 def normalised(text: str) -> str:
     """Return the form by which two texts count as the same.
 
-    NFKC, lower case, without URLs, characters of categories P (punctuation) and S (symbols), and all white space. Where
+    NFKC, lower case, without URLs, characters of categories P (punctuation) and S (symbols), and all white space.
+    Where
     nothing is left, the NFC text itself, so that rows of different emoji stay apart.
     """
     folded = _URL.sub("", unicodedata.normalize("NFKC", nfc(text)).lower())

@@ -1,4 +1,5 @@
-"""A tiny world for tests that run the whole pipeline: invented reviews, a random encoder, and the recipe that names them."""
+"""A tiny world for tests that run the whole pipeline: invented reviews, a random encoder, and the recipe that names
+them."""
 
 import json
 from pathlib import Path

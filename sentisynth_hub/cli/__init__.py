@@ -1,6 +1,7 @@
 """The `sentisynth` command.
 
-Commands live in one module a topic and are imported when used, so that `--help` stays instant. Results go to stdout, everything
+Commands live in one module a topic and are imported when used, so that `--help` stays instant. Results go to stdout,
+everything
 else to stderr; exit code 0 done, 1 failed or drifted, 2 wrong usage or input.
 """
 

@@ -25,7 +25,9 @@ class _Init(click.Command):
 @click.option("--text", "text_column", default="text", show_default=True, help="Column with the text.")
 @click.option("--label", "label_column", default="label", show_default=True, help="Column with the label.")
 @click.option("--name", help="Name of the recipe; default: made from the file's name.")
-@click.option("--language", default="en", show_default=True, help="BCP-47 tags, comma separated for code-mixed text: es,en.")
+@click.option(
+    "--language", default="en", show_default=True, help="BCP-47 tags, comma separated for code-mixed text: es,en."
+)
 @click.option("--generator", help="Causal language model that writes (Hub id or folder).")
 @click.option("--endpoint-model", help="Model of an OpenAI-compatible endpoint that writes, in place of --generator.")
 @click.option("--student", help="Encoder that is trained (Hub id or folder).")
@@ -45,7 +47,8 @@ def init(
 ) -> None:
     """Write a recipe for the labelled texts in SOURCE: a CSV, JSONL or Parquet file, or a Hub dataset id.
 
-    Says before anything is generated what size of effect this much data can detect. `sentisynth init ci` writes a workflow that
+    Says before anything is generated what size of effect this much data can detect. `sentisynth init ci` writes a
+    workflow that
     republishes, `sentisynth init hf-extension` makes `hf sentisynth` work.
     """
     from sentisynth_hub import starter

@@ -42,7 +42,8 @@ def run(
 ) -> None:
     """Run every stage of RECIPE (a name or a path), in order, and publish.
 
-    Stages that are complete are not run again; a killed run continues. `key=value` changes the recipe for this run, e.g.
+    Stages that are complete are not run again; a killed run continues. `key=value` changes the recipe for this run,
+    e.g.
     study.replicates=10.
     """
     loaded = load_recipe(recipe, overrides, scale=scale)

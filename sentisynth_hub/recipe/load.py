@@ -19,7 +19,8 @@ RECIPE_FILE = "recipe.yaml"
 
 @cache
 def shipped(folder: str) -> Path:
-    """Folder that ships with the package (`recipes`, `dataset_cards`), found the same way in a checkout and an install."""
+    """Folder that ships with the package (`recipes`, `dataset_cards`), found the same way in a checkout and an
+    install."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "_shipped" / folder
     return installed if installed.exists() else package.parent / folder
@@ -110,14 +111,14 @@ class _Loader(yaml.SafeLoader):
     """YAML in which 2e-5 is a number, as everyone expects, and a key written twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.MarkedYAMLError(None, None, f"key {key!r} is written twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
@@ -134,7 +135,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: not readable as UTF-8 YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
         raise RecipeError(
-            f"{path}: a recipe is a YAML mapping with keys such as name, natural, generate; found {type(content).__name__}"
+            f"{path}: a recipe is a YAML mapping with keys such as name, natural, generate; found "
+            f"{type(content).__name__}"
         )
     return content
 

@@ -29,7 +29,8 @@ BESIDE = {"localhub"}  # stands beside the layers and may use the lowest one onl
 
 
 def imports_of(file: Path) -> set[str]:
-    """Top-level module names of the package that a file imports, inside functions too, TYPE_CHECKING blocks left out."""
+    """Top-level module names of the package that a file imports, inside functions too, TYPE_CHECKING blocks left
+    out."""
     tree = ast.parse(file.read_text("utf-8"))
     skipped = {
         id(inner)

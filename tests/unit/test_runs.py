@@ -29,9 +29,14 @@ def test_anything_that_decides_the_result_names_another_folder(tmp_path: Path, c
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, {"old": 1})
-    with pytest.raises(RuntimeError), replaced(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with replaced(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert read_json(path) == {"old": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
 
@@ -43,7 +48,9 @@ def test_a_broken_manifest_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    code = f"from pathlib import Path\nfrom sentisynth_hub.runs import locked\nwith locked(Path({str(tmp_path)!r})): pass"
+    code = (
+        f"from pathlib import Path\nfrom sentisynth_hub.runs import locked\nwith locked(Path({str(tmp_path)!r})): pass"
+    )
     with locked(tmp_path):
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert "is running this recipe here" in second.stderr

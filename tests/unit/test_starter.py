@@ -22,7 +22,9 @@ def reviews(path: Path, count: int = 300, labels: tuple[str, ...] = ("bad", "goo
 
 def test_a_csv_becomes_a_recipe_that_loads(tmp_path: Path) -> None:
     source = reviews(tmp_path / "My Reviews.csv")
-    made = start_recipe(str(source), text_column="review", label_column="stars", languages=["es"], folder=tmp_path / "mine")
+    made = start_recipe(
+        str(source), text_column="review", label_column="stars", languages=["es"], folder=tmp_path / "mine"
+    )
     recipe = load_recipe(str(made.folder))
     assert recipe.name == "my-reviews"
     assert recipe.labels == ["bad", "good"]
@@ -44,7 +46,9 @@ def test_it_says_what_the_data_can_detect_and_more_data_detects_less(tmp_path: P
 
 def test_a_warning_when_rows_would_leave_the_machine(tmp_path: Path) -> None:
     source = reviews(tmp_path / "r.csv")
-    made = start_recipe(str(source), text_column="review", label_column="stars", endpoint_model="big", folder=tmp_path / "f")
+    made = start_recipe(
+        str(source), text_column="review", label_column="stars", endpoint_model="big", folder=tmp_path / "f"
+    )
     assert any("leave this machine" in line for line in made.lines)
     assert load_recipe(str(made.folder)).generate.generator.kind == "openai"
 
