@@ -63,7 +63,9 @@ def run_study(
     with fixed_threads(recipe.study.student.threads):
         features = None
         if recipe.study.mode == "head":
-            features = compute_features(_texts(trials), recipe.study.student, folder.path / "features", processes)
+            features = compute_features(
+                _texts(trials), recipe.study.student, folder.path.parent / "features", processes
+            )
         _train(recipe, trials, features, folder.path / "trials", processes)
         processes.wait()
         if processes.is_main:
