@@ -103,7 +103,7 @@ class HubApp:
             return await answer(route.handler, Call(self._hub, request, params, self._account(request, segments)))
         except HubProblem as problem:
             if route.page:
-                return pages.refusal_page(problem)
+                return pages.refusal_page(problem, request.scope["raw_path"].decode("ascii"))
             raise
 
     def _account(self, request: Request, segments: list[str]) -> Account | None:

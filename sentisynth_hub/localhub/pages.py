@@ -173,7 +173,7 @@ def discussion(call: Call) -> Response:
 
 def login_page(call: Call) -> Response:
     """Where a person shows their token, to see private repos."""
-    return _page(call, "login.html", problem="")
+    return _page(call, "login.html", problem="", wanted=_own_path(call.query.get("next", "/")))
 
 
 def login(call: Call) -> Response:
@@ -181,10 +181,11 @@ def login(call: Call) -> Response:
     origin = call.request.headers.get("origin", call.endpoint)
     if origin not in (call.endpoint, "null"):
         raise not_allowed("This form was sent from another site")
-    token = call.form().get("token", [""])[-1].strip()
+    form = call.form()
+    token, wanted = form.get("token", [""])[-1].strip(), _own_path(form.get("next", ["/"])[-1])
     if call.hub.accounts.find(token) is None:
-        return _page(call, "login.html", 403, problem="This is not a token of this Hub.")
-    return RedirectResponse("/", 303, {"Set-Cookie": cookie_for(call.hub, token)})
+        return _page(call, "login.html", 403, problem="This is not a token of this Hub.", wanted=wanted)
+    return RedirectResponse(wanted, 303, {"Set-Cookie": cookie_for(call.hub, token)})
 
 
 def logout(call: Call) -> Response:
@@ -203,11 +204,18 @@ def no_icon(call: Call) -> Response:
     return Response(None, 204)
 
 
-def refusal_page(problem: HubProblem) -> Response:
-    """The page of a refused call. What a stranger may not see is simply not there."""
+def refusal_page(problem: HubProblem, path: str) -> Response:
+    """The page of a refused call to `path`. What a stranger may not see is simply not there."""
     status = 404 if problem.code in ("RepoNotFound", "RevisionNotFound", "EntryNotFound") else problem.status
-    html = _templates().get_template("problem.html").render(status=status, message=problem.message, account=None)
+    template = _templates().get_template("problem.html")
+    html = template.render(status=status, message=problem.message, path=path, account=None)
     return Response(html, status, _HEADERS, "text/html")
+
+
+def _own_path(address: str) -> str:
+    """`address` if it is a path of this server, the home page otherwise: a login must not lead elsewhere."""
+    own = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
+    return address if own else "/"
 
 
 def _page(call: Call, template: str, status: int = 200, **values: Any) -> Response:

@@ -118,6 +118,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         options.add_argument(f"--{argument}")
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     driver.set_window_size(1200, 900)
+    driver.implicitly_wait(5)
     yield driver
     driver.quit()
 
@@ -250,8 +251,25 @@ def test_logging_in_shows_private_repos(hub: HubState, browser: Any) -> None:
     browser.find_element("partial link text", "classifier").click()
     assert "private" in browser.find_element("css selector", "h1").text
     browser.find_element("css selector", "header button").click()
+    browser.find_element("link text", "Log in")  # waits until it is there
+
+
+def test_logging_in_leads_to_what_was_wanted(hub: HubState, browser: Any) -> None:
     browser.get(f"{hub.endpoint}/acme/classifier")
     assert browser.find_element("tag name", "h1").text == "404"
+    browser.find_element("link text", "log in").click()
+    browser.find_element("name", "token").send_keys(hub.token)
+    browser.find_element("css selector", ".login button").click()
+    browser.find_element("css selector", "h1.repo")
+    assert browser.current_url == f"{hub.endpoint}/acme/classifier"
+    browser.find_element("css selector", "header button").click()
+    browser.find_element("link text", "Log in")  # waits until it is there
+
+
+def test_folders_are_links_back(hub: HubState, browser: Any) -> None:
+    browser.get(f"{hub.endpoint}{ROOT}/blob/main/figures/one.png")
+    browser.find_element("link text", "figures").click()
+    assert browser.find_element("link text", "one.png").is_displayed()
 
 
 @pytest.mark.skipif("SENTISYNTH_SCREENSHOTS" not in os.environ, reason="no folder for screenshots")
