@@ -277,7 +277,7 @@ def main() -> None:
     studies = arguments.studies or 1_000
     rows = run_grid(grid(arguments.quick), studies, arguments.seed, arguments.state)
     beside = run_beside(100 if arguments.quick else 500, arguments.seed)
-    text = document(rows, beside, arguments.seed)
+    text = document(rows, beside, f"{'--quick ' * arguments.quick}--write --seed {arguments.seed}")
     print(text, end="")
     if arguments.write:
         DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
@@ -290,7 +290,7 @@ def main() -> None:
 
 PAGE = """# Are the verdicts calibrated?
 
-Written by `python benchmarks/verdict_calibration.py --write --seed {seed}`; method and words in
+Written by `python benchmarks/verdict_calibration.py {arguments}`; method and words in
 [the evidence](../concepts/evidence.md).
 
 {cells} cells, at least {studies:,} simulated studies in each (four times as many where a rate was over {close:.1%}
@@ -344,8 +344,8 @@ Three labels, 10 replicates, sd 0.015, 1,000 items, {beside.studies:,} studies.
 """
 
 
-def document(rows: list[dict[str, Any]], beside: Beside, seed: int) -> str:
-    """The page of docs/results."""
+def document(rows: list[dict[str, Any]], beside: Beside, arguments: str) -> str:
+    """The page of docs/results; `arguments` are those of the command that made it."""
     found = summary(rows, beside)
     names = [name for name in rows[0]["false"] if name != "detectable gain"]
     head = ["task", "replicates", "sd", "items", "studies", "margin", *names, "effect", "power"]
@@ -355,7 +355,7 @@ def document(rows: list[dict[str, Any]], beside: Beside, seed: int) -> str:
     ]
     table = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1), *(_row(row, names) for row in rows)]
     return PAGE.format(
-        seed=seed,
+        arguments=arguments,
         cells=found["cells"],
         studies=found["studies_per_cell"],
         worst=found["worst_false_rate"],
