@@ -44,6 +44,7 @@ class Consumer(threading.Thread):
             except Exception as error:  # whatever goes wrong for a reader is what this test looks for
                 self.problems.append(repr(error))
             shutil.rmtree(cache, ignore_errors=True)
+            self.done.wait(0.1)
 
 
 def kill_at_random_moments(repo_id: str, tmp_path: Path, kills: int) -> None:
