@@ -193,3 +193,11 @@ def test_nan_loss_says_where_and_what_to_do(tiny_model: Path) -> None:
         found.classifier.weight.fill_(float("nan"))
     with pytest.raises(StageError, match=r"natural-3: the loss is nan by step 20; lower study.student.learning_rate"):
         fit(found, [StageData(encoded, 30, 1e-3)], student, launch, seed=1, pad_id=0, name="natural-3")
+
+
+def test_bfloat16_is_for_the_arithmetic_only(tiny_model: Path) -> None:
+    found, history = run(tiny_model, [20], student={"dtype": "bfloat16"})
+    exact, exact_history = run(tiny_model, [20], student={"dtype": "float32"})
+    assert {parameter.dtype for parameter in found.parameters()} == {torch.float32}
+    assert not torch.equal(weights(found), weights(exact))
+    assert history == pytest.approx(exact_history, abs=0.05)
