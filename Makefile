@@ -4,6 +4,7 @@ PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready
+READY_DEV := .venv/ready-dev
 
 .PHONY: help install quickstart test test-all quality style clean
 .DEFAULT_GOAL := help
@@ -12,13 +13,18 @@ help:  ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
-	@echo "== Setting up .venv (a few minutes the first time)"
+	@echo "== Setting up .venv: PyTorch, then everything else (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_ARGS) torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_ARGS) --editable '.[all,dev]'
+	@$(BIN)/python -m pip install --constraint constraints.txt $(PIP_ARGS) torch
+	@$(BIN)/python -m pip install --constraint constraints.txt $(PIP_ARGS) --editable '.[all]'
 	@touch $(READY)
 
-install: $(READY)  ## make .venv with everything
+$(READY_DEV): $(READY)
+	@echo "== Adding what the tests and the checks need"
+	@$(BIN)/python -m pip install --constraint constraints.txt $(PIP_ARGS) --editable '.[all,dev]'
+	@touch $(READY_DEV)
+
+install: $(READY_DEV)  ## make .venv with everything
 
 quickstart: $(READY)  ## the main job: generate, filter, train, judge and publish, on this machine alone
 	@echo "== Preparing models and data on the embedded Hub; everything stays on this machine"
@@ -27,20 +33,20 @@ quickstart: $(READY)  ## the main job: generate, filter, train, judge and publis
 	@$(BIN)/sentisynth run quickstart --hub local
 	@echo "The embedded Hub keeps running: .venv/bin/sentisynth hub stop ends it."
 
-test: $(READY)  ## the tests
+test: $(READY_DEV)  ## the tests
 	@echo "== Running the tests (about ten minutes on two cores)"
 	@$(BIN)/python -m pytest -q -m 'not slow'
 	@echo "== Tests passed. Next: make quickstart, or make quality before you commit."
 
-test-all: $(READY)  ## the tests with every long count (an hour and more)
+test-all: $(READY_DEV)  ## the tests with every long count (an hour and more)
 	@$(BIN)/python -m pytest -q
 
-quality: $(READY)  ## what CI checks: ruff and mypy
+quality: $(READY_DEV)  ## what CI checks: ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-style: $(READY)  ## let ruff mend what it can
+style: $(READY_DEV)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
