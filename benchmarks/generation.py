@@ -83,7 +83,7 @@ def main() -> None:
         return
     figures: dict[str, Any] = {}
     if options.only in (None, "local"):
-        figures |= local(options.model, rounds=1 if options.quick else 3, prompts=2 if options.quick else 4)
+        figures |= local(options.model, rounds=1 if options.quick else 3, prompts=2)
     if options.only in (None, "endpoint"):
         figures |= endpoint(320 if options.quick else 2000)
     if options.only in (None, "memory"):

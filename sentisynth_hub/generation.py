@@ -100,8 +100,8 @@ def generate(
     answering = Answering(recipe, ledger, processes, generator)
     answering.prepare(replicates, answered)
     stopped: str | None = None
-    for replicate, answers in zip(replicates, answered, strict=True):
-        stopped = stopped or answering.answer(replicate, answers)
+    for replicate in replicates:
+        stopped = stopped or answering.answer(replicate, answered.pop(0))
     processes.wait()
     _refuse_unanswered(replicates, stopped)
     result: dict[str, Any] = {}

@@ -18,22 +18,28 @@ class Answers:
 
     def __init__(self, journals: Iterable[Path]):
         self._journals = list(journals)
-        self._places: dict[tuple[str, str | None], tuple[int, int]] = {}
+        self._places: dict[int, int] = {}  # by hash: with millions of requests their ids would fill the memory
         for number, path in enumerate(self._journals):
             for offset, record in read_journal(path):
                 if record["kind"] == "completion":
-                    self._places.setdefault((record["request_id"], record["batch"]), (number, offset))
+                    key = hash((record["request_id"], record["batch"]))
+                    self._places.setdefault(key, offset * len(self._journals) + number)
 
     def __contains__(self, key: tuple[str, str | None]) -> bool:
-        return key in self._places
+        return hash(key) in self._places
 
     def __len__(self) -> int:
         return len(self._places)
 
     def record(self, request_id: str, batch: str | None) -> dict[str, Any] | None:
         """The journal's line of a completion; None where the request has no answer yet."""
-        place = self._places.get((request_id, batch))
-        return None if place is None else record_at(self._journals[place[0]], place[1])
+        place = self._places.get(hash((request_id, batch)))
+        if place is None:
+            return None
+        offset, number = divmod(place, len(self._journals))
+        record = record_at(self._journals[number], offset)
+        assert record["request_id"] == request_id, "two requests with one hash"
+        return record
 
     def completion(self, request_id: str, batch: str | None) -> Completion | None:
         """The stored completion; None where the request has no answer yet."""
