@@ -20,7 +20,9 @@ def row(text: str, label: str = "positive") -> Row:
     return Row(text, label)
 
 
-def level(before: list[Row], after: list[Row], *, labels: list[str] = LABELS, columns: dict[str, str] = COLUMNS) -> str:
+def level(
+    before: list[Row], after: list[Row], *, labels: list[str] = LABELS, columns: dict[str, str] = COLUMNS
+) -> str:
     changes = dataset_changes(
         "v1.0.0",
         labels=(LABELS, labels),
