@@ -15,8 +15,8 @@ from sentisynth_hub.cards.manifest import (
 )
 from sentisynth_hub.cards.render import render_changelog, render_dataset_card
 from sentisynth_hub.errors import PublishError
-from sentisynth_hub.hub.gate import NaturalTexts, check_files, check_funnel, check_rows, hidden_texts, salt
 from sentisynth_hub.hub.gates import check_budget
+from sentisynth_hub.hub.last_look import NaturalTexts, check_files, check_funnel, check_rows, hidden_texts, salt
 from sentisynth_hub.hub.licences import gather_licences
 from sentisynth_hub.hub.plan import Plan
 from sentisynth_hub.hub.release import DatasetRelease, publishable_recipe
@@ -39,7 +39,7 @@ class DatasetPublication:
     once.
 
     Raises:
-        InputError, PublishError: The release may not be published (see `hub.gate`, `hub.licences`).
+        InputError, PublishError: The release may not be published (see `hub.last_look`, `hub.licences`).
     """
 
     repo_type = "dataset"

@@ -10,7 +10,7 @@ from sentisynth_hub.cards.manifest import MANIFEST_FILE, SCHEMA, ModelManifest, 
 from sentisynth_hub.cards.render import render_changelog, render_model_card
 from sentisynth_hub.errors import DataError, PublishError
 from sentisynth_hub.hub.dataset import manifest_text
-from sentisynth_hub.hub.gate import NaturalTexts, check_files
+from sentisynth_hub.hub.last_look import NaturalTexts, check_files
 from sentisynth_hub.hub.licences import gather_licences
 from sentisynth_hub.hub.plan import Plan
 from sentisynth_hub.hub.release import ModelRelease, publishable_recipe

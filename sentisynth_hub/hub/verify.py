@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
+
 from sentisynth_hub.cards.manifest import ConfigRecord, DatasetManifest, ModelManifest, rounded
 from sentisynth_hub.cards.metadata import split_card
 from sentisynth_hub.cards.render import render_dataset_card, render_model_card
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.filters.personal_data import PersonalData
-from sentisynth_hub.hub.gate import HIDING, NaturalTexts
+from sentisynth_hub.hub.last_look import HIDING, NaturalTexts
 from sentisynth_hub.hub.state import Head, read_head
 from sentisynth_hub.hub.tables import read_config, table_digests
 from sentisynth_hub.recipe import Recipe
@@ -181,7 +183,7 @@ def _numbers(head: Head, manifest: DatasetManifest, tables: Mapping[str, dict[st
     texts = {(row.label, row.text[:300]) for row in kept}
     yield _check("examples that are not rows", [], [e for e in manifest["examples"] if tuple(e) not in texts])
     copies = len(kept) - len({normalised(row.text) for row in kept})
-    deduplicated = "exact_duplicates" in (head.text("recipe.yaml") or "")
+    deduplicated = "exact_duplicates" in _recipe_section(head, "filter")
     yield Check("duplicates", copies == 0 if deduplicated else None, 0 if deduplicated else "not filtered", copies)
 
 
@@ -193,16 +195,23 @@ def _privacy(head: Head, tables: Mapping[str, dict[str, list[Any]]], natural: Na
         if name in HIDING and text is not None
     ]
     yield _check("texts that should be hidden", [], open_ones)
-    personal = PersonalData()
+    wanted = _recipe_section(head, "filter").get("personal_data") or {}
+    personal = PersonalData(tuple(wanted["regions"])) if "regions" in wanted else PersonalData()
     shown = [text for name in ("unfiltered", "rejected") for text in tables[name]["text"] if text is not None]
     found = sum(personal.find(text) is not None for text in shown)
-    allowed = "allow_personal_data: true" in (head.text("recipe.yaml") or "")
+    allowed = bool(_recipe_section(head, "publish").get("allow_personal_data"))
     yield Check("texts with personal data", None if allowed else found == 0, "allowed" if allowed else 0, found)
     if natural is None:
         yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
         return
     index = NaturalTexts(natural)
     yield _check("natural rows among the texts", 0, sum(index.is_copy(text) for text in shown))
+
+
+def _recipe_section(head: Head, name: str) -> Mapping[str, Any]:
+    """A section of the published recipe as it is written; empty where it is not there."""
+    content = yaml.safe_load(head.text("recipe.yaml") or "{}")
+    return dict(content.get(name) or {})
 
 
 def _card(head: Head, rendered: str) -> Check:

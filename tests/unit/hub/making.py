@@ -99,7 +99,7 @@ def lineage_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
             "model": "models/writer",
             "model_revision": "2" * 40,
             "system_fingerprint": None,
-            "sampling": "{\"temperature\":1.0}",
+            "sampling": '{"temperature":1.0}',
             "seed": i,
             "sample_index": i,
             "prompt_tokens": 10,

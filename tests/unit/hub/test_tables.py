@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sentisynth_hub.hub.gate import NaturalTexts, hidden_texts, salt
+from sentisynth_hub.hub.last_look import NaturalTexts, hidden_texts, salt
 from sentisynth_hub.hub.tables import Table, dataset_tables, read_config, write_parquet
 from sentisynth_hub.rows import content_digest
 from tests.unit.hub.making import LABELS, NATURAL_TEST, TEXTS, natural_data, release, synthetic

@@ -17,6 +17,7 @@ from sentisynth_hub.filters.overlap import Overlap
 from sentisynth_hub.filters.personal_data import PersonalData
 from sentisynth_hub.hub.release import DatasetRelease
 from sentisynth_hub.metrics.words import ngrams, words
+from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import Row
 from sentisynth_hub.splits import NaturalData
 from sentisynth_hub.text import digest, normalised
@@ -110,13 +111,19 @@ def check_funnel(release: DatasetRelease) -> None:
 
 def hidden_texts(release: DatasetRelease, natural: NaturalTexts) -> list[bool]:
     """For every rejected row whether its text must not get out."""
-    personal = PersonalData()
+    personal = personal_data_of(release.recipe)
     return [
         item.filter in HIDING
         or natural.found_in(item.row.text) is not None
         or personal.find(item.row.text) is not None
         for item in release.rejected
     ]
+
+
+def personal_data_of(recipe: Recipe) -> PersonalData:
+    """What looks for personal data: with the regions of the recipe's filter where it uses one."""
+    wanted = recipe.filter.personal_data
+    return PersonalData(tuple(wanted.regions)) if wanted is not None else PersonalData()
 
 
 def salt(natural: NaturalData) -> str:
@@ -158,7 +165,7 @@ def _no_natural_row(kept: Sequence[Row], natural: NaturalTexts) -> None:
 
 
 def _no_personal_data(release: DatasetRelease) -> None:
-    personal = PersonalData()
+    personal = personal_data_of(release.recipe)
     found = [(row.request_id, kind) for row in release.kept if (kind := personal.find(row.text))]
     if found:
         raise PublishError(

@@ -7,8 +7,8 @@ import pytest
 
 from sentisynth_hub.errors import DataError, PublishError, RecipeError
 from sentisynth_hub.filters.personal_data import PersonalData
-from sentisynth_hub.hub.gate import NaturalTexts, check_files, check_funnel, check_rows, hidden_texts, salt
 from sentisynth_hub.hub.gates import check_budget, non_inferiority
+from sentisynth_hub.hub.last_look import NaturalTexts, check_files, check_funnel, check_rows, hidden_texts, salt
 from sentisynth_hub.hub.licences import clash, gather_licences
 from sentisynth_hub.hub.release import publishable_recipe
 from sentisynth_hub.pins import Pin
