@@ -20,6 +20,7 @@ from sentisynth_hub.recipe.load import shipped
 _SPECIAL = re.compile(r"""[!-/:-@\[-`{-~]""")
 _HARMLESS = re.compile(r"(?<!\d)\.(?=\s|$)|(?<!\d)\)|[,;:?!%'(](?=\s|$)|(?<=[^\W_])[-'/_](?=[^\W_])|[+](?=\d)|(?<=\d)\.(?=\d)|[,%(]")
 _SMALL = 0.001  # numbers below this (learning rates) are shown with their exponent
+_CENTS = 0.1  # dollars below this are shown with two significant digits
 _BREAKS = re.compile(r"\s+")
 
 
@@ -73,7 +74,7 @@ def percent(value: float) -> Markup:
 
 def usd(value: float) -> Markup:
     """An amount of dollars, with more digits the smaller it is."""
-    return Markup(f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.2g}")
+    return Markup(f"${value:,.2f}" if value >= _CENTS or value == 0 else f"${value:.2g}")
 
 
 @cache

@@ -38,9 +38,12 @@ class Nursery:
     """A process that forks publishers; use as a context."""
 
     def __enter__(self) -> "Nursery":
+        # What killed publishers leave lying about goes with this folder.
+        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "tests.integration.publishing.publisher"],
             cwd=ROOT,
+            env=os.environ | {"TMPDIR": self.folder.name},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -57,6 +60,7 @@ class Nursery:
         self.process.wait(timeout=60)
         self.reader.join(timeout=60)
         self.process.stdout.close()
+        self.folder.cleanup()
 
     def start(self, repo_id: str, name: str, first: int, last: int) -> int:
         """Let a new process publish versions `first` .. `last` - 1 of `name`; return its id once it is about to
