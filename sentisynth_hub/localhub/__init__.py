@@ -8,7 +8,7 @@ does can be tried, tested and taught without an account. From the outside in:
     server.py           the process: one data folder, one lock, one port; recovery.py what it does before it serves
     app.py              every endpoint in one table
     http.py             routing on the raw path, the call a handler gets, who may do what; problems.py refusals
-    api_*.py            the endpoints, by subject; resolve.py the downloads, sending.py and protocol.py how they are sent
+    api_*.py            the endpoints, by subject; resolve.py the downloads, sending.py, protocol.py how they are sent
     pages.py            pages for people: markdown.py cards, viewer.py, splits.py and preview.py rows, diffs.py,
                         sessions.py logging in
     hub.py              what one server holds: config.py its settings, accounts.py its users and tokens
