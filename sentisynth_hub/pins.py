@@ -110,7 +110,8 @@ def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) ->
             f"id and HF_TOKEN"
         ) from None
     assert info.sha is not None
-    licence = dict(getattr(info, "card_data", None) or {}).get("license")
+    card: Any = getattr(info, "card_data", None)
+    licence = card.get("license") if card is not None else None
     return Pin(repo_id, repo_type, revision, info.sha, ", ".join(licence) if isinstance(licence, list) else licence)
 
 

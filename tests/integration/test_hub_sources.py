@@ -20,7 +20,7 @@ REPO = "source-tests/reviews"
 def reviews(local_hub: HubState) -> str:
     """A dataset with a ClassLabel, tagged, then changed on main."""
     import datasets
-    from huggingface_hub import HfApi
+    from huggingface_hub import DatasetCard, HfApi
 
     features = datasets.Features(
         {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])}
@@ -34,6 +34,9 @@ def reviews(local_hub: HubState) -> str:
         datasets.DatasetDict(parts).push_to_hub(REPO)
 
     push("first")
+    card = DatasetCard.load(REPO)
+    card.data.license = "cc-by-4.0"
+    card.push_to_hub(REPO, repo_type="dataset")
     HfApi().create_tag(REPO, tag="v1.0.0", repo_type="dataset")
     push("second")
     return REPO
@@ -64,6 +67,7 @@ def test_a_tag_is_pinned_to_its_commit_and_read_from_there(reviews: str, tmp_pat
     recipe, pins = pin_recipe(recipe_for(tmp_path))
     assert recipe.natural.revision == pins["natural"].commit
     assert len(pins["natural"].commit) == 40
+    assert pins["natural"].licence == "cc-by-4.0"
     natural = load_natural(recipe)
     assert {row.text.split()[1] for row in natural.train + natural.validation + natural.test} == {"first"}
     assert {row.label for row in natural.test} == {"negative", "positive"}
