@@ -72,39 +72,48 @@ class EndpointGenerator:
         with asyncio.Runner() as runner:
             stream = self._stream(calls)
             try:
-                while (completion := runner.run(_next(stream))) is not None:
-                    yield completion
+                while answered := runner.run(_next(stream)):
+                    yield from answered
             finally:
                 runner.run(stream.aclose())
 
-    async def _stream(self, calls: Iterator[list[Request]]) -> AsyncGenerator[Completion]:
+    async def _stream(self, calls: Iterator[list[Request]]) -> AsyncGenerator[list[Completion]]:
+        """Yield what has been answered whenever there is something."""
         from openai import AsyncOpenAI
 
         self._settled = asyncio.Condition()
-        self._answers: asyncio.Queue[Completion] = asyncio.Queue()
+        self._answers: list[Completion] = []
+        self._news = asyncio.Event()
         async with AsyncOpenAI(**client_settings(self.endpoint)) as self._client:
-            workers = {asyncio.create_task(self._work(calls)) for _ in range(self.endpoint.concurrency)}
+            workers = [asyncio.create_task(self._work(calls)) for _ in range(self.endpoint.concurrency)]
+            everyone = asyncio.create_task(self._finish(workers))
             try:
-                while workers or not self._answers.empty():
-                    getter = asyncio.create_task(self._answers.get())
-                    await asyncio.wait({getter, *workers}, return_when=asyncio.FIRST_COMPLETED)
-                    if getter.done():
-                        yield getter.result()
-                    else:
-                        getter.cancel()
-                    for worker in [worker for worker in workers if worker.done()]:
-                        workers.discard(worker)
-                        worker.result()  # what went wrong in it goes wrong here
-                if self._silent and self._failed:
-                    self.stop(f"the server answered nothing; the last call ended with: {self._failed[-1].error}")
-                if self.stopped is None:
-                    await self._hand_on_failed()
-                while not self._answers.empty():
-                    yield self._answers.get_nowait()
+                while self._answers or not everyone.done():
+                    await self._news.wait()
+                    self._news.clear()
+                    answered, self._answers = self._answers, []
+                    if answered:
+                        yield answered
+                await everyone  # what went wrong in a worker goes wrong here
             finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
+                for task in (everyone, *workers):
+                    task.cancel()
+                await asyncio.gather(everyone, *workers, return_exceptions=True)
+
+    async def _finish(self, workers: list[asyncio.Task[None]]) -> None:
+        """Wait for all workers, then settle what was given up since the last answer."""
+        try:
+            await asyncio.gather(*workers)
+            if self._silent and self._failed:
+                self.stop(f"the server answered nothing; the last call ended with: {self._failed[-1].error}")
+            if self.stopped is None:
+                await self._hand_on_failed()
+        finally:
+            self._news.set()
+
+    def _hand_on(self, completions: list[Completion]) -> None:
+        self._answers += completions
+        self._news.set()
 
     async def _work(self, calls: Iterator[list[Request]]) -> None:
         for waiting in calls:
@@ -194,9 +203,8 @@ class EndpointGenerator:
                 [{"kind": "release", "call": call, "tokens": cost.tokens, "cost_usd": cost.usd}]
             )
         self.ledger.settle(reserved, cost)
-        for completion in made:
-            self._answers.put_nowait(completion)
         if made:
+            self._hand_on(made)
             await self._hand_on_failed()
 
     async def _give_up(self, waiting: list[Request], failure: _Failure) -> None:
@@ -216,8 +224,7 @@ class EndpointGenerator:
         failed, self._failed = self._failed, []
         if failed:
             await self._journal.append([completion_record(completion) for completion in failed])
-        for completion in failed:
-            self._answers.put_nowait(completion)
+            self._hand_on(failed)
 
     async def _send(self, waiting: list[Request]) -> protocol.Answer | _Failure:
         import openai
@@ -304,8 +311,8 @@ def _calls(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
             yield call
 
 
-async def _next(stream: AsyncGenerator[Completion]) -> Completion | None:
-    return await anext(stream, None)
+async def _next(stream: AsyncGenerator[list[Completion]]) -> list[Completion]:
+    return await anext(stream, [])
 
 
 def _lost(error: Any) -> _Failure:
