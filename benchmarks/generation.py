@@ -7,10 +7,10 @@ the transformers text-generation pipeline, one prompt at a time, (b) `generate` 
 prompts, (c) llama.cpp's server with 8 calls in parallel and its prompt cache on; 8-shot prompts, at most 48 new
 tokens, all sides stop at the newline. Both sides compute in the same format: (a) in bfloat16, and in float32 as
 local_vs_pipeline_float32; (b) and (c) in float32, and llama.cpp in its native 4 bits against bfloat16 beside it. The
-sides take turns, so that a busy moment hits all of them; ratios that end in _in_cpu_seconds are of processor time, which
-a busy machine changes less. endpoint_efficiency is the ideal time, requests x latency /
-concurrency, over the time taken on a server of fixed latency, beside a plain asyncio.gather. Memory is the peak of a
-process that runs the whole stage.
+sides take turns, so that a busy moment hits all of them; ratios that end in _in_cpu_seconds are of processor time,
+which a busy machine changes less. endpoint_efficiency is the ideal time, requests x latency / concurrency, over the
+time taken on a server of fixed latency, beside a plain asyncio.gather. Memory is the peak of a process that runs the
+whole stage.
 """
 
 import argparse
