@@ -70,6 +70,7 @@ class Progress:
         self._note = ""
         self._started = self._drawn = time.monotonic()
         self._terminal = sys.stderr.isatty()
+        self._shown = -1
 
     def advance(self, count: int = 1, *, note: str = "") -> None:
         """Count `count` more items as done; `note` is shown at the end of the line."""
@@ -82,13 +83,15 @@ class Progress:
 
     def close(self) -> None:
         """Draw the line a last time and end it."""
-        self._draw(time.monotonic())
+        if self._shown != self.done or self._terminal:
+            self._draw(time.monotonic())
         if self._terminal and not _quiet:
             sys.stderr.write("\n")
 
     def _draw(self, now: float) -> None:
         if _quiet:
             return
+        self._shown = self.done
         elapsed = max(now - self._started, 1e-9)
         rate = (self.done - self._already) / elapsed
         left = f", {_duration((self.total - self.done) / rate)} left" if rate > 0 and self.done < self.total else ""
