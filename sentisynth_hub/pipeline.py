@@ -203,7 +203,9 @@ class Pipeline:
         return {"requests": asked, **{key: filtered[key] for key in ("funnel", "kept", "per_label")}}
 
     def _folder(self, stage: str, version: int, recipe: Any, inputs: dict[str, str]) -> StageFolder:
-        return stage_folder(self.run, stage, version=version, recipe=recipe, inputs=inputs)
+        """The stage's folder; a model that is a local folder counts by what is in it, not by its path alone."""
+        models = {path: pin.commit for path, pin in self.pins.items() if path.startswith(f"{stage}.")}
+        return stage_folder(self.run, stage, version=version, recipe=recipe, inputs=inputs | models)
 
     def _part(self, stage: str) -> dict[str, Any]:
         return self.recipe.part("language", "labels", "seed", stage)
