@@ -4,6 +4,9 @@ result = run_recipe(load_recipe("quickstart"), hub="local")
 print("\\n".join(summary_lines(result)))
 """
 
+import os
+import shutil
+import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +167,7 @@ def summary_lines(result: RunResult) -> list[str]:
         lines += ["", f"endpoint {result.endpoint}", *_next_lines(result)]
     else:
         lines += [f"Use this model: {result.model} (trained on {result.variant})",
-                  f'Next: sentisynth predict {result.model} "a text of yours"']  # fmt: skip
+                  f'Next: {_command_folder()}sentisynth predict {result.model} "a text of yours"']  # fmt: skip
     return lines
 
 
@@ -228,14 +231,23 @@ def _budget_lines(evaluation: dict[str, Any]) -> list[str]:
 
 
 def _next_lines(result: RunResult) -> list[str]:
-    local = 'eval "$(sentisynth hub env)"; ' if "127.0.0.1" in result.endpoint else ""
-    lines = ["Next, in a shell of its own:" + (f"  {local}" if local else "")]
+    folder = _command_folder()
+    lines = ["Next, in a shell of your own:"]
+    if "127.0.0.1" in result.endpoint:
+        lines.append(f'  eval "$({folder}sentisynth hub env)"')
     if result.dataset is not None:
-        lines.append(
-            f"  python -c \"import datasets; print(datasets.load_dataset('{result.dataset.repo_id}', "
-            f"revision='{result.dataset.version}'))\""
-        )
+        load = f"datasets.load_dataset('{result.dataset.repo_id}', revision='{result.dataset.version}')"
+        lines.append(f'  {folder}python -c "import datasets; print({load})"')
     if result.classifier is not None:
         model = f"{result.classifier.repo_id} --revision {result.classifier.version}"
-        lines.append(f"  sentisynth predict {model} 'a text of yours'")
+        lines.append(f"  {folder}sentisynth predict {model} 'a text of yours'")
     return lines
+
+
+def _command_folder() -> str:
+    """What to type before `sentisynth`: nothing where the shell finds it, else the folder of this environment's commands."""
+    here = Path(sys.executable).parent
+    found = shutil.which("sentisynth")
+    if found is not None and Path(found).parent == here:
+        return ""
+    return f"{os.path.relpath(here)}/" if here.is_relative_to(Path.cwd()) else f"{here}/"
