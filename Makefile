@@ -1,5 +1,6 @@
 # Two commands do everything on a machine with Python 3.11 and make: `make quickstart` (the main job), `make test` (the tests).
 # PIP_ARGS goes to every pip install, e.g. an index with the CPU build of torch (see README).
+SHELL := /bin/bash
 PYTHON ?= python3
 PIP_ARGS ?=
 BIN := .venv/bin
@@ -41,7 +42,10 @@ test: $(READY_DEV)  ## the tests
 	@echo "== Tests passed. Next: make quickstart, or make quality before you commit."
 
 test-all: $(READY_DEV)  ## the tests with every long count (an hour and more)
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -m 'not slow'
+	@echo "== The long counts; what they show goes to docs/results/test-all.txt"
+	@$(BIN)/python -m pytest -q -m slow -rA --no-header -p no:cacheprovider --show-capture=no | tee .venv/test-all.log; \
+	  status=$${PIPESTATUS[0]}; grep -E '^(PASSED|FAILED|ERROR|SKIPPED)|passed|failed' .venv/test-all.log > docs/results/test-all.txt; exit $$status
 
 quality: $(READY_DEV)  ## what CI checks: ruff and mypy
 	$(BIN)/ruff check .
