@@ -1,4 +1,4 @@
-"""Sending files: by the kernel where the server offers its connection and it is worth it, in pieces elsewhere."""
+"""Sending files: by a thread of their own where the server offers its connection and it is worth it."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from starlette.types import Scope, Send
 from sentisynth_hub.localhub.protocol import SENDFILE
 
 
-_PIECE = 256 * 1024  # bytes; also the size up to which reading is cheaper than setting up a transfer by the kernel
+_PIECE = 256 * 1024  # bytes; also the size up to which a thread of its own is not worth it
 
 
 async def send_file(scope: Scope, send: Send, path: Path, start: int, count: int) -> None:
     """Send `count` bytes of `path` from `start` as the body of a response that has begun."""
-    by_kernel = scope.get("extensions", {}).get(SENDFILE)
+    by_thread = scope.get("extensions", {}).get(SENDFILE)
     with path.open("rb") as file:
-        if by_kernel is not None and count > _PIECE:
-            await by_kernel["send"](file, start, count)
+        if by_thread is not None and count > _PIECE:
+            await by_thread["send"](file, start, count)
         else:
             file.seek(start)
             while count > 0:
