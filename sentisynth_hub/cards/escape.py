@@ -18,7 +18,9 @@ from sentisynth_hub.recipe.load import shipped
 
 
 _SPECIAL = re.compile(r"""[!-/:-@\[-`{-~]""")
-_HARMLESS = re.compile(r"(?<!\d)\.(?=\s|$)|(?<!\d)\)|[,;:?!%'(](?=\s|$)|(?<=[^\W_])[-'/_](?=[^\W_])|[+](?=\d)|(?<=\d)\.(?=\d)|[,%(]")
+_HARMLESS = re.compile(
+    r"(?<!\d)\.(?=\s|$)|(?<!\d)\)|[,;:?!%'(](?=\s|$)|(?<=[^\W_])[-'/_](?=[^\W_])|[+](?=\d)|(?<=\d)\.(?=\d)|[,%(]"
+)
 _SMALL = 0.001  # numbers below this (learning rates) are shown with their exponent
 _CENTS = 0.1  # dollars below this are shown with two significant digits
 _BREAKS = re.compile(r"\s+")
