@@ -56,9 +56,7 @@ def judge_study(
     )
     distances = studied.path / "distances.npy"
     tested = make_folds(recipe, natural).rows if study.cross_fitting else natural.test
-    items = TestItems(
-        texts=[row.text for row in tested], distances=np.load(distances) if distances.exists() else None
-    )
+    items = TestItems(texts=[row.text for row in tested], distances=np.load(distances) if distances.exists() else None)
     ledger = label_ledger(samples, generated, filtered, studied)
     return dict(
         evaluate_study(

@@ -14,6 +14,7 @@ from typing import Any
 
 from sentisynth_hub import log
 from sentisynth_hub.errors import DataError
+from sentisynth_hub.filters.gate import check_natural_splits
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.load import did_you_mean
 from sentisynth_hub.rows import Row, content_digest
@@ -25,7 +26,6 @@ VERSION = 1
 SPLITS = ("train", "validation", "test")
 _TEST_SHARE = 0.4  # of a source without a test split: small data needs its test rows most, or nothing can be told
 _VALIDATION_SHARE = 0.2
-_SHOWN = 5  # rows named in an error message
 
 
 def load_natural(recipe: Recipe) -> NaturalData:
@@ -46,10 +46,12 @@ def load_natural(recipe: Recipe) -> NaturalData:
     else:
         source, found = _hub_rows(recipe)
     splits = _complete(recipe, found)
-    splits["train"], dropped = _without_leaks(recipe, splits)
+    whole = NaturalData(splits["train"], splits["validation"], splits["test"])
+    gated, dropped = check_natural_splits(whole, wanted.overlap)
+    splits = {split: getattr(gated, split) for split in SPLITS}
     if wanted.test_rows is not None:
         splits["test"] = _stratified(splits["test"], recipe, wanted.test_rows, "test")
-    source["dropped_from_train"] = dropped
+    source["left_out"] = dropped
     source["splits"] = {
         split: {
             "rows": len(rows),
@@ -248,20 +250,3 @@ def _stratified(rows: Sequence[Row], recipe: Recipe, count: int, purpose: str) -
         order = random.permutation(len(group))
         chosen += [group[i] for i in order[: round(count * len(group) / len(rows))]]
     return [chosen[i] for i in random.permutation(len(chosen))]
-
-
-def _without_leaks(recipe: Recipe, splits: dict[str, list[Row]]) -> tuple[list[Row], int]:
-    """Train without the rows whose text stands in validation or test, or an error that names them."""
-    held = {normalised(row.text): split for split in ("validation", "test") for row in splits[split]}
-    leaks = [row for row in splits["train"] if normalised(row.text) in held]
-    if leaks and recipe.natural.overlap == "stop":
-        shown = "; ".join(
-            f"{row.request_id} ({held[normalised(row.text)]}): {log.printable(row.text, 50)}" for row in leaks[:_SHOWN]
-        )
-        raise DataError(
-            f"natural: {len(leaks)} train rows stand in validation or test too, e.g. {shown}; "
-            "set natural.overlap=drop_from_train to leave them out of train, or mend the splits"
-        )
-    if leaks:
-        log.warn(f"{len(leaks)} natural train rows stand in validation or test too and are left out of train")
-    return [row for row in splits["train"] if normalised(row.text) not in held], len(leaks)

@@ -273,7 +273,7 @@ def _side_by_side(kept: Sequence[Row], natural: Sequence[Row], labels: Sequence[
 
 def _natural(source: Mapping[str, Any]) -> dict[str, Any]:
     """What may be said of the natural source: ids, commits and counts, never a path."""
-    names = ("dataset", "revision", "commit", "config_name", "licence", "splits", "dropped_from_train")
+    names = ("dataset", "revision", "commit", "config_name", "licence", "splits", "left_out")
     return {"dataset": None, "commit": None, **{name: source[name] for name in names if name in source}}
 
 
