@@ -84,7 +84,7 @@ class Runs:
 
 
 def loop_part(model: str, data: Path, runs: Runs, *, seeds: int) -> dict[str, Any]:
-    """Train `seeds` pairs in turns; with the first three seeds Trainer also groups by length, as the loop always does."""
+    """Train `seeds` pairs in turns; with the first three, Trainer also groups by length, as the loop does."""
     recipe = make_recipe(model, replicates=1)
     train, test = shuffled(data / "train.jsonl")[:ROWS], shuffled(data / "test.jsonl")[:TEST_ROWS]
 

@@ -106,7 +106,7 @@ def published_dataset(repo_id: str | None) -> dict[str, str] | None:
     head = read_head(HfApi(), repo_id, "dataset") if repo_id is not None else None
     if head is None or head.version is None or head.manifest is None:
         return None
-    return {"id": head.repo_id, "version": head.version.tag, "commit": head.commit}
+    return {"id": head.repo_id, "version": head.version.tag, "commit": head.tags.get(head.version.tag, head.commit)}
 
 
 def _budget(evaluation: dict[str, Any], variant: str) -> dict[str, Any] | None:

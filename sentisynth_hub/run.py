@@ -245,7 +245,7 @@ def _next_lines(result: RunResult) -> list[str]:
 
 
 def _command_folder() -> str:
-    """What to type before `sentisynth`: nothing where the shell finds it, else this environment's folder of commands."""
+    """What to type before `sentisynth`: nothing where the shell finds it, else this environment's folder."""
     here = Path(sys.executable).parent
     found = shutil.which("sentisynth")
     if found is not None and Path(found).parent == here:
