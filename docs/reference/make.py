@@ -1,10 +1,12 @@
 """Write the reference pages from the code: the command's help, and every key of a recipe.
 
     python docs/reference/make.py
+    python docs/reference/make.py --check      # only say which page no longer agrees with the code
 
 `tests/unit/test_reference.py` fails where a page and the code no longer agree.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,14 @@ def _one_line(text: str) -> str:
 PAGES = {"cli.md": command_page, "recipe.md": recipe_page}
 
 
-if __name__ == "__main__":
+def main() -> None:
     for name, page in PAGES.items():
-        (FOLDER / name).write_text(page() + "\n", "utf-8")
+        path, content = FOLDER / name, page() + "\n"
+        if "--check" not in sys.argv:
+            path.write_text(content, "utf-8")
+        elif path.read_text("utf-8") != content:
+            sys.exit(f"{path.name} does not say what the code says; run: python docs/reference/make.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -45,10 +45,13 @@ def create_repo(call: Call) -> Response:
     if not account.belongs_to(namespace):
         raise not_allowed(f"You don't have the rights to create a {repo_type[:-1]} under the namespace {namespace!r}")
     private = _private(call.json())
-    existing = call.hub.repos.find(repo_type, namespace, name)
-    if existing is not None:
+    repos = call.hub.repos
+    existing = repos.find(repo_type, namespace, name)
+    repo = None if existing else repos.create(repo_type, namespace, name, account.name, bool(private))
+    if repo is None:  # the client reads `url` of this answer too
+        existing = existing or repos.find(repo_type, namespace, name)
+        assert existing is not None
         raise conflict(f"You already created this {repo_type[:-1]} repo", url=call.repo_url(existing))
-    repo = call.hub.repos.create(repo_type, namespace, name, account.name, bool(private))
     return ok({"url": call.repo_url(repo), "name": repo.id, "id": repo.id})
 
 

@@ -17,7 +17,6 @@ from sentisynth_hub.localhub.durable import fsync_folder, write_json
 from sentisynth_hub.localhub.git import GitRepo
 from sentisynth_hub.localhub.lfs import LfsStore
 from sentisynth_hub.localhub.names import WEB_PREFIX, RepoType, is_repo_name
-from sentisynth_hub.localhub.problems import HubProblem
 
 
 Gated = Literal["auto", "manual", False]
@@ -108,12 +107,8 @@ class RepoStore:
             if repo is not None:
                 yield repo
 
-    def create(self, repo_type: RepoType, namespace: str, name: str, author: str, private: bool) -> HubRepo:
-        """Make a repo with branch main and a first commit.
-
-        Raises:
-            HubProblem: 409 when it exists already.
-        """
+    def create(self, repo_type: RepoType, namespace: str, name: str, author: str, private: bool) -> HubRepo | None:
+        """Make a repo with branch main and a first commit; None when it exists already, or somebody was faster."""
         folder = self._folder(repo_type, namespace, name)
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = self.incoming / secrets.token_hex(8)
@@ -124,12 +119,10 @@ class RepoStore:
         with self._locks_lock:
             if folder.exists():
                 shutil.rmtree(half)
-                raise HubProblem(409, f"You already created this {repo_type[:-1]} repo")
+                return None
             half.rename(folder)
         fsync_folder(folder.parent)
-        found = self.find(repo_type, namespace, name)
-        assert found is not None
-        return found
+        return self.find(repo_type, namespace, name)
 
     def delete(self, repo: HubRepo) -> None:
         """Remove a repo and everything in it."""

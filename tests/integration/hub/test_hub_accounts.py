@@ -37,6 +37,16 @@ def test_create_repo_again(api: Any, new_repo: Any) -> None:
     assert refused.value.response.status_code == 409
 
 
+def test_eight_create_one_repo_at_once(api: Any, new_name: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    for _ in range(5):
+        repo_id = new_name()
+        with ThreadPoolExecutor(8) as pool:
+            urls = list(pool.map(lambda name: api.create_repo(name, exist_ok=True), [repo_id] * 8))
+        assert {url.repo_id for url in urls} == {repo_id}
+
+
 def test_delete_repo(api: Any, new_repo: Any) -> None:
     repo_id = new_repo("model")
     api.delete_repo(repo_id)
