@@ -74,6 +74,7 @@ def filter_candidates(
             demonstration_ids=replicates[str(replicate)]["demonstration_ids"],
             cache=folder.path.parent / "features",
         )
+        log.info(f"  replicate {replicate}: {len(candidates):,} candidates")
         kept, rejected = run_filters(filters, candidates)
         check_corpus(kept, seen)
         _write(path, kept, [*unparsed, *rejected], filters, len(candidates))
@@ -179,7 +180,7 @@ def run_filters(filters: Iterable[Filter], rows: Sequence[Row]) -> tuple[list[Ro
                 staying.append(scored)
             else:
                 rejected.append(Rejected(scored, each.name, str(decision.reason), decision.score))
-        log.info(f"  {each.name}: {len(staying):,} of {len(kept):,} stay")
+        log.info(f"    {each.name}: {len(staying):,} of {len(kept):,} stay")
         kept = staying
     return kept, rejected
 
