@@ -28,7 +28,7 @@ from pathlib import Path
 
 from sentisynth_hub import log
 from sentisynth_hub.connect import use_hub
-from sentisynth_hub.errors import StageError
+from sentisynth_hub.errors import SentisynthError, StageError
 from sentisynth_hub.text import normalised
 
 
@@ -234,4 +234,8 @@ def prepare() -> None:
 
 
 if __name__ == "__main__":
-    prepare()
+    try:
+        prepare()
+    except SentisynthError as error:
+        log.warn(str(error))
+        sys.exit(error.exit_code)
