@@ -48,11 +48,12 @@ def init(
     """Write a recipe for the labelled texts in SOURCE: a CSV, JSONL or Parquet file, or a Hub dataset id.
 
     Says before anything is generated what size of effect this much data can detect. `sentisynth init ci` writes a
-    workflow that
-    republishes, `sentisynth init hf-extension` makes `hf sentisynth` work.
+    workflow that republishes, `sentisynth init hf-extension` makes `hf sentisynth` work.
     """
     from sentisynth_hub import starter
+    from sentisynth_hub.connect import use_hub
 
+    use_hub(hub)
     made = starter.start_recipe(
         source,
         text_column=text_column,
