@@ -34,6 +34,7 @@ def _reserve() -> tuple[socket.socket, HubState]:
     holder.bind(("127.0.0.1", 0))
     data = Path(tempfile.mkdtemp(prefix="localhub-")).resolve()
     atexit.register(shutil.rmtree, data, ignore_errors=True)
+    atexit.register(holder.close)
     endpoint = f"http://127.0.0.1:{holder.getsockname()[1]}"
     planned = HubState(endpoint, owner_token(data), pid=0, data=data, read_only=False)
     os.environ.update(client_environment(planned))
