@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sentisynth_hub.cli import options
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.processes import is_first
 from sentisynth_hub.recipe import Recipe, load_recipe
 from sentisynth_hub.rows import Row
-from sentisynth_hub.run import RUNS, open_pipeline
+from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
@@ -19,28 +20,16 @@ if TYPE_CHECKING:
     from sentisynth_hub.pipeline import Pipeline
 
 
-_OVERRIDES = click.argument("overrides", nargs=-1, metavar="[key=value ...]")
-_HUB = click.option("--hub", type=click.Choice(["local"]), help="`local`: the embedded Hub.")
-_RUNS = click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=RUNS,
-    show_default=True,
-    help="Folder of run folders.",
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-
-
 @click.command("filter")
 @click.argument("source", metavar="RECIPE|FILE")
-@_OVERRIDES
+@options.overrides
 @click.option("--recipe", help="Recipe whose filters judge FILE; without it, RECIPE's own candidates are filtered.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for FILE's kept and rejected rows."
 )
-@_HUB
-@_RUNS
-@_JSON
+@options.hub
+@options.runs
+@options.as_json
 def filter_command(
     source: str,
     overrides: tuple[str, ...],
@@ -103,9 +92,9 @@ def _funnel_lines(replicate: str, result: dict[str, Any]) -> list[str]:
 @click.option(
     "--figure", type=click.Path(path_type=Path, dir_okay=False), help="Draw the points to this file (png, svg)."
 )
-@_HUB
-@_RUNS
-@_JSON
+@options.hub
+@options.runs
+@options.as_json
 def sweep(
     recipe: str,
     overrides: tuple[str, ...],
@@ -170,13 +159,13 @@ def _sweep_lines(key: str, points: list[dict[str, Any]]) -> list[str]:
 
 @click.command("inspect")
 @click.argument("source", metavar="RECIPE|REPO@TAG|FILE")
-@_OVERRIDES
+@options.overrides
 @click.option("--recipe", help="Recipe that names the natural rows to compare with; needed for REPO@TAG and FILE.")
 @click.option("--unfiltered", is_flag=True, help="Compare RECIPE's candidates rather than its kept rows.")
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help="Folder for figures.")
-@_HUB
-@_RUNS
-@_JSON
+@options.hub
+@options.runs
+@options.as_json
 def inspect(
     source: str,
     overrides: tuple[str, ...],

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sentisynth_hub import log
+from sentisynth_hub.cli import options
 from sentisynth_hub.connect import use_hub
 from sentisynth_hub.errors import DriftError, InputError, SentisynthError
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import RUNS, open_pipeline
+from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
@@ -23,24 +24,12 @@ if TYPE_CHECKING:
     from sentisynth_hub.splits import NaturalData
 
 
-_hub = click.option("--hub", type=click.Choice(["local"]), help="`local`: the embedded Hub.")
-_runs = click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=RUNS,
-    show_default=True,
-    help="Folder of run folders.",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-_scale = click.option("--scale", help="A named set of overrides from the recipe's `scales`.")
-
-
 @click.command()
 @click.argument("recipe")
-@click.argument("overrides", nargs=-1, metavar="[key=value ...]")
-@_hub
-@_runs
-@_scale
+@options.overrides
+@options.hub
+@options.runs
+@options.scale
 @click.option("--only", type=click.Choice(["dataset", "model"]), help="Publish just this one.")
 @click.option("--dry-run", is_flag=True, help="Print what would be published and why; write nothing.")
 @click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")
@@ -51,7 +40,7 @@ _scale = click.option("--scale", help="A named set of overrides from the recipe'
 @click.option(
     "--summary", type=click.Path(path_type=Path), help="Append the change as Markdown, e.g. $GITHUB_STEP_SUMMARY."
 )
-@_json
+@options.as_json
 def publish(
     recipe: str,
     overrides: tuple[str, ...],
@@ -99,8 +88,8 @@ def publish(
 @click.command()
 @click.argument("before")
 @click.argument("after")
-@_hub
-@_json
+@options.hub
+@options.as_json
 def diff(before: str, after: str, hub: str | None, as_json: bool) -> None:
     """Show what changed from BEFORE to AFTER: each a REPO@TAG, or a run folder (runs/NAME).
 
@@ -118,9 +107,9 @@ def diff(before: str, after: str, hub: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("version", metavar="REPO@TAG")
-@_hub
+@options.hub
 @click.option("--rebuild", is_flag=True, help="Generate the rows again from the published recipe (local generators).")
-@_json
+@options.as_json
 def verify(version: str, hub: str | None, rebuild: bool, as_json: bool) -> None:
     """Compute a published version's digests, and every number of its card that the data can give, again.
 
@@ -158,8 +147,8 @@ def runs() -> None:
 def _run_command(action: str) -> Callable[..., None]:
     @click.argument("recipe")
     @click.option("--repo", help="Private dataset repo; default: the published dataset's id with -runs.")
-    @_hub
-    @_runs
+    @options.hub
+    @options.runs
     def command(recipe: str, repo: str | None, hub: str | None, runs: Path) -> None:
         use_hub(hub)
         from sentisynth_hub.hub.run_store import restore_run, save_run
@@ -180,11 +169,11 @@ runs.command("save", help="Send what is new in RECIPE's run folder.")(_run_comma
 
 @click.command()
 @click.argument("recipe")
-@click.argument("overrides", nargs=-1, metavar="[key=value ...]")
+@options.overrides
 @click.option("--flavor", default="cpu-upgrade", show_default=True, help="Hardware, as `hf jobs hardware` lists it.")
 @click.option("--timeout", default="6h", show_default=True, help="Longest the job may take.")
 @click.option("--submit", is_flag=True, help="Submit it; without this it is only shown.")
-@_json
+@options.as_json
 def jobs(recipe: str, overrides: tuple[str, ...], flavor: str, timeout: str, submit: bool, as_json: bool) -> None:
     """Show RECIPE as a Hugging Face Job, or submit it."""
     from sentisynth_hub.hub.jobs import plan_job, submit_job

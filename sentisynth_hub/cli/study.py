@@ -7,35 +7,24 @@ from typing import Any
 import click
 
 from sentisynth_hub import log
+from sentisynth_hub.cli import options
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.run import RUNS, open_pipeline
-
-
-_hub = click.option("--hub", type=click.Choice(["local"]), help="`local`: the embedded Hub.")
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-_scale = click.option("--scale", help="A named set of overrides from the recipe's `scales`.")
-_runs = click.option(
-    "--runs",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=RUNS,
-    show_default=True,
-    help="Folder of run folders.",
-)
+from sentisynth_hub.run import open_pipeline
 
 
 @click.command()
 @click.argument("recipe")
-@click.argument("overrides", nargs=-1, metavar="[key=value ...]")
-@_hub
-@_runs
-@_scale
+@options.overrides
+@options.hub
+@options.runs
+@options.scale
 @click.option(
     "--leave-out",
     type=click.Choice(["prompt_id", "asked_label", "generator"]),
     help="Say instead which group of synthetic rows is to blame: `mixed` without each group, on validation rows.",
 )
-@_json
+@options.as_json
 def study(
     recipe: str,
     overrides: tuple[str, ...],
@@ -77,10 +66,10 @@ def study(
 
 @click.command()
 @click.argument("recipe")
-@click.argument("overrides", nargs=-1, metavar="[key=value ...]")
-@_hub
-@_runs
-@_scale
+@options.overrides
+@options.hub
+@options.runs
+@options.scale
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; default: in the run folder."
 )
@@ -123,8 +112,8 @@ def report(
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the predictions here, for `compare`."
 )
-@_hub
-@_json
+@options.hub
+@options.as_json
 def evaluate(
     model: str,
     dataset: str,
@@ -179,7 +168,7 @@ def evaluate(
     show_default=True,
     help="What is compared.",
 )
-@_json
+@options.as_json
 def compare(first: str, second: str, metric: str, as_json: bool) -> None:
     """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant."""
     from sentisynth_hub import scoring
@@ -200,8 +189,8 @@ def compare(first: str, second: str, metric: str, as_json: bool) -> None:
 @click.argument("model")
 @click.argument("texts", nargs=-1, required=True)
 @click.option("--revision", help="Tag, branch or commit of the model.")
-@_hub
-@_json
+@options.hub
+@options.as_json
 def predict(model: str, texts: tuple[str, ...], revision: str | None, hub: str | None, as_json: bool) -> None:
     """Classify TEXTS with MODEL, a Hub id or a folder."""
     _use(hub)
