@@ -168,7 +168,7 @@ def draw_demonstrations(
             raise DataError(
                 f"generate.prompt.num_shots: a prompt wants {wanted} demonstrations of {name!r}, replicate "
                 f"{replicate} "
-                f"has {len(pool[name])} rows of it; lower num_shots or raise natural.rows_per_label"
+                f"has {len(pool[name])} rows of it; lower num_shots or bring more natural rows of this label"
             )
         drawn += [pool[name][i] for i in random.permutation(len(pool[name]))[:wanted]]
     return [drawn[i] for i in random.permutation(len(drawn))]

@@ -5,7 +5,7 @@ come
 from `Sample.train` and `Sample.validation`. Test rows are the same for all replicates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,21 +56,23 @@ def rng(*parts: object) -> Any:
 def draw_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     """Draw each replicate's sample.
 
-    nested: every replicate draws its own `rows_per_label` training and `validation_per_label` validation rows;
-    conditional: all
-    replicates share replicate 0's sample (what varies is initialisation, order and a bootstrap of the rows, inside
-    training).
+    nested: every replicate draws its own training and validation rows, so many a label or so many with the label
+    shares the recipe gives; conditional: all replicates share replicate 0's sample (what varies is initialisation,
+    order and a bootstrap of the rows, inside training).
 
     Raises:
-        DataError: A label has fewer rows than asked for.
+        DataError: A label has fewer rows than asked for, or would get none.
     """
     study, wanted = recipe.study, recipe.natural
     draws = range(study.replicates) if study.design == "nested" else [0]
     samples = []
     for replicate in draws:
-        train = _draw(recipe, natural.train, wanted.rows_per_label, "train", replicate)
-        per_label = wanted.validation_per_label or wanted.rows_per_label
-        samples.append(Sample(replicate, train, _draw(recipe, natural.validation, per_label, "validation", replicate)))
+        train = _draw(recipe, natural.train, wanted.rows, wanted.rows_per_label, "train", replicate)
+        count, per_label = wanted.validation_rows, wanted.validation_per_label
+        if count is None and per_label is None:  # no larger than training: development labels are labels too
+            count, per_label = wanted.rows, wanted.rows_per_label
+        validation = _draw(recipe, natural.validation, count, per_label, "validation", replicate)
+        samples.append(Sample(replicate, train, validation))
     if study.design == "conditional":
         samples = [Sample(replicate, samples[0].train, samples[0].validation) for replicate in range(study.replicates)]
     return samples
@@ -95,21 +97,74 @@ def by_label(rows: Sequence[Row], labels: Sequence[str]) -> dict[str, list[Row]]
     return groups
 
 
-def _draw(recipe: Recipe, rows: Sequence[Row], per_label: int | None, split: str, replicate: int) -> list[Row]:
-    """`per_label` rows a label without replacement (all of them where None), in shuffled order."""
+def allot(total: int, shares: Mapping[str, float]) -> dict[str, int]:
+    """Split `total` by `shares` into whole numbers that sum to it, by largest remainders (Hamilton's method); of equal
+    remainders the one named first is rounded up.
+
+    >>> allot(100, {"negative": 0.95, "positive": 0.05})
+    {'negative': 95, 'positive': 5}
+    """
+    weight = sum(shares.values())
+    # Rounded before it is cut, since 100 · 0.29 is 28.999999999999996: every machine must cut the same number.
+    exact = {name: round(total * share / weight, 9) for name, share in shares.items()}
+    counts = {name: int(number) for name, number in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: counts[name] - exact[name])
+    for name in by_remainder[: total - sum(counts.values())]:
+        counts[name] += 1
+    return counts
+
+
+def _draw(
+    recipe: Recipe, rows: Sequence[Row], total: int | None, per_label: int | None, split: str, replicate: int
+) -> list[Row]:
+    """`per_label` rows a label, or `total` by the label shares (all rows where both are None), without replacement, in
+    shuffled order. A smaller sample of the same replicate and split is part of a larger one.
+    """
     random = rng(recipe.seed, "sample", split, replicate)
+    groups = by_label(rows, recipe.labels)
+    wanted = _wanted(recipe, groups, total, per_label, split)
     drawn: list[Row] = []
-    for label, group in by_label(rows, recipe.labels).items():
-        if per_label is not None and len(group) < per_label:
-            raise DataError(
-                f"natural {split}: label {label!r} has {len(group)} rows, the recipe asks for {per_label} a label; "
-                f"lower natural.{'rows' if split == 'train' else 'validation'}_per_label or bring more rows"
-            )
+    for label, group in groups.items():
         # Sorted first: the sample depends on what the rows are, not on the order a file happens to have them in.
         group = sorted(group, key=lambda row: (row.id, row.request_id))
-        chosen = random.permutation(len(group))[: per_label or len(group)]
+        chosen = random.permutation(len(group))[: wanted[label]]
         drawn += [group[i] for i in chosen]
     return [drawn[i] for i in random.permutation(len(drawn))]
+
+
+def _wanted(
+    recipe: Recipe, groups: Mapping[str, Sequence[Row]], total: int | None, per_label: int | None, split: str
+) -> dict[str, int]:
+    """How many rows of each label a sample has.
+
+    Raises:
+        DataError: A label has fewer rows than that, or would get none.
+    """
+    there = {label: len(group) for label, group in groups.items()}
+    key = "rows" if split == "train" else "validation"
+    if total is None:
+        for label, count in there.items():
+            if per_label is not None and count < per_label:
+                raise DataError(
+                    f"natural {split}: label {label!r} has {count} rows, the recipe asks for {per_label} a label; "
+                    f"lower natural.{key}_per_label or bring more rows"
+                )
+        return there if per_label is None else dict.fromkeys(there, per_label)
+    key = "rows" if split == "train" else "validation_rows"
+    shares = recipe.natural.label_shares
+    counts = allot(total, {label: shares[label] for label in there} if shares is not None else there)
+    for label, count in counts.items():
+        if not count:
+            raise DataError(
+                f"natural {split}: {total} rows by the label shares leave none for {label!r}; raise natural.{key}, "
+                "or give the label a larger share in natural.label_shares"
+            )
+        if count > there[label]:
+            raise DataError(
+                f"natural {split}: {total} rows by the label shares are {count} of {label!r}, which has "
+                f"{there[label]}; lower natural.{key} or change natural.label_shares"
+            )
+    return counts
 
 
 def shared_texts(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:

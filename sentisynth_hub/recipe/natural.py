@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from sentisynth_hub.recipe.base import Section
 
 
+_ROUNDING = 1e-6  # thirds written with a few digits fewer than this are a mistake, not a share
+
+
 class NaturalFiles(Section):
     """Local files (CSV, JSONL or Parquet) in place of a Hub dataset."""
 
@@ -53,9 +56,17 @@ class Natural(Section):
     publish_rows: bool = False
     """Publish natural rows inside the dataset too (their licence must allow it)."""
     rows_per_label: int | None = Field(default=None, ge=1)
-    """Low-resource sample of each replicate: training rows a label; None: all of them."""
+    """Low-resource sample of each replicate: training rows a label; None: all of them, or `rows`."""
     validation_per_label: int | None = Field(default=None, ge=1)
     """Validation rows a label of each replicate; None: as many as training rows (a larger number is an oracle)."""
+    rows: int | None = Field(default=None, ge=1)
+    """Low-resource sample of each replicate: training rows over all labels, in place of `rows_per_label`."""
+    validation_rows: int | None = Field(default=None, ge=1)
+    """Validation rows over all labels; None: `validation_per_label`, or as many as `rows`, with the same shares."""
+    label_shares: dict[str, float] | None = None
+    """Share of each label in `rows` and `validation_rows`, e.g. `{negative: 0.95, positive: 0.05}`; None: the
+    source's own shares. Test rows stay as they are.
+    """
     test_rows: int | None = Field(default=None, ge=1)
     """At most this many test rows, drawn once for all replicates; None: all of them."""
     overlap: Literal["stop", "drop_from_train"] = "stop"
@@ -65,4 +76,17 @@ class Natural(Section):
     def _one_source(self) -> "Natural":
         if (self.dataset is None) == (self.files is None):
             raise ValueError("give either `dataset` (a Hub id) or `files` (local paths)")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_sample(self) -> "Natural":
+        for rows, per_label in (("rows", "rows_per_label"), ("validation_rows", "validation_per_label")):
+            if getattr(self, rows) is not None and getattr(self, per_label) is not None:
+                raise ValueError(f"`{rows}` and `{per_label}` are both given; set one of them to null")
+        if self.label_shares is None:
+            return self
+        if self.rows is None and self.validation_rows is None:
+            raise ValueError("label_shares: they are shares of `rows`; give `rows` too (and rows_per_label=null)")
+        if min(self.label_shares.values(), default=0) <= 0 or abs(sum(self.label_shares.values()) - 1) > _ROUNDING:
+            raise ValueError(f"label_shares: {self.label_shares} are not positive numbers that sum to 1")
         return self

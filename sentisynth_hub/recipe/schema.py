@@ -55,6 +55,9 @@ class Recipe(Section):
         for label in self.generate.prompt.verbalizers:
             if label not in self.labels:
                 raise ValueError(f"generate.prompt.verbalizers: unknown label {label!r}; the labels are {self.labels}")
+        shares = self.natural.label_shares
+        if shares is not None and set(shares) != set(self.labels):
+            raise ValueError(f"natural.label_shares: names {list(shares)}; give every one of {self.labels} a share")
         return self
 
     def with_content(self, content: dict[str, Any]) -> "Recipe":
