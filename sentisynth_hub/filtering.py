@@ -322,6 +322,8 @@ def _model_filter(name: str, setting: _Setting) -> Filter | None:
     wanted, labels, features = setting.recipe.filter, setting.recipe.labels, setting.features
     if name == "teacher" and wanted.teacher:
         encoder, least = wanted.teacher.teacher, wanted.teacher.min_confidence
+        if wanted.teacher.labels == "oracle":
+            return Teacher.oracle(setting.sample, setting.natural, labels, encoder, features, min_confidence=least)
         return Teacher.trained(setting.sample, labels, encoder, features, min_confidence=least)
     if name == "perplexity" and wanted.perplexity:
         quantiles = (wanted.perplexity.lower_quantile, wanted.perplexity.upper_quantile)

@@ -181,6 +181,8 @@ def stage_recipe(recipe: Recipe) -> dict[str, Any]:
     generate = recipe.model_dump(mode="json")["generate"]
     for name in ("budget", "diversity", "human_usd_per_row"):
         del generate[name]
+    if not generate["prompt"]["draw"]:  # stages made before there were other draws stay what they were
+        del generate["prompt"]["draw"]
     for name in _DECIDES_NOTHING & generate["generator"].keys():
         del generate["generator"][name]
     template = PromptTemplate(recipe)

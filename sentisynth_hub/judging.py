@@ -11,11 +11,11 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.study import NATURAL_OF_SIZE
 from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.splits import NaturalData, Sample
-from sentisynth_hub.training.folds import make_folds
+from sentisynth_hub.training.folds import make_folds, natural_of_replicate
 
 
 VERSION = 1
-NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural")
+NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural", "zero_shot")
 UNFILTERED = ("unfiltered", "llm_classifier", "pseudo_label")
 
 
@@ -53,11 +53,12 @@ def judge_study(
         curve=[*curve, "natural"] if curve else [],
         worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
         looks=looks,
+        oracle_teacher=max(map(_oracle_labels, filtered.manifest()["replicates"].values()), default=0),
     )
     distances = studied.path / "distances.npy"
     tested = make_folds(recipe, natural).rows if study.cross_fitting else natural.test
     items = TestItems(texts=[row.text for row in tested], distances=np.load(distances) if distances.exists() else None)
-    ledger = label_ledger(samples, generated, filtered, studied)
+    ledger = label_ledger(recipe, samples, natural, generated, filtered, studied)
     return dict(
         evaluate_study(
             predictions, config, test_items=items, ledger=ledger, cost_usd=corpus_cost(study.variants, generated)
@@ -66,7 +67,12 @@ def judge_study(
 
 
 def label_ledger(
-    samples: Sequence[Sample], generated: StageFolder, filtered: StageFolder, studied: StageFolder
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    natural: NaturalData,
+    generated: StageFolder,
+    filtered: StageFolder,
+    studied: StageFolder,
 ) -> Any:
     """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
     from sentisynth_hub.evaluation.budget import LabelLedger
@@ -86,7 +92,16 @@ def label_ledger(
             if variant not in UNFILTERED:
                 for use, ids in teachers[corpus].get("human_labels", {}).items():
                     ledger.record(variant, replicate, use, _row_ids(ids, known))
+                if _oracle_labels(teachers[corpus]):
+                    seen = natural_of_replicate(recipe, natural, int(corpus))
+                    ledger.record(variant, replicate, "teacher", [row.id for row in seen.train])
     return ledger
+
+
+def _oracle_labels(filtered: Mapping[str, Any]) -> int:
+    """How many labels an oracle teacher of a replicate read; 0 where the teacher was no oracle."""
+    teacher = filtered.get("filters", {}).get("teacher", {})
+    return int(teacher["trained_on"]) if teacher.get("labels") == "oracle" else 0
 
 
 def corpus_cost(variants: Iterable[str], generated: StageFolder) -> dict[str, float]:

@@ -160,7 +160,8 @@ def draw_demonstrations(
     """
     prompting = recipe.generate.prompt
     shown = [label] if prompting.demonstrations_of == "asked_label" else _rotated(recipe.labels, number)
-    random = rng(recipe.seed, "demonstrations", replicate, label, number)
+    # Draw 0 is named by nothing at all: prompts made before there were other draws stay what they were.
+    random = rng(recipe.seed, "demonstrations", replicate, label, number, *filter(None, [prompting.draw]))
     drawn: list[Row] = []
     for place, name in enumerate(shown):
         wanted = prompting.num_shots // len(shown) + (place < prompting.num_shots % len(shown))

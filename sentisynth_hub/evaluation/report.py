@@ -23,7 +23,7 @@ from sentisynth_hub.evaluation.slices import (
     gain_by_distance,
     text_slices,
 )
-from sentisynth_hub.evaluation.table import table_lines
+from sentisynth_hub.evaluation.table import oracle_line, table_lines
 from sentisynth_hub.evaluation.verdict import Rule, Verdict, judge, missing
 from sentisynth_hub.evaluation.worth import LearningCurve, Worth, learning_curve, worth
 from sentisynth_hub.metrics.classification import METRICS, Array
@@ -55,6 +55,7 @@ class EvaluationConfig:
         worth_of: Variants whose worth is reported.
         two_by_two: Which variants make up the factorial table.
         looks: How often these test rows have been looked at over the versions of the dataset, this look included.
+        oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
     """
 
     metric: str = "macro_f1"
@@ -71,6 +72,7 @@ class EvaluationConfig:
     worth_of: Sequence[str] = ("mixed",)
     two_by_two: TwoByTwo = field(default_factory=TwoByTwo)
     looks: int | None = None
+    oracle_teacher: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,9 @@ def evaluate_study(
         "warnings": _warnings(predictions, config, ledger),
         "table": [],
     }
+    if config.oracle_teacher:
+        evaluation["oracle_teacher"] = config.oracle_teacher
+        evaluation["warnings"].insert(0, oracle_line(config.oracle_teacher))
     evaluation["table"] = table_lines(evaluation)
     return evaluation
 

@@ -1,6 +1,6 @@
 """The shape of `evaluation.json`, key by key; it holds no clock, no duration and no path."""
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from sentisynth_hub.evaluation.blame import Blame
 from sentisynth_hub.evaluation.budget import Budget
@@ -73,7 +73,8 @@ class Evaluation(TypedDict):
     """evaluation.json.
 
     Everything but `verdict` and the comparisons of family `primary` is secondary: it explains, and proves nothing
-    alone.
+    alone. `oracle_teacher` (the labels it read) is there only where the filters' teacher saw all natural training
+    rows: then the study is a comparison, not a claim.
     """
 
     schema: int
@@ -104,3 +105,4 @@ class Evaluation(TypedDict):
     looks: int | None
     warnings: list[str]
     table: list[str]
+    oracle_teacher: NotRequired[int]

@@ -16,7 +16,16 @@ def table_lines(evaluation: Evaluation) -> list[str]:
     rows = [header] + [_row(scores, to_natural.get(scores["name"]), evaluation) for scores in evaluation["variants"]]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [*lines, "", f"verdict: {evaluation['verdict']['sentence']}"]
+    oracle = [oracle_line(evaluation["oracle_teacher"])] if "oracle_teacher" in evaluation else []
+    return [*lines, "", *oracle, f"verdict: {evaluation['verdict']['sentence']}"]
+
+
+def oracle_line(labels: int) -> str:
+    """What is said wherever a study with an oracle teacher is shown."""
+    return (
+        f"oracle teacher: it learned from all {labels:,} natural training labels, not from the replicate's own, so "
+        "this is a comparison and not a claim about few labels"
+    )
 
 
 def _row(scores: VariantScores, comparison: Comparison | None, evaluation: Evaluation) -> list[str]:

@@ -2,15 +2,15 @@
 
 A frozen encoder's mean-pooled features, a logistic regression with balanced class weights (the generator is asked for
 every label equally often, whatever the natural shares are), its penalty and its temperature (Guo et al. 2017, eq. 9)
-chosen on the replicate's validation rows. No other human label is read; those that are stand in
-`facts["human_labels"]`.
+chosen on the replicate's validation rows. No other human label is read, and those that are stand in
+`facts["human_labels"]`; but for an oracle, which reads every natural training label and says so in `facts["labels"]`.
 
 Reasons: `disagrees` (another label is likelier), `low_confidence`. The score is the calibrated probability of the
 label.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from sentisynth_hub.errors import DataError
 from sentisynth_hub.filters.features import Features
 from sentisynth_hub.recipe.filter import Encoder
 from sentisynth_hub.rows import Decision, Row
-from sentisynth_hub.splits import Sample
+from sentisynth_hub.splits import NaturalData, Sample
 
 
 Array = npt.NDArray[Any]
@@ -100,6 +100,27 @@ class Teacher:
             },
         }
         return cls(classifier, labels, encoder, features, min_confidence, facts)
+
+    @classmethod
+    def oracle(
+        cls,
+        sample: Sample,
+        natural: NaturalData,
+        labels: Sequence[str],
+        encoder: Encoder,
+        features: Features,
+        *,
+        min_confidence: float,
+    ) -> "Teacher":
+        """As `trained`, but on all natural training rows: a teacher no one with the sample's labels alone can have.
+
+        `facts["labels"]` is "oracle" and `facts["trained_on"]` their number; the label budget counts them all.
+        """
+        everything = Sample(sample.replicate, natural.train, sample.validation)
+        made = cls.trained(everything, labels, encoder, features, min_confidence=min_confidence)
+        threshold = made.facts["human_labels"]["threshold"]  # the others are the natural split: no list of them here
+        found = {"labels": "oracle", "trained_on": len(natural.train), "human_labels": {"threshold": threshold}}
+        return replace(made, facts={**made.facts, **found})
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row; every row has a label."""

@@ -109,10 +109,14 @@ class PersonalDataFilter(Section):
 
 
 class TeacherFilter(Section):
-    """A classifier trained on the replicate's own natural rows must agree with the row's label."""
+    """A classifier trained on natural rows, the replicate's own unless said otherwise, must agree with the label."""
 
     teacher: Encoder
     """Encoder; frozen, with a logistic regression on its mean-pooled features."""
+    labels: Literal["sample", "oracle"] = "sample"
+    """sample: it learns from the replicate's own rows; oracle: from all natural training rows, as earlier work did. A
+    study with an oracle is a comparison, not a claim about few labels, and says so wherever it is shown.
+    """
     min_confidence: float = Field(default=0.6, ge=0, le=1)
     """Calibrated probability the teacher must give the row's label."""
 

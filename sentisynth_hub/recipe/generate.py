@@ -29,6 +29,8 @@ class Prompting(Section):
     """
     num_shots: int = Field(default=8, ge=0, le=500)
     """Demonstrations a prompt, drawn from the replicate's own natural rows, stratified by label."""
+    draw: int = Field(default=0, ge=0)
+    """Another number draws other demonstrations from the same rows, and changes nothing else."""
     demonstrations_of: Literal["asked_label", "all_labels"] = "all_labels"
     """Whether a prompt shows only examples of the label it asks for, or of every label."""
     verbalizers: dict[str, str] = {}

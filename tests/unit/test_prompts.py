@@ -89,6 +89,15 @@ def test_demonstrations_do_not_depend_on_the_order_of_the_rows(tmp_path: Path) -
     assert plan(made, sample) == plan(made, turned)
 
 
+def test_another_draw_changes_the_demonstrations_and_nothing_else(tmp_path: Path) -> None:
+    plain, same, other = (plan(recipe(tmp_path, num_shots=5, **draw)) for draw in ({}, {"draw": 0}, {"draw": 1}))
+    assert plain == same
+    for one, two in zip(plain, other, strict=True):
+        assert one.demonstration_ids != two.demonstration_ids
+        assert (one.index, one.seed, one.asked_label) == (two.index, two.seed, two.asked_label)
+        assert (one.attributes, one.sample_index) == (two.attributes, two.sample_index)
+
+
 def test_too_few_rows_for_the_shots_are_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="wants 20 demonstrations of 'negative', replicate 0 has 12 rows"):
         plan(recipe(tmp_path, num_shots=40))

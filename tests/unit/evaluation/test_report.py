@@ -40,7 +40,7 @@ def full() -> Evaluation:
 
 def test_everything_is_there_and_survives_json() -> None:
     found = full()
-    assert set(found) == set(Evaluation.__annotations__)
+    assert set(found) == Evaluation.__required_keys__
     assert json.loads(json.dumps(found, allow_nan=False))["verdict"]["outcome"] == "helps"
     assert [one["family"] for one in found["comparisons"]].count("primary") == 2
     assert {one["variant"]: one["passed"] for one in found["controls"]} == {
@@ -72,6 +72,15 @@ def test_table_shows_what_the_comparisons_say() -> None:
     assert lines["mixed"].endswith("helps")
     assert lines["shuffled_labels"].endswith("worse (secondary)")
     assert found["table"][-1] == f"verdict: {found['verdict']['sentence']}"
+
+
+def test_an_oracle_teacher_is_said_in_table_and_warnings() -> None:
+    found = evaluate_study(made_study(GAIN), replace(QUICK, oracle_teacher=6920))
+    assert found["oracle_teacher"] == 6920
+    assert found["table"][-2].startswith("oracle teacher: it learned from all 6,920 natural training labels")
+    assert found["warnings"][0] == found["table"][-2]
+    plain = evaluate_study(made_study(GAIN), QUICK)
+    assert not any("oracle" in line for line in [*plain["table"], *plain["warnings"]])
 
 
 def test_interval_verdict_and_bootstrap_agree_on_a_clear_gain() -> None:

@@ -17,7 +17,7 @@ from sentisynth_hub.filters.teacher import Teacher, calibration_error, fit_class
 from sentisynth_hub.metrics.embeddings import unit
 from sentisynth_hub.recipe.filter import Encoder, Scorer
 from sentisynth_hub.rows import Row
-from sentisynth_hub.splits import Sample
+from sentisynth_hub.splits import NaturalData, Sample
 from tests.unit.generators.worlds import tiny_model
 from tests.unit.training.tiny import LABELS, make_model, make_rows
 
@@ -52,6 +52,19 @@ def test_the_threshold_divides_agreeing_rows(teacher: Teacher) -> None:
     for loose, tight in zip(replace(teacher, min_confidence=0.0).judge(rows), strict, strict=True):
         assert tight.keep == (loose.keep and (loose.score or 0) >= 0.9)
         assert tight.reason == ("disagrees" if not loose.keep else None if tight.keep else "low_confidence")
+
+
+def test_an_oracle_learns_from_every_training_row_and_says_so(encoder: Encoder) -> None:
+    few, everything, held = make_rows(6, 1), make_rows(200, 9), make_rows(60, 2)
+    sample = Sample(0, few, held)
+    natural = NaturalData([*few, *everything], held, make_rows(20, 5))
+    oracle = Teacher.oracle(sample, natural, LABELS, encoder, Features(), min_confidence=0.6)
+    own = Teacher.trained(sample, LABELS, encoder, Features(), min_confidence=0.6)
+    assert oracle.facts["labels"] == "oracle"
+    assert oracle.facts["trained_on"] == 206
+    assert "labels" not in own.facts
+    rows = make_rows(80, 3)
+    assert sum(one.keep for one in oracle.judge(rows)) > sum(one.keep for one in own.judge(rows))
 
 
 def test_only_the_replicates_own_labels_are_used(teacher: Teacher) -> None:
