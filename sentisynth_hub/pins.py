@@ -6,6 +6,7 @@ branch that moves during a run changes nothing.
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,12 @@ class Pin:
         return asdict(self)
 
 
-def pin_recipe(recipe: Recipe) -> tuple[Recipe, dict[str, Pin]]:
+def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple[Recipe, dict[str, Pin]]:
     """Resolve every repo the recipe names; return the recipe with commits for revisions, and the pins by their key
     path.
+
+    Args:
+        sections: Top-level sections whose models are resolved, such as `generate`; None: all of them.
 
     Raises:
         RecipeError: A repo or revision is not there; names the key and what to do.
@@ -55,7 +59,9 @@ def pin_recipe(recipe: Recipe) -> tuple[Recipe, dict[str, Pin]]:
     else:
         pins["natural"] = _pin_repo(natural["dataset"], natural["revision"], "dataset", "natural.dataset")
         natural["revision"] = pins["natural"].commit
-    for path, section in _model_sections(content):
+    for path, section in model_sections(content):
+        if sections is not None and path.partition(".")[0] not in sections:
+            continue
         where = f"{path}.model"
         folder = Path(section["model"]).expanduser()
         if folder.is_dir():
@@ -66,14 +72,14 @@ def pin_recipe(recipe: Recipe) -> tuple[Recipe, dict[str, Pin]]:
     return recipe.with_content(content), pins
 
 
-def _model_sections(content: Any, path: str = "") -> list[tuple[str, dict[str, Any]]]:
+def model_sections(content: Any, path: str = "") -> list[tuple[str, dict[str, Any]]]:
     """Every mapping that names a model on the Hub, with its key path; an endpoint's model name is the server's
     business."""
     if not isinstance(content, dict) or path == "scales":
         return []
     here = [(path, content)] if isinstance(content.get("model"), str) and "revision" in content else []
     return here + [
-        found for key, value in content.items() for found in _model_sections(value, f"{path}.{key}" if path else key)
+        found for key, value in content.items() for found in model_sections(value, f"{path}.{key}" if path else key)
     ]
 
 

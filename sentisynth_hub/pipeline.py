@@ -19,9 +19,9 @@ from sentisynth_hub.pins import pin_recipe
 from sentisynth_hub.processes import Processes, share_cores
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.runs import StageFolder, stage_folder
-from sentisynth_hub.splits import NaturalData, Sample, draw_samples, samples_digest
+from sentisynth_hub.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.training import published, study
-from sentisynth_hub.training.folds import fold_samples, natural_of_replicate
+from sentisynth_hub.training.folds import natural_of_replicate, study_samples
 from sentisynth_hub.training.variants import Corpus
 
 
@@ -104,8 +104,7 @@ class Pipeline:
     @cached_property
     def samples(self) -> list[Sample]:
         """What each replicate may see of them."""
-        folded = self.recipe.study.cross_fitting is not None
-        return fold_samples(self.recipe, self.natural) if folded else draw_samples(self.recipe, self.natural)
+        return study_samples(self.recipe, self.natural)
 
     def generation_folder(self) -> StageFolder:
         """Where the candidate rows are or will be; nothing is asked."""

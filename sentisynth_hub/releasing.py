@@ -50,7 +50,7 @@ def dataset_release(pipeline: Pipeline) -> DatasetRelease:
         rejected=filtering.read_rejected_rows(filtered, 0),
         lineage=list(generation.read_lineage(generated, 0)),
         funnel=filtered.manifest()["replicates"]["0"]["funnel"],
-        generation=generated.manifest(),
+        generation=generated.manifest() | {"refresh": pipeline.refreshed},
         requests=generated.manifest()["replicates"]["0"]["requests"],
         evaluation=evaluation,
         inputs_digest=pipeline.inputs_digest,

@@ -134,8 +134,10 @@ class DatasetPublication:
         }
 
     def _generator(self) -> dict[str, Any]:
-        model = self.release.generation["model"]
-        return {"id": model["id"], "commit": model["commit"], "num_shots": self.release.generation["num_shots"]}
+        generation = self.release.generation
+        model = generation["model"]
+        made = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
+        return made | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
 
     def _differences(self, head: Head, found: DatasetManifest) -> list[str]:
         """What would differ if this were published as the head's version again; empty: nothing to do."""

@@ -74,6 +74,7 @@ def verify_dataset(head: Head, tag: str, natural: NaturalData | None = None) -> 
         checks += _config(head, name, record, tables[name], manifest["labels"])
     checks += _numbers(head, manifest, tables)
     checks += _privacy(head, tables, natural)
+    checks += _natural_rows(manifest, natural)
     checks.append(_card(head, render_dataset_card(manifest, head.text("README.md") or "")))
     return checks
 
@@ -83,6 +84,7 @@ def verify_model(head: Head, tag: str, natural: NaturalData | None = None) -> li
     manifest = cast(ModelManifest, head.manifest)
     checks = [*_identity(head, tag), *_files(head, manifest["files"])]
     checks.append(_card(head, render_model_card(manifest, head.text("README.md") or "")))
+    checks += _natural_rows(manifest, natural)
     if natural is None:
         return [*checks, Check("test scores", None, manifest["scores"], "the natural test rows cannot be read")]
     found = _measured(head, tag, manifest, natural.test)
@@ -90,17 +92,20 @@ def verify_model(head: Head, tag: str, natural: NaturalData | None = None) -> li
     return [*checks, Check("test scores", near, manifest["scores"], found)]
 
 
-def published_recipe(head: Head, folder: Path) -> Recipe:
+def published_recipe(head: Head, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe that a version published, laid out in `folder` with its prompt.
 
+    Args:
+        overrides: `key.path=value`, mostly where natural files and model folders lie on this machine.
+
     Raises:
-        RecipeError: It does not load with this version of the toolkit.
+        RecipeError: It does not load with this version of the toolkit, or an override is wrong.
     """
     from sentisynth_hub.recipe import load_recipe
 
     for name in ("recipe.yaml", "prompt.jinja2"):
         (folder / name).write_text(head.text(name) or "", "utf-8")
-    return load_recipe(str(folder))
+    return load_recipe(str(folder), overrides)
 
 
 def _check(name: str, said: Any, found: Any) -> Check:
@@ -206,6 +211,15 @@ def _privacy(head: Head, tables: Mapping[str, dict[str, list[Any]]], natural: Na
         return
     index = NaturalTexts(natural)
     yield _check("natural rows among the texts", 0, sum(index.is_copy(text) for text in shown))
+
+
+def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalData | None) -> Iterator[Check]:
+    """The natural rows read now are those that the version was made from; nothing where either side cannot tell."""
+    if natural is None or "splits" not in natural.source:
+        return
+    found = natural.source["splits"]
+    for split, said in manifest["natural"].get("splits", {}).items():
+        yield _check(f"natural {split} rows", said["content_digest"], found[split]["content_digest"])
 
 
 def _recipe_section(head: Head, name: str) -> Mapping[str, Any]:

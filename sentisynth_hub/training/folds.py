@@ -11,7 +11,7 @@ from typing import Any
 from sentisynth_hub.errors import DataError
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import Row
-from sentisynth_hub.splits import NaturalData, Sample, rng
+from sentisynth_hub.splits import NaturalData, Sample, draw_samples, rng
 from sentisynth_hub.text import normalised
 
 
@@ -84,5 +84,10 @@ def fold_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
 
 
 def natural_of_replicate(recipe: Recipe, natural: NaturalData, replicate: int) -> NaturalData:
+def study_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
+    """What each replicate may see, by the recipe's design."""
+    return fold_samples(recipe, natural) if recipe.study.cross_fitting is not None else draw_samples(recipe, natural)
+
+
     """The natural rows as a replicate sees them: its own folds when cross-fitting, else the splits of all."""
     return natural if recipe.study.cross_fitting is None else make_folds(recipe, natural).natural(replicate)

@@ -20,7 +20,7 @@ LAYERS = [
     {"cards", "figures", "html_report"},
     {"hub"},
     {"pipeline", "starter"},
-    {"releasing"},
+    {"releasing", "rebuilding"},
     {"run"},
     {"cli"},
 ]
