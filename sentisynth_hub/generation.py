@@ -26,6 +26,7 @@ from sentisynth_hub.generators.ledger import Ledger, ModelPrice, find_price, wor
 from sentisynth_hub.generators.replicate import Replicate, identity, write_requests
 from sentisynth_hub.generators.store import spent
 from sentisynth_hub.manifest import canonical_json, json_digest, replaced
+from sentisynth_hub.preprocess import preprocess
 from sentisynth_hub.processes import Processes
 from sentisynth_hub.prompts import PromptTemplate, calls_per_label, plan_requests
 from sentisynth_hub.recipe import Recipe
@@ -186,7 +187,9 @@ def stage_recipe(recipe: Recipe) -> dict[str, Any]:
     for name in _DECIDES_NOTHING & generate["generator"].keys():
         del generate["generator"][name]
     template = PromptTemplate(recipe)
+    steps = sorted(recipe.natural.preprocess)
     return {
+        **({"preprocess": steps} if steps else {}),
         **recipe.part("labels", "language", "seed"),
         "generate": generate,
         "template": template.digest,
@@ -313,7 +316,7 @@ def _collect(replicate: Replicate) -> dict[str, Any]:
 def _row(recipe: Recipe, request: Request, completion: Completion, parsed: parsing.Parsed, place: int) -> Row:
     several = recipe.generate.prompt.texts_per_call > 1
     return Row(
-        text=parsed.text,
+        text=parsed.text if parsed.reason else preprocess(parsed.text, recipe.natural.preprocess),
         label=request.asked_label if parsed.reason is None else None,
         request_id=f"{request.request_id}.{place}" if several else request.request_id,
         asked_label=request.asked_label,

@@ -16,6 +16,10 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.text import digest
 
 
+ZERO_SHOT = "study.zero_shot"
+"""Key path of the rows that only the variant `zero_shot` sees: nothing that is published comes from them."""
+
+
 @dataclass(frozen=True)
 class Pin:
     """One repo or local folder, and what it was at the time of the run.
@@ -59,6 +63,13 @@ def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple
     else:
         pins["natural"] = _pin_repo(natural["dataset"], natural["revision"], "dataset", "natural.dataset")
         natural["revision"] = pins["natural"].commit
+    zero_shot = content["study"]["zero_shot"] if sections is None or "study" in sections else None
+    if zero_shot is not None and "zero_shot" in recipe.study.variants:
+        if zero_shot["file"] is not None:
+            pins[ZERO_SHOT] = _pin_file(recipe.local_file(zero_shot["file"]), f"{ZERO_SHOT}.file")
+        else:
+            pins[ZERO_SHOT] = _pin_repo(zero_shot["dataset"], zero_shot["revision"], "dataset", f"{ZERO_SHOT}.dataset")
+            zero_shot["revision"] = pins[ZERO_SHOT].commit
     for path, section in model_sections(content):
         if sections is not None and path.partition(".")[0] not in sections:
             continue

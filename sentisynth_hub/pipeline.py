@@ -83,7 +83,13 @@ class Pipeline:
         out.
         """
         recipe = self.recipe.model_dump(
-            mode="json", exclude={"scales": True, "publish": {"private"}, "natural": {"files"}}
+            mode="json",
+            exclude={
+                "scales": True,
+                "publish": {"private"},
+                "natural": {"files"},
+                "study": {"zero_shot": {"file"}},
+            },
         )
         inputs = {path: pin.commit for path, pin in self.pins.items()}
         return json_digest(
@@ -122,16 +128,20 @@ class Pipeline:
         self.processes.wait()
         return folder
 
+    def filter_folder(self) -> StageFolder:
+        """Where the kept and rejected rows are or will be; nothing is generated or filtered."""
+        return self._folder(
+            "filter",
+            filtering.VERSION,
+            self._part("filter"),
+            {"generate": self.generation_folder().digest, "natural": self.natural.digest},
+        )
+
     @once
     def filter(self) -> StageFolder:
         """Kept and rejected rows of every replicate."""
         generated = self.generate()
-        folder = self._folder(
-            "filter",
-            filtering.VERSION,
-            self._part("filter"),
-            {"generate": generated.digest, "natural": self.natural.digest},
-        )
+        folder = self.filter_folder()
         if not folder.complete:
             self._say("filter", "deciding which candidates stay")
             filtering.filter_candidates(self.recipe, self.samples, self.natural, generated, folder, self.processes)

@@ -8,18 +8,22 @@ given.
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sentisynth_hub import log
 from sentisynth_hub.errors import DataError
 from sentisynth_hub.filters.gate import check_natural_splits
+from sentisynth_hub.preprocess import Step, preprocess
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.load import did_you_mean
+from sentisynth_hub.recipe.natural import Natural
+from sentisynth_hub.recipe.study import ZeroShot
 from sentisynth_hub.rows import Row, content_digest
-from sentisynth_hub.splits import NaturalData, by_label, rng
-from sentisynth_hub.text import nfc, normalised
+from sentisynth_hub.splits import NaturalData, by_label, rng, shared_texts
+from sentisynth_hub.text import normalised
 
 
 VERSION = 1
@@ -39,7 +43,7 @@ def load_natural(recipe: Recipe) -> NaturalData:
     if wanted.files is not None:
         source: dict[str, Any] = {"kind": "files", "licence": wanted.licence}
         found = {
-            split: _file_rows(recipe, split, recipe.local_file(path))
+            split: _reading(recipe).file(recipe.local_file(path), split)
             for split, path in wanted.files
             if path is not None
         }
@@ -49,6 +53,7 @@ def load_natural(recipe: Recipe) -> NaturalData:
     whole = NaturalData(splits["train"], splits["validation"], splits["test"])
     gated, dropped = check_natural_splits(whole, wanted.overlap)
     splits = {split: getattr(gated, split) for split in SPLITS}
+    zero_shot = _zero_shot_rows(recipe, gated)
     if wanted.test_rows is not None:
         splits["test"] = _stratified(splits["test"], recipe, wanted.test_rows, "test")
     source["left_out"] = dropped
@@ -60,7 +65,7 @@ def load_natural(recipe: Recipe) -> NaturalData:
         }
         for split, rows in splits.items()
     }
-    return NaturalData(**splits, source=source)
+    return NaturalData(**splits, source=source, zero_shot=zero_shot)
 
 
 def read_file(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -131,34 +136,79 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     yield from enumerate(records)
 
 
-def _file_rows(recipe: Recipe, split: str, path: Path) -> list[Row]:
-    return [
-        _row(recipe, record, f"{path}: row {number}", f"{split}/{record.get('id', number)}")
-        for number, record in read_file(path)
-    ]
+@dataclass(frozen=True)
+class _Reading:
+    """How a source's records become rows; `keys` is the section of the recipe that says so."""
+
+    recipe: Recipe
+    wanted: Natural | ZeroShot
+    keys: str
+    steps: Sequence[Step]
+
+    def rows(self, records: Iterable[tuple[str, str, dict[str, Any]]], names: list[str] | None = None) -> list[Row]:
+        """The rows of (where, row id, record); `names` are those of a ClassLabel column."""
+        found = (self._row(record, where, row_id, names) for where, row_id, record in records)
+        return [row for row in found if row is not None]
+
+    def file(self, path: Path, split: str) -> list[Row]:
+        return self.rows(
+            (f"{path}: row {number}", f"{split}/{record.get('id', number)}", record)
+            for number, record in read_file(path)
+        )
+
+    def _row(self, record: dict[str, Any], where: str, row_id: str, names: list[str] | None) -> Row | None:
+        wanted = self.wanted
+        for column in (wanted.text_column, wanted.label_column):
+            if column not in record:
+                raise DataError(
+                    f"{where}: no column {column!r}{did_you_mean(column, record)}; the columns are "
+                    f"{', '.join(map(str, record))}; set {self.keys}.text_column and {self.keys}.label_column"
+                )
+        text, label = record[wanted.text_column], record[wanted.label_column]
+        if names is not None and isinstance(label, int) and 0 <= label < len(names):
+            label = names[label]
+        label = str(label).strip()
+        called = (wanted.label_names or {}).get(label, label)
+        if called is None:
+            return None
+        if isinstance(text, list) and all(isinstance(word, str) for word in text):
+            text = " ".join(text)
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"{where}: the text in column {wanted.text_column!r} is empty; remove the row")
+        if called not in self.recipe.labels:
+            raise DataError(
+                f"{where}: label '{log.printable(called, 40)}' is not one of {self.recipe.labels}; "
+                f"add it to `labels`, or map it in {self.keys}.label_names (null leaves its rows out)"
+            )
+        text = preprocess(text, self.steps)
+        return Row(text, called, request_id=row_id, language=",".join(self.recipe.language))
+
+
+def _reading(recipe: Recipe) -> _Reading:
+    wanted = recipe.natural
+    return _Reading(recipe, wanted, "natural", () if wanted.preprocessed else wanted.preprocess)
+
+
+def _zero_shot_rows(recipe: Recipe, natural: NaturalData) -> list[Row]:
+    """The rows of the variant `zero_shot`, without those whose normalised text stands among the natural rows."""
+    wanted = recipe.study.zero_shot
+    if wanted is None or "zero_shot" not in recipe.study.variants:
+        return []
+    reading = _Reading(recipe, wanted, "study.zero_shot", recipe.natural.preprocess)
+    if wanted.file is not None:
+        rows = reading.file(recipe.local_file(wanted.file), "zero_shot")
+    else:
+        parts, _ = _parts(wanted, "study.zero_shot")
+        rows = _part_rows(reading, parts, wanted.split, "zero_shot", "study.zero_shot.split")
+    shared = {row.request_id for row in shared_texts(rows, [*natural.train, *natural.validation, *natural.test])}
+    if shared:
+        log.warn(f"{len(shared)} rows of study.zero_shot stand among the natural rows, and are left out")
+    return [row for row in rows if row.request_id not in shared]
 
 
 def _hub_rows(recipe: Recipe) -> tuple[dict[str, Any], dict[str, list[Row]]]:
-    import datasets
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
     wanted = recipe.natural
-    assert wanted.dataset is not None
-    try:
-        info = HfApi().dataset_info(wanted.dataset, revision=wanted.revision)
-    except GatedRepoError:
-        raise DataError(
-            f"natural.dataset: {wanted.dataset} is gated; accept its terms on its page and set HF_TOKEN"
-        ) from None
-    except RevisionNotFoundError:
-        raise DataError(
-            f"natural.revision: {wanted.dataset} has no revision {wanted.revision!r}; see its tags on its page"
-        ) from None
-    except RepositoryNotFoundError:
-        raise DataError(
-            f"natural.dataset: {wanted.dataset} is not on the Hub, or is private; check the id and HF_TOKEN"
-        ) from None
+    parts, info = _parts(wanted, "natural")
     licence = info.card_data.get("license") if info.card_data is not None else None
     source = {
         "kind": "hub",
@@ -168,24 +218,50 @@ def _hub_rows(recipe: Recipe) -> tuple[dict[str, Any], dict[str, list[Row]]]:
         "config_name": wanted.config_name,
         "licence": wanted.licence or licence,
     }
-    parts = datasets.load_dataset(wanted.dataset, wanted.config_name, revision=info.sha)
-    found = {}
-    for split, name in wanted.splits:
-        if name is None:
-            continue
-        if name not in parts:
-            raise DataError(
-                f"natural.splits.{split}: {wanted.dataset} has no split {name!r}; it has {', '.join(parts)}"
-                f"{did_you_mean(name, parts)}"
-            )
-        names = _class_names(parts[name].features.get(wanted.label_column))
-        found[split] = [
-            _row(
-                recipe, record, f"{wanted.dataset}: {name} row {number}", f"{split}/{record.get('id', number)}", names
-            )
-            for number, record in enumerate(parts[name])
-        ]
+    named = {split: name for split, name in wanted.splits if name is not None}
+    found = {
+        split: _part_rows(_reading(recipe), parts, name, split, f"natural.splits.{split}")
+        for split, name in named.items()
+    }
     return source, found
+
+
+def _parts(wanted: Natural | ZeroShot, keys: str) -> tuple[Any, Any]:
+    """The splits of a Hub dataset at its pinned commit, and what the Hub says of it."""
+    import datasets
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    assert wanted.dataset is not None
+    try:
+        info = HfApi().dataset_info(wanted.dataset, revision=wanted.revision)
+    except GatedRepoError:
+        raise DataError(
+            f"{keys}.dataset: {wanted.dataset} is gated; accept its terms on its page and set HF_TOKEN"
+        ) from None
+    except RevisionNotFoundError:
+        raise DataError(
+            f"{keys}.revision: {wanted.dataset} has no revision {wanted.revision!r}; see its tags on its page"
+        ) from None
+    except RepositoryNotFoundError:
+        raise DataError(
+            f"{keys}.dataset: {wanted.dataset} is not on the Hub, or is private; check the id and HF_TOKEN"
+        ) from None
+    return datasets.load_dataset(wanted.dataset, wanted.config_name, revision=info.sha), info
+
+
+def _part_rows(reading: _Reading, parts: Any, name: str, split: str, key: str) -> list[Row]:
+    dataset = reading.wanted.dataset
+    if name not in parts:
+        raise DataError(
+            f"{key}: {dataset} has no split {name!r}; it has {', '.join(parts)}{did_you_mean(name, parts)}"
+        )
+    names = _class_names(parts[name].features.get(reading.wanted.label_column))
+    records = (
+        (f"{dataset}: {name} row {number}", f"{split}/{record.get('id', number)}", record)
+        for number, record in enumerate(parts[name])
+    )
+    return reading.rows(records, names)
 
 
 def _class_names(feature: Any) -> list[str] | None:
@@ -193,30 +269,6 @@ def _class_names(feature: Any) -> list[str] | None:
     import datasets
 
     return list(feature.names) if isinstance(feature, datasets.ClassLabel) else None
-
-
-def _row(recipe: Recipe, record: dict[str, Any], where: str, row_id: str, names: list[str] | None = None) -> Row:
-    wanted = recipe.natural
-    for column in (wanted.text_column, wanted.label_column):
-        if column not in record:
-            raise DataError(
-                f"{where}: no column {column!r}{did_you_mean(column, record)}; the columns are "
-                f"{', '.join(map(str, record))}; set natural.text_column and natural.label_column"
-            )
-    text, label = record[wanted.text_column], record[wanted.label_column]
-    if not isinstance(text, str) or not text.strip():
-        raise DataError(f"{where}: the text in column {wanted.text_column!r} is empty; remove the row")
-    if names is not None and isinstance(label, int) and 0 <= label < len(names):
-        label = names[label]
-    label = str(label).strip()
-    label = (wanted.label_names or {}).get(label, label)
-    if label not in recipe.labels:
-        raise DataError(
-            f"{where}: label '{log.printable(label, 40)}' is not one of {recipe.labels}; "
-            "add it to `labels`, or map it in natural.label_names"
-        )
-    text = nfc(text)
-    return Row(text, label, request_id=row_id, language=",".join(recipe.language))
 
 
 def _complete(recipe: Recipe, found: dict[str, list[Row]]) -> dict[str, list[Row]]:

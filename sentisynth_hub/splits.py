@@ -18,12 +18,17 @@ from sentisynth_hub.text import digest, normalised
 @dataclass(frozen=True)
 class NaturalData:
     """The natural rows as the recipe names them; `source` says where they came from (ids, commits, licence,
-    counts)."""
+    counts).
+
+    `zero_shot` are human-labelled rows of another language, which no stage but the variant of that name sees; they are
+    no part of the digest.
+    """
 
     train: list[Row]
     validation: list[Row]
     test: list[Row]
     source: dict[str, Any] = field(default_factory=dict)
+    zero_shot: list[Row] = field(default_factory=list)
 
     @property
     def digest(self) -> str:

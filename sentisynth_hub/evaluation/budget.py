@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from typing import Literal, TypedDict, get_args
 
 
-Use = Literal["train", "teacher", "demonstrations", "threshold", "scorer", "validation"]
+Use = Literal["train", "teacher", "demonstrations", "threshold", "scorer", "validation", "zero_shot"]
 """What a human label was used for; `validation` covers early stopping and the choice of a budget or a
-regularisation.
+regularisation, `zero_shot` labels of other rows than the natural ones.
 """
+
+
+_LEARNED_FROM: tuple[Use, ...] = ("train", "teacher", "demonstrations", "zero_shot")
 
 
 class Budget(TypedDict):
@@ -60,5 +63,5 @@ class LabelLedger:
             "uses": uses,
             "distinct": max(map(len, pooled), default=0),
             "study_distinct": len(set().union(*pooled)),
-            "oracle_validation": uses["validation"] > max(uses["train"], uses["teacher"], uses["demonstrations"]),
+            "oracle_validation": uses["validation"] > max(uses[use] for use in _LEARNED_FROM),
         }

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from sentisynth_hub.cards.manifest import Licence, LicenceSource
 from sentisynth_hub.errors import RecipeError
-from sentisynth_hub.pins import Pin
+from sentisynth_hub.pins import ZERO_SHOT, Pin
 from sentisynth_hub.recipe import Recipe
 
 
@@ -108,8 +108,9 @@ def clash(licence: str | None, chosen: str) -> str | None:
 
 
 def _distinct(pins: Mapping[str, Pin]) -> list[Pin]:
-    """Each source once, whatever number of keys of the recipe name it."""
-    return list({(pin.repo_type, pin.id, pin.commit): pin for pin in pins.values()}.values())
+    """Each source of what is published once, whatever number of keys of the recipe name it."""
+    used = (pin for path, pin in pins.items() if path != ZERO_SHOT)
+    return list({(pin.repo_type, pin.id, pin.commit): pin for pin in used}.values())
 
 
 def _source(pin: Pin, recipe: Recipe) -> LicenceSource:

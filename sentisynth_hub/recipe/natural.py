@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from sentisynth_hub.preprocess import Step
 from sentisynth_hub.recipe.base import Section
 
 
@@ -46,11 +47,19 @@ class Natural(Section):
     files: NaturalFiles | None = None
     """Local files in place of a Hub dataset."""
     text_column: str = "text"
-    """Column with the text."""
+    """Column with the text; a list of words is joined by spaces."""
     label_column: str = "label"
     """Column with the label: a name, or an integer of a ClassLabel."""
-    label_names: dict[str, str] | None = None
-    """What the source's labels are called here, e.g. `{"0": negative, "4": positive}`; None: as they are."""
+    label_names: dict[str, str | None] | None = None
+    """What the source's labels are called here, e.g. `{"0": negative, "4": positive}`; rows of a label that is called
+    null are left out. None: as they are.
+    """
+    preprocess: list[Step] = []
+    """What is done to every text, natural and synthetic: `urls`, `mentions`, `emoji_names`, `punctuation`; see
+    docs/concepts/training.md.
+    """
+    preprocessed: bool = False
+    """The natural rows went through `preprocess` before they came here, so it is done to the other texts only."""
     licence: str | None = None
     """Licence of the natural data as a Hub licence id; None: read from the dataset's card."""
     publish_rows: bool = False

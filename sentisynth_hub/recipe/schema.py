@@ -72,9 +72,10 @@ class Recipe(Section):
         return beside if beside.is_file() else Path(path).expanduser()
 
     def file_digests(self) -> dict[str, str]:
-        """sha256 of every file the recipe names (prompt template, lexicons, seeds), natural data left out: that is
-        pinned."""
-        named = set(_strings(self.model_dump(exclude={"natural": {"files"}, "scales": True})))
+        """sha256 of every file the recipe names (prompt template, lexicons, seeds), human-labelled data left out:
+        that is pinned."""
+        elsewhere = {"natural": {"files"}, "scales": True, "study": {"zero_shot": {"file"}}}
+        named = set(_strings(self.model_dump(exclude=elsewhere)))
         return {
             name: hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
             for name in sorted(named)

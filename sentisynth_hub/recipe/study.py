@@ -24,6 +24,7 @@ VARIANTS = {
     "word_translation": "natural rows and copies of them with words replaced from a lexicon",
     "pseudo_label": "natural rows and natural texts labelled by the generator's model",
     "llm_classifier": "the generator's model asked for the label; nothing is trained",
+    "zero_shot": "human rows of `zero_shot`, in another language or genre, and none of the natural training rows",
     "shuffled_labels": "control: as mixed, the synthetic rows' labels shuffled; must not help",
     "extra_natural": "control: as many new human rows as mixed has synthetic ones; must help",
 }
@@ -128,6 +129,35 @@ class WordTranslation(Section):
     """Share of a text's words that are replaced, of those in the lexicon."""
 
 
+class ZeroShot(Section):
+    """Labelled rows of another language or genre: what `zero_shot` trains on in place of natural rows."""
+
+    dataset: str | None = None
+    """Hub dataset id; or give `file`."""
+    revision: str | None = None
+    """Tag, branch or commit of the dataset."""
+    config_name: str | None = None
+    """Subset of the Hub dataset."""
+    split: str = "train"
+    """Split of the Hub dataset."""
+    file: str | None = None
+    """Local file (CSV, JSONL or Parquet) in place of a Hub dataset."""
+    text_column: str = "text"
+    """Column with the text; a list of words is joined by spaces."""
+    label_column: str = "label"
+    """Column with the label: a name, or an integer of a ClassLabel."""
+    label_names: dict[str, str | None] | None = None
+    """What the source's labels are called here; rows of a label that is called null are left out."""
+    rows: int | None = Field(default=None, ge=1)
+    """Rows each replicate draws, with the source's label shares; None: all of them."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "ZeroShot":
+        if (self.dataset is None) == (self.file is None):
+            raise ValueError("give either `dataset` (a Hub id) or `file` (a local path)")
+        return self
+
+
 class CrossFitting(Section):
     """Repeated stratified folds in place of separate test rows, for data of under 1,000 rows."""
 
@@ -156,6 +186,8 @@ class Study(Section):
     """Schedule of the variant `gradual`."""
     word_translation: WordTranslation | None = None
     """What the variant `word_translation` needs."""
+    zero_shot: ZeroShot | None = None
+    """Where the rows of the variant `zero_shot` come from."""
     cross_fitting: CrossFitting | None = None
     """Test every natural row once a repetition instead of holding test rows out; None: the test split."""
     metric: Metric = "macro_f1"
@@ -187,6 +219,8 @@ class Study(Section):
     def _variants_have_what_they_need(self) -> "Study":
         if "word_translation" in self.variants and self.word_translation is None:
             raise ValueError("the variant word_translation needs `word_translation.lexicon`; name a TSV of words")
+        if "zero_shot" in self.variants and self.zero_shot is None:
+            raise ValueError("the variant zero_shot needs `zero_shot.dataset` or `zero_shot.file`; name its rows")
         if self.cross_fitting is not None and self.design != "nested":
             raise ValueError("cross_fitting makes a corpus for every fold, so it needs `design: nested`")
         return self

@@ -5,7 +5,7 @@ set once, the next one is the validation set, and the others are what a replicat
 students come from them alone, so generation is nested in the fold. Replicate number = repetition · folds + fold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sentisynth_hub.errors import DataError
@@ -25,6 +25,7 @@ class Folds:
     rows: list[Row]
     assigned: list[list[int]]
     count: int
+    zero_shot: list[Row] = field(default_factory=list)
 
     def natural(self, replicate: int) -> NaturalData:
         """The rows as the replicate sees them: training folds, validation fold, test fold."""
@@ -33,7 +34,7 @@ class Folds:
         parts: dict[str, Any] = {"train": [], "validation": [], "test": []}
         for row, fold in zip(self.rows, self.assigned[repetition], strict=True):
             parts["test" if fold == test else "validation" if fold == validation else "train"].append(row)
-        return NaturalData(**parts)
+        return NaturalData(**parts, zero_shot=self.zero_shot)
 
     def tested(self, replicate: int) -> list[int]:
         """Places (in `rows`) of the replicate's test rows, in the order of `natural(replicate).test`."""
@@ -70,7 +71,7 @@ def make_folds(recipe: Recipe, natural: NaturalData) -> Folds:
             for turn, i in enumerate(random.permutation(len(group))):
                 fold_of[sorted(group)[i]] = (turn + number) % wanted.folds
         assigned.append([fold_of[first[normalised(row.text)]] for row in rows])
-    return Folds(rows, assigned, wanted.folds)
+    return Folds(rows, assigned, wanted.folds, natural.zero_shot)
 
 
 def fold_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
@@ -83,11 +84,11 @@ def fold_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     return samples
 
 
-def natural_of_replicate(recipe: Recipe, natural: NaturalData, replicate: int) -> NaturalData:
 def study_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     """What each replicate may see, by the recipe's design."""
     return fold_samples(recipe, natural) if recipe.study.cross_fitting is not None else draw_samples(recipe, natural)
 
 
+def natural_of_replicate(recipe: Recipe, natural: NaturalData, replicate: int) -> NaturalData:
     """The natural rows as a replicate sees them: its own folds when cross-fitting, else the splits of all."""
     return natural if recipe.study.cross_fitting is None else make_folds(recipe, natural).natural(replicate)

@@ -238,7 +238,7 @@ def result(recipe: Recipe, trial: Trial, chosen: dict[str, Any], validation: Arr
         "training_rows": [len(stage.rows) for stage in trial.rows.stages],
         "missing_labels": list(trial.rows.missing_labels),
         "human_labels": {
-            "train": list(trial.rows.human_ids),
+            "zero_shot" if trial.variant == "zero_shot" else "train": list(trial.rows.human_ids),
             "validation": sorted({row.id for row in trial.validation}),
         },
         "chosen": chosen,

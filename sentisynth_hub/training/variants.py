@@ -5,7 +5,7 @@
 
 A variant sees its replicate's own sample and corpus and nothing else. The exceptions are there to be compared with and
 are never published: `extra_natural` and `natural_<n>` beyond the sample take further human rows out of the natural
-pool.
+pool, `zero_shot` sees human rows of another language in place of the sample.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from sentisynth_hub.errors import DataError
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.study import MIXED_AT_RATIO, NATURAL_OF_SIZE
 from sentisynth_hub.rows import Row
-from sentisynth_hub.splits import NaturalData, Sample, by_label, rng
+from sentisynth_hub.splits import NaturalData, Sample, allot, by_label, rng
 from sentisynth_hub.training.augment import eda_rows, translated_rows
 
 
@@ -61,12 +61,12 @@ class VariantRows:
 
 def publishable(variant: str) -> bool:
     """Whether the model of `variant` may be published: trained, on nothing a user with this budget would not have."""
-    return variant not in (*CONTROLS, "llm_classifier") and not NATURAL_OF_SIZE.fullmatch(variant)
+    return variant not in (*CONTROLS, "llm_classifier", "zero_shot") and not NATURAL_OF_SIZE.fullmatch(variant)
 
 
 def chooses_budget(variant: str) -> bool:
     """Whether `variant` trains for its own best number of steps instead of mixed's."""
-    return variant == "natural" or NATURAL_OF_SIZE.fullmatch(variant) is not None
+    return variant in ("natural", "zero_shot") or NATURAL_OF_SIZE.fullmatch(variant) is not None
 
 
 def variant_rows(variant: str, recipe: Recipe, sample: Sample, corpus: Corpus, natural: NaturalData) -> VariantRows:
@@ -82,6 +82,9 @@ def variant_rows(variant: str, recipe: Recipe, sample: Sample, corpus: Corpus, n
         return _one_stage(recipe, train, train)
     if NATURAL_OF_SIZE.fullmatch(variant):
         rows = natural_of_size(int(variant.removeprefix("natural_")), recipe, sample, natural)
+        return _one_stage(recipe, rows, rows)
+    if variant == "zero_shot":
+        rows = _zero_shot(recipe, sample, natural)
         return _one_stage(recipe, rows, rows)
     if variant == "rebalanced":
         return _one_stage(recipe, _rebalanced(train, recipe.labels, random), train)
@@ -149,6 +152,21 @@ def natural_of_size(per_label: int, recipe: Recipe, sample: Sample, natural: Nat
         rows += found[:per_label]
     order = rng(recipe.seed, "natural of size", per_label, sample.replicate).permutation(len(rows))
     return [rows[i] for i in order]
+
+
+def _zero_shot(recipe: Recipe, sample: Sample, natural: NaturalData) -> list[Row]:
+    """The replicate's draw from the rows of another language, with their own label shares."""
+    wanted = recipe.study.zero_shot
+    if not natural.zero_shot or wanted is None:
+        raise DataError("study.zero_shot: no rows; name a dataset or a file that has some")
+    rows = sorted(natural.zero_shot, key=lambda row: (row.id, row.request_id))
+    count = len(rows) if wanted.rows is None else wanted.rows
+    if count > len(rows):
+        raise DataError(f"study.zero_shot.rows: {count} rows are asked for, the source has {len(rows)}; lower it")
+    groups = by_label(rows, recipe.labels)
+    counts = allot(count, {label: len(group) for label, group in groups.items()})
+    random = rng(recipe.seed, "zero shot", sample.replicate)
+    return [group[i] for label, group in groups.items() for i in random.permutation(len(group))[: counts[label]]]
 
 
 def _pool(recipe: Recipe, sample: Sample, natural: NaturalData) -> list[Row]:

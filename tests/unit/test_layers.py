@@ -11,6 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "sentisynth_hub"
 LAYERS = [
     {"errors", "log", "text"},
+    {"preprocess"},
     {"rows", "recipe", "manifest", "runs", "processes"},
     {"sources", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
     {"training"},

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sentisynth_hub.errors import DataError
+from sentisynth_hub.errors import DataError, RecipeError
 from sentisynth_hub.recipe import load_recipe
 from sentisynth_hub.sources import load_natural, read_file
 from sentisynth_hub.splits import NaturalData
@@ -116,3 +116,47 @@ def test_csv_with_a_byte_order_mark_and_quoted_line_breaks(tmp_path: Path) -> No
     assert [record for _, record in read_file(tmp_path / "a.csv")] == [
         {"text": "two\nlines, one text", "label": "positive"}
     ]
+
+
+def test_preprocessing_reaches_natural_rows_unless_they_were_preprocessed(tmp_path: Path) -> None:
+    lines = [{**one, "text": f"@ana {one['text']} 😂 https://t.co/{i}"} for i, one in enumerate(records(30))]
+    steps = "natural.preprocess=[mentions, urls, emoji_names, punctuation]"
+    natural = load(tmp_path, [steps], train=lines)
+    texts = {row.request_id: row.text for row in [*natural.train, *natural.validation, *natural.test]}
+    assert texts["train/n0"] == "സിനിമ കൊള്ളാം 0 face with tears of joy"
+    assert texts["train/n3"] == "flat dull and long 3 face with tears of joy"
+    untouched = load(tmp_path, [steps, "natural.preprocessed=true"], train=lines)
+    assert {row.text for row in untouched.test} <= {line["text"] for line in lines}
+
+
+def test_rows_of_a_label_called_null_are_left_out(tmp_path: Path) -> None:
+    lines = [*records(30), {"id": "m", "text": "so-so", "label": "mixed"}]
+    natural = load(tmp_path, ["natural.label_names={mixed: null}"], train=lines)
+    assert "train/m" not in {row.request_id for row in [*natural.train, *natural.validation, *natural.test]}
+    with pytest.raises(DataError, match=r"label 'mixed' is not one of .* \(null leaves its rows out\)"):
+        load(tmp_path, [], train=lines)
+
+
+def test_a_list_of_words_is_joined(tmp_path: Path) -> None:
+    lines = [{**one, "text": one["text"].split()} for one in records(30)]  # as LinCE has it on the Hub
+    natural = load(tmp_path, [], train=lines)
+    texts = {row.text for row in [*natural.train, *natural.validation, *natural.test]}
+    assert texts == {" ".join(one["text"].split()) for one in records(30)}
+
+
+def test_zero_shot_rows_are_read_without_what_stands_among_the_natural_ones(tmp_path: Path) -> None:
+    foreign = [{"id": f"e{i}", "tweet": f"plain English {i}", "label": "+-"[i % 2]} for i in range(10)]
+    foreign += [{"id": "shared", "tweet": records(30)[7]["text"].upper(), "label": "+"}]
+    (tmp_path / "foreign.jsonl").write_text("".join(json.dumps(line) + "\n" for line in foreign))
+    wanted = [
+        f"study.zero_shot={{file: {tmp_path}/foreign.jsonl, text_column: tweet, "
+        "label_names: {'+': positive, '-': negative}}",
+    ]
+    assert load(tmp_path, wanted, train=records(30)).zero_shot == []  # nobody asked for the variant
+    natural = load(tmp_path, [*wanted, "study.variants=[natural, zero_shot]"], train=records(30))
+    assert [row.request_id for row in natural.zero_shot] == [f"zero_shot/e{i}" for i in range(10)]
+    assert [row.label for row in natural.zero_shot[:2]] == ["positive", "negative"]
+    with pytest.raises(RecipeError, match="the variant zero_shot needs"):
+        load(tmp_path, ["study.variants=[natural, zero_shot]"], train=records(30))
+    with pytest.raises(RecipeError, match="give either `dataset`"):
+        load(tmp_path, ["study.zero_shot={split: train}"], train=records(30))

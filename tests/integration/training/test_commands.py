@@ -40,6 +40,22 @@ def test_leaving_out_prompts_shows_groups(recipe: Path) -> None:
     assert len(told.splitlines()) > 1
 
 
+def test_zero_shot_is_judged_beside_the_others_and_its_labels_are_counted_apart(recipe: Path) -> None:
+    lines = [{"text": f"so {word} number {i}", "label": label} for i in range(9) for word, label in
+             (("grim", "negative"), ("warm", "positive"))]  # fmt: skip
+    (recipe / "foreign.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    wanted = ["study.variants=[natural, mixed, zero_shot]", "study.zero_shot={file: foreign.ndjson, rows: 10}"]
+    preprocessed = "natural.preprocess=[punctuation, emoji_names]"
+    evaluation = json.loads(call(recipe, "study", str(recipe), *wanted, preprocessed, "--json"))
+    budgets = {variant["name"]: variant["budget"] for variant in evaluation["variants"]}
+    assert budgets["zero_shot"]["uses"] == dict.fromkeys(budgets["mixed"]["uses"], 0) | {
+        "zero_shot": 10, "validation": 16,
+    }  # fmt: skip
+    assert budgets["mixed"]["uses"]["zero_shot"] == 0
+    generated = json.loads(call(recipe, "generate", str(recipe), *wanted, preprocessed, "--json"))
+    assert generated["replicates"]["0"]["candidates"]
+
+
 def test_cross_fitting_judges_every_natural_row(recipe: Path) -> None:
     told = call(
         recipe,

@@ -14,7 +14,7 @@ def test_overlaps_count_once() -> None:
     ledger.record("mixed", 0, "train", ["a"])
     found = ledger.budget("mixed")
     assert found["uses"] == {
-        "train": 3, "teacher": 2, "demonstrations": 2, "threshold": 0, "scorer": 0, "validation": 1,
+        "train": 3, "teacher": 2, "demonstrations": 2, "threshold": 0, "scorer": 0, "validation": 1, "zero_shot": 0,
     }  # fmt: skip
     assert found["distinct"] == 5
     assert not found["oracle_validation"]
@@ -35,6 +35,15 @@ def test_more_validation_than_training_is_oracle_validation() -> None:
     assert not ledger.budget("natural")["oracle_validation"]
     ledger.record("natural", 0, "validation", ["z"])
     assert ledger.budget("natural")["oracle_validation"]
+
+
+def test_labels_of_other_rows_are_a_use_of_their_own() -> None:
+    ledger = LabelLedger()
+    ledger.record("zero_shot", 0, "zero_shot", ["e1", "e2"])
+    ledger.record("zero_shot", 0, "validation", ["x"])
+    found = ledger.budget("zero_shot")
+    assert (found["uses"]["zero_shot"], found["uses"]["train"], found["distinct"]) == (2, 0, 3)
+    assert not found["oracle_validation"]  # it learned from more labels than it was chosen on
 
 
 def test_unused_and_unknown() -> None:

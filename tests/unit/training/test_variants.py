@@ -1,6 +1,7 @@
 """What each variant trains on, and that none touches a human label outside its replicate."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,8 +171,40 @@ def test_bootstrap_draws_from_the_sample_and_keeps_label_counts() -> None:
     assert [row.id for row in first.train] != [row.id for row in second.train]
 
 
+def zero_shot_rows(replicate: int = 0, foreign: int = 30, **wanted: object):  # type: ignore[no-untyped-def]
+    recipe = make_recipe(Path("none"), variants=["natural", "zero_shot"], zero_shot={"file": "x.csv", **wanted})
+    sample = draw_samples(recipe, NATURAL)[replicate]
+    rows = make_rows(foreign, 77, labels=("negative", "positive", "positive"), origin="z")
+    natural = replace(NATURAL, zero_shot=rows)
+    return variant_rows("zero_shot", recipe, sample, Corpus([], []), natural), sample, rows
+
+
+def test_zero_shot_sees_no_natural_row_and_counts_its_own_labels() -> None:
+    found, sample, foreign = zero_shot_rows()
+    assert Counter(row.id for row in found.rows) == Counter(row.id for row in foreign)
+    assert set(found.human_ids) == {row.id for row in foreign}
+    assert not {row.id for row in found.rows} & {row.id for row in [*sample.train, *sample.validation]}
+
+
+def test_zero_shot_draws_anew_in_each_replicate_with_the_sources_shares() -> None:
+    first, second = (zero_shot_rows(replicate, rows=12)[0] for replicate in (0, 1))
+    for found in (first, second):
+        assert Counter(row.label for row in found.rows) == {"negative": 4, "positive": 8}
+    assert set(first.human_ids) != set(second.human_ids)
+
+
+def test_zero_shot_without_enough_rows_is_refused() -> None:
+    with pytest.raises(DataError, match=r"study.zero_shot.rows: 31 rows are asked for, the source has 30"):
+        zero_shot_rows(rows=31)
+    with pytest.raises(DataError, match=r"study.zero_shot: no rows"):
+        zero_shot_rows(foreign=0)
+
+
 def test_what_is_publishable_and_what_chooses_its_budget() -> None:
-    assert [name for name in (*OWN, "extra_natural", "natural_20", "llm_classifier") if not publishable(name)] == [
-        "shuffled_labels", "extra_natural", "natural_20", "llm_classifier",
+    others = ("extra_natural", "natural_20", "llm_classifier", "zero_shot")
+    assert [name for name in (*OWN, *others) if not publishable(name)] == [
+        "shuffled_labels", "extra_natural", "natural_20", "llm_classifier", "zero_shot",
     ]  # fmt: skip
-    assert [name for name in (*OWN, "natural_20") if chooses_budget(name)] == ["natural", "natural_20"]
+    assert [name for name in (*OWN, "natural_20", "zero_shot") if chooses_budget(name)] == [
+        "natural", "natural_20", "zero_shot",
+    ]  # fmt: skip
