@@ -87,7 +87,7 @@ def main() -> None:
     if options.only in (None, "local"):
         figures |= local(options.model, rounds=1 if options.quick else 3, prompts=2)
     if options.only in (None, "endpoint"):
-        figures |= endpoint(320 if options.quick else 2000)
+        figures |= endpoint(320 if options.quick else 2048)
     if options.only in (None, "memory"):
         figures |= memory((200, 2000) if options.quick else (1000, 20_000))
     if options.json:

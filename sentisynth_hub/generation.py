@@ -13,7 +13,6 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from sentisynth_hub import log
@@ -25,29 +24,28 @@ from sentisynth_hub.generators.journal import repair
 from sentisynth_hub.generators.ledger import Ledger, ModelPrice, find_price, worst_case
 from sentisynth_hub.generators.replicate import Replicate, identity, write_requests
 from sentisynth_hub.generators.store import spent
-from sentisynth_hub.manifest import canonical_json, json_digest, replaced
+from sentisynth_hub.manifest import canonical_json, json_digest
 from sentisynth_hub.preprocess import preprocess
 from sentisynth_hub.processes import Processes
 from sentisynth_hub.prompts import PromptTemplate, calls_per_label, plan_requests
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import (
     Completion,
+    ContentDigest,
     Rejected,
     Request,
     Row,
-    content_digest,
+    TableFile,
     read_records,
     read_rejected,
     read_rows,
-    write_rejected,
-    write_rows,
+    row_schema,
 )
 from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.splits import Sample
 
 
 VERSION = 1
-_CHUNK = 1000  # lineage rows held in memory before they are written
 
 
 def generate(
@@ -273,13 +271,20 @@ def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
 
 def _collect(replicate: Replicate) -> dict[str, Any]:
     """Parse every completion of a replicate, write its tables, and return its part of the manifest."""
-    recipe, answers = replicate.recipe, replicate.answers()
-    candidates: list[Row] = []
-    unparsed: list[Rejected] = []
+    import pyarrow as pa
+
+    recipe, answers, folder = replicate.recipe, replicate.answers(), replicate.folder
+    reasons: Counter[str] = Counter()
     used: set[str] = set()
     prompt_tokens = completion_tokens = requests = 0
     costs: list[float | None] = []
-    with _LineageFile(replicate.folder / "lineage.parquet") as lineage:
+    unparsed_schema = row_schema() | {"filter": pa.string(), "reason": pa.string(), "score": pa.float64()}
+    kept, dropped = ContentDigest(), ContentDigest()
+    with (
+        TableFile(folder / "candidates.parquet", row_schema()) as candidates,
+        TableFile(folder / "unparsed.parquet", unparsed_schema) as unparsed,
+        TableFile(folder / "lineage.parquet", _lineage_schema()) as lineage,
+    ):
         for batch_id, batch in replicate.batches():
             for request in batch:
                 completion = answers.completion(request.request_id, batch_id)
@@ -294,22 +299,23 @@ def _collect(replicate: Replicate) -> dict[str, Any]:
                 ):
                     row = _row(recipe, request, completion, parsed, place)
                     if parsed.reason is None:
-                        candidates.append(row)
+                        candidates.add_row(row)
+                        kept.add(row)
                     else:
-                        unparsed.append(Rejected(row, "parse", parsed.reason))
+                        unparsed.add_row(row, filter="parse", reason=parsed.reason, score=None)
+                        dropped.add(row)
+                        reasons[parsed.reason] += 1
                     lineage.add(_lineage(replicate, request, completion, row.request_id, first=place == 0))
-    write_rows(replicate.folder / "candidates.parquet", candidates)
-    write_rejected(replicate.folder / "unparsed.parquet", unparsed)
     return {
         "requests": requests,
-        "candidates": len(candidates),
-        "unparsed": len(unparsed),
-        "reasons": dict(sorted(Counter(item.reason for item in unparsed).items())),
+        "candidates": len(kept),
+        "unparsed": len(dropped),
+        "reasons": dict(sorted(reasons.items())),
         "demonstration_ids": sorted(used),
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "cost_usd": math.fsum(cost or 0.0 for cost in costs) if costs and None not in costs else None,
-        "digest": json_digest([content_digest(candidates), content_digest(item.row for item in unparsed)]),
+        "digest": json_digest([kept.hexdigest(), dropped.hexdigest()]),
     }
 
 
@@ -348,39 +354,12 @@ def _lineage(
     }
 
 
-class _LineageFile:
-    """Writes lineage.parquet a thousand rows at a time: a corpus may have millions."""
+def _lineage_schema() -> dict[str, Any]:
+    import pyarrow as pa
 
-    def __init__(self, path: Path):
-        self._replaced = replaced(path)
-        self._rows: list[dict[str, Any]] = []
-
-    def __enter__(self) -> "_LineageFile":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        text, integer = pa.string(), pa.int64()
-        kinds = dict.fromkeys(("seed", "sample_index", "prompt_tokens", "completion_tokens"), integer)
-        kinds |= {"demonstration_ids": pa.list_(text), "cost_usd": pa.float64()}
-        self._schema = pa.schema([(name, kinds.get(name, text)) for name in _LINEAGE])
-        self._writer = pq.ParquetWriter(self._replaced.__enter__(), self._schema)
-        return self
-
-    def add(self, row: dict[str, Any]) -> None:
-        self._rows.append(row)
-        if len(self._rows) >= _CHUNK:
-            self._flush()
-
-    def _flush(self) -> None:
-        import pyarrow as pa
-
-        self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
-        self._rows = []
-
-    def __exit__(self, *error: Any) -> None:
-        self._flush()
-        self._writer.close()
-        self._replaced.__exit__(*error)
+    columns = dict.fromkeys(_LINEAGE, pa.string())
+    columns |= dict.fromkeys(("seed", "sample_index", "prompt_tokens", "completion_tokens"), pa.int64())
+    return columns | {"demonstration_ids": pa.list_(pa.string()), "cost_usd": pa.float64()}
 
 
 _LINEAGE = (

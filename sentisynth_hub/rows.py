@@ -109,45 +109,99 @@ class Completion:
     error: str | None = None
 
 
-def content_digest(rows: Iterable[Row], split: str = "train") -> str:
+class ContentDigest:
     """Digest of what a dataset says: sha256 over the sorted lines `split NUL id NUL label` of its rows.
 
     No floats and no Parquet bytes: those differ between versions of the writer while the content does not.
     """
-    return digest(sorted(f"{split}\0{row.id}\0{row.label}" for row in rows))
+
+    def __init__(self, split: str = "train"):
+        self._split = split
+        self._lines: list[str] = []
+
+    def add(self, row: Row) -> None:
+        """Count one more row, in any order."""
+        self._lines.append(f"{self._split}\0{row.id}\0{row.label}")
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def hexdigest(self) -> str:
+        """The digest of the rows so far."""
+        return digest(sorted(self._lines))
+
+
+def content_digest(rows: Iterable[Row], split: str = "train") -> str:
+    """The `ContentDigest` of these rows."""
+    counted = ContentDigest(split)
+    for row in rows:
+        counted.add(row)
+    return counted.hexdigest()
 
 
 def write_rows(path: Path, rows: Sequence[Row], extra: dict[str, Sequence[Any]] | None = None) -> None:
     """Write rows to a Parquet file, whole or not at all, with `extra` columns beside the row's own (same length)."""
     import pyarrow as pa
 
-    columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
+    columns: dict[str, Any] = {
+        name: pa.array([getattr(row, name) for row in rows], kind) for name, kind in row_schema().items()
+    }
     for name in sorted({name for row in rows for name in row.scores}):
         columns[f"score_{name}"] = pa.array([row.scores.get(name) for row in rows], pa.float64())
-    schema = {
-        "label": pa.string(),
-        "asked_label": pa.string(),
-        "prompt_id": pa.string(),
-        "language": pa.string(),
-        "generator": pa.string(),
-        "num_shots": pa.int32(),
-    }
-    for name, kind in schema.items():
-        columns[name] = pa.array(columns[name], kind)
-    for name in ("id", "text", "request_id"):
-        columns[name] = pa.array(columns[name], pa.string())
-    write_table(
-        path,
-        pa.table(
-            columns
-            | {
-                name: pa.array(values) if not isinstance(values, pa.Array) else values
-                for name, values in (extra or {}).items()
-            }
-        ),
-    )
+    for name, values in (extra or {}).items():
+        columns[name] = values if isinstance(values, pa.Array) else pa.array(values)
+    write_table(path, pa.table(columns))
 
 
+def row_schema() -> dict[str, Any]:
+    """The columns of a file of rows with their Arrow types, scores left out."""
+    import pyarrow as pa
+
+    return {name: pa.int32() if name == "num_shots" else pa.string() for name in _COLUMNS}
+
+
+class TableFile:
+    """A Parquet file written record by record, whole or not at all: no more than a thousand are held in memory."""
+
+    def __init__(self, path: Path, schema: dict[str, Any]):
+        from sentisynth_hub.manifest import replaced
+
+        self._replaced = replaced(path)
+        self._columns = schema
+        self._records: list[dict[str, Any]] = []
+
+    def __enter__(self) -> "TableFile":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._schema = pa.schema(list(self._columns.items()))
+        self._writer = pq.ParquetWriter(self._replaced.__enter__(), self._schema)
+        return self
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Write one more line."""
+        self._records.append(record)
+        if len(self._records) >= _CHUNK:
+            self._flush()
+
+    def add_row(self, row: Row, **extra: Any) -> None:
+        """Write one more row, with `extra` columns beside its own."""
+        self.add({name: getattr(row, name) for name in _COLUMNS} | extra)
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.Table.from_pylist(self._records, self._schema))
+        self._records = []
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is None:
+            self._flush()
+        self._writer.close()
+        self._replaced.__exit__(*error)
+
+
+_CHUNK = 1000
 _COLUMNS = ("id", "text", "label", "request_id", "asked_label", "prompt_id", "language", "generator", "num_shots")
 
 

@@ -1,6 +1,7 @@
 """One replicate's plan: its requests, the batches they are drawn in, and where its files are."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,9 @@ class Replicate:
     journals_elsewhere: list[Path] = field(default_factory=list)
 
     def requests(self) -> Iterator[Request]:
-        """All requests, in their order."""
+        """All requests, in order: read back where they are written, since rendering every prompt takes longer."""
+        if self.plan.exists():
+            return read_requests(self.plan)
         return plan_requests(
             self.recipe,
             self.sample,
@@ -51,6 +54,11 @@ class Replicate:
             planned += len(batch)
             if self.limit is not None and planned >= self.limit:
                 return
+
+    @property
+    def plan(self) -> Path:
+        """The file of what is asked, a line a request."""
+        return self.folder / "requests.jsonl"
 
     def journals(self) -> list[Path]:
         """This folder's journals, of any number of processes."""
@@ -83,11 +91,10 @@ def identity(recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, 
 
 def write_requests(replicate: Replicate) -> None:
     """Write what is asked: every prompt once, and a line a request."""
-    path = replicate.folder / "requests.jsonl"
-    if path.exists():
+    if replicate.plan.exists():
         return
     written = ""
-    with replaced(path) as requests, replaced(replicate.folder / "prompts.jsonl") as prompts:
+    with replaced(replicate.plan) as requests, replaced(replicate.plan.with_name(_PROMPTS)) as prompts:
         with (
             open(requests, "w", encoding="utf-8") as requests_file,
             open(prompts, "w", encoding="utf-8") as prompts_file,
@@ -98,3 +105,18 @@ def write_requests(replicate: Replicate) -> None:
                 if request.prompt_id != written:
                     written = request.prompt_id
                     prompts_file.write(canonical_json({"prompt_id": written, "prompt": request.prompt}) + "\n")
+
+
+def read_requests(plan: Path) -> Iterator[Request]:
+    """Yield the requests that `write_requests` wrote, in their order."""
+    with open(plan, encoding="utf-8") as requests, open(plan.with_name(_PROMPTS), encoding="utf-8") as prompts:
+        shown = {"prompt_id": "", "prompt": ""}
+        for line in requests:
+            record = json.loads(line)
+            if record["prompt_id"] != shown["prompt_id"]:
+                shown = json.loads(next(prompts))
+            demonstrations = tuple(record.pop("demonstration_ids"))
+            yield Request(**record, prompt=shown["prompt"], demonstration_ids=demonstrations)
+
+
+_PROMPTS = "prompts.jsonl"
