@@ -29,7 +29,7 @@ from sentisynth_hub.training.loop import start_launch
 from sentisynth_hub.training.predictions import TrialPredictions, item_ids, write_trials
 from sentisynth_hub.training.tracking import check_trackers, report_trial, tracked
 from sentisynth_hub.training.trial import Trial, matched_steps, run_finetune, run_head
-from sentisynth_hub.training.variants import Corpus, bootstrapped, publishable, variant_rows
+from sentisynth_hub.training.variants import Corpus, bootstrapped, check_corpora, publishable, variant_rows
 
 
 VERSION = 2
@@ -78,6 +78,7 @@ def plan_trials(
     recipe: Recipe, samples: Sequence[Sample], natural: NaturalData, corpora: Mapping[int, Corpus]
 ) -> list[Trial]:
     """Every trial of the study, replicate by replicate."""
+    check_corpora(recipe, corpora)
     folds = make_folds(recipe, natural) if recipe.study.cross_fitting else None
     trials = []
     for sample in samples:

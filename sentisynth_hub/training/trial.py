@@ -83,6 +83,8 @@ def matched_steps(recipe: Recipe, rows: int) -> int:
 
 def run_head(recipe: Recipe, trial: Trial, features: Features) -> dict[str, Any]:
     """Train a head on frozen features and predict; see `result` for what is returned."""
+    if not trial.rows.rows:
+        return _untrained(recipe, trial)
     head, scaling = _head(recipe, trial, features)
     validation, test = (
         head.probabilities(scaling.apply(features.of(rows))) for rows in (trial.validation, trial.test)
@@ -119,6 +121,8 @@ def run_finetune(
     Returns:
         The result, the model and the tokenizer.
     """
+    if not trial.rows.rows:
+        return _untrained(recipe, trial), *load_student(recipe, seed_of(recipe, trial.replicate))
     best: _Attempt | None = None
     tried = []
     for steps in _budgets(recipe, trial):
@@ -245,6 +249,15 @@ def result(recipe: Recipe, trial: Trial, chosen: dict[str, Any], validation: Arr
         "validation": {"score": _score(recipe, trial.validation, validation), **_predicted(recipe, validation)},
         "test": _predicted(recipe, test),
     }
+
+
+def _untrained(recipe: Recipe, trial: Trial) -> dict[str, Any]:
+    """What a student without a single training row knows: all labels alike, so that it answers the first."""
+
+    def alike(rows: Sequence[Row]) -> Array:
+        return np.full((len(rows), len(recipe.labels)), 1 / len(recipe.labels))
+
+    return result(recipe, trial, {}, alike(trial.validation), alike(trial.test))
 
 
 def _predicted(recipe: Recipe, probabilities: Array) -> dict[str, Any]:

@@ -8,10 +8,11 @@ are never published: `extra_natural` and `natural_<n>` beyond the sample take fu
 pool, `zero_shot` sees human rows of another language in place of the sample.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sentisynth_hub import log
 from sentisynth_hub.errors import DataError
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.study import MIXED_AT_RATIO, NATURAL_OF_SIZE
@@ -89,13 +90,14 @@ def variant_rows(variant: str, recipe: Recipe, sample: Sample, corpus: Corpus, n
     if variant == "rebalanced":
         return _one_stage(recipe, _rebalanced(train, recipe.labels, random), train)
     if variant == "extra_natural":
-        rows = [*train, *_extra_natural(_needed(kept, variant, sample), recipe, sample, natural)]
+        rows = [*train, *_extra_natural(kept, recipe, sample, natural)]
         return _one_stage(recipe, rows, rows)
     if variant == "pseudo_label":
         return _one_stage(recipe, [*train, *_needed(_labelled(corpus.pseudo_labelled), variant, sample)], train)
     if variant == "unfiltered":
         return _one_stage(recipe, [*train, *_needed(_labelled(corpus.candidates), variant, sample)], train)
-    kept = _needed(kept, variant, sample)
+    # Filters that kept nothing of this replicate's corpus added nothing: what follows is then natural rows alone, and
+    # `synthetic` a student that saw no row. `check_corpora` stops a study that has no kept row anywhere.
     if variant == "synthetic":
         return _one_stage(recipe, kept, [])
     if variant == "gradual":
@@ -118,6 +120,34 @@ def variant_rows(variant: str, recipe: Recipe, sample: Sample, corpus: Corpus, n
     else:
         raise DataError(f"study.variants: {variant!r} is not trained on rows; leave it out here")
     return _one_stage(recipe, [*train, *added], train)
+
+
+def check_corpora(recipe: Recipe, corpora: Mapping[int, Corpus]) -> None:
+    """Stop where no replicate has a kept row though variants want some; warn of single replicates without any.
+
+    Raises:
+        DataError: Says which variants, and what to do.
+    """
+    wanting = [name for name in recipe.study.variants if _wants_kept(name)]
+    empty = [replicate for replicate, corpus in sorted(corpora.items()) if not _labelled(corpus.kept)]
+    if not wanting or not empty:
+        return
+    if len(empty) == len(corpora):
+        raise DataError(
+            f"study: {', '.join(wanting)} need synthetic rows and the filters kept none; loosen the filters, generate "
+            "more, or leave these out of study.variants"
+        )
+    log.warn(
+        f"study: the filters kept no row in replicate {', '.join(map(str, empty))}: there {', '.join(wanting)} have "
+        "nothing but natural rows, as a user of this recipe would"
+    )
+
+
+def _wants_kept(variant: str) -> bool:
+    return not (
+        chooses_budget(variant)
+        or variant in ("natural_repeated", "rebalanced", "unfiltered", "pseudo_label", "llm_classifier", "zero_shot")
+    )
 
 
 def bootstrapped(recipe: Recipe, sample: Sample) -> Sample:

@@ -10,7 +10,7 @@ import pytest
 
 from sentisynth_hub.errors import DataError, RecipeError
 from sentisynth_hub.evaluation.predictions import read_predictions
-from sentisynth_hub.manifest import write_json
+from sentisynth_hub.manifest import read_json, write_json
 from sentisynth_hub.processes import Processes
 from sentisynth_hub.rows import Row
 from sentisynth_hub.runs import stage_folder
@@ -133,15 +133,37 @@ def test_a_trial_of_other_rows_is_trained_again(tiny_model: Path, tmp_path: Path
     assert before["synthetic-0.json"] != after["synthetic-0.json"]
 
 
-def test_empty_corpus_is_refused_before_anything_is_trained(tiny_model: Path, tmp_path: Path) -> None:
-    recipe = make_recipe(tiny_model, mode="head", variants=["natural", "mixed"])
+def test_corpus_empty_in_every_replicate_is_refused_before_anything_is_trained(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    recipe = make_recipe(tiny_model, mode="head", variants=["natural", "mixed", "synthetic"])
+    natural = make_natural()
+    samples = draw_samples(recipe, natural)
+    stage = stage_folder(tmp_path, "study", version=1, recipe=None)
+    corpora = {sample.replicate: Corpus([], make_rows(5, 3)) for sample in samples}
+    with pytest.raises(DataError, match="mixed, synthetic need synthetic rows and the filters kept none; loosen"):
+        run_study(recipe, samples, natural, corpora, stage, Processes())
+    assert not list(stage.path.iterdir())
+
+
+@pytest.mark.parametrize("mode", ["head", "finetune"])
+def test_one_replicate_without_kept_rows_is_natural_alone(
+    tiny_model: Path, tmp_path: Path, mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = make_recipe(tiny_model, mode=mode, variants=["natural", "natural_repeated", "mixed", "synthetic"])
     natural = make_natural()
     samples = draw_samples(recipe, natural)
     stage = stage_folder(tmp_path, "study", version=1, recipe=None)
     corpora = make_corpora(samples) | {1: Corpus([], make_rows(5, 3))}
-    with pytest.raises(DataError, match="'mixed' has no synthetic row in replicate 1"):
-        run_study(recipe, samples, natural, corpora, stage, Processes())
-    assert not list(stage.path.iterdir())
+    run_study(recipe, samples, natural, corpora, stage, Processes())
+    assert (
+        "kept no row in replicate 1: there mixed, synthetic have nothing but natural rows" in capsys.readouterr().err
+    )
+    outcomes = {path.stem: read_json(path)["test"] for path in (stage.path / "trials").glob("*.json")}
+    assert outcomes["mixed-1"] == outcomes["natural_repeated-1"]
+    assert outcomes["mixed-0"] != outcomes["natural_repeated-0"]
+    assert set(outcomes["synthetic-1"]["predicted"]) == {"negative"}  # all labels alike: the first
+    assert {p for line in outcomes["synthetic-1"]["probabilities"] for p in line} == {0.5}
 
 
 @pytest.mark.parametrize("mode", ["head", "finetune"])

@@ -149,11 +149,18 @@ def test_curve_point_beyond_the_pool_is_refused() -> None:
         rows_of("natural_500")
 
 
-def test_empty_corpus_is_refused_by_name() -> None:
-    with pytest.raises(DataError, match="'mixed' has no synthetic row in replicate 1; loosen the filters"):
-        rows_of("mixed", 1, Corpus([], []))
-    found, _, _ = rows_of("natural", 1, Corpus([], []))
-    assert found.rows
+def test_filters_that_kept_nothing_add_nothing() -> None:
+    nothing = Corpus([], [])
+    natural, sample, _ = rows_of("natural", 1, nothing)
+    for variant in ("mixed", "mixed_2x", "mixed_natural_prior", "shuffled_labels", "eda", "extra_natural", "gradual"):
+        found, _, _ = rows_of(variant, 1, nothing)
+        for stage in found.stages:
+            assert Counter(row.id for row in stage.rows) == Counter(row.id for row in natural.rows), variant
+    synthetic, _, _ = rows_of("synthetic", 1, nothing)
+    assert synthetic.rows == []
+    assert synthetic.missing_labels == ("negative", "positive")
+    with pytest.raises(DataError, match="'unfiltered' has no synthetic row in replicate 1; loosen the filters"):
+        rows_of("unfiltered", 1, nothing)
 
 
 def test_missing_label_is_reported() -> None:
