@@ -9,6 +9,7 @@ import yaml
 
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.recipe import find_recipe, list_recipes, load_recipe, recipe_schema
+from sentisynth_hub.recipe.question import list_questions, load_cells
 
 
 @click.group()
@@ -25,6 +26,7 @@ def list_(as_json: bool) -> None:
             "name": content["name"],
             "description": content["description"],
             "scales": sorted(content.get("scales", {})),
+            "questions": list_questions(str(path)),
             "path": str(path),
         }
         for path in list_recipes()
@@ -41,7 +43,9 @@ def list_(as_json: bool) -> None:
 @recipes.command()
 @click.argument("names", nargs=-1)
 def check(names: tuple[str, ...]) -> None:
-    """Check recipes by name or path; all that come with the toolkit when none is named."""
+    """Check recipes by name or path, with their scales and questions; all that come with the toolkit when none is
+    named.
+    """
     chosen = list(names) or [str(path) for path in list_recipes()]
     for name in chosen:
         recipe = load_recipe(name)
@@ -49,6 +53,11 @@ def check(names: tuple[str, ...]) -> None:
             load_recipe(name, scale=scale)
         scales = f" (scales: {', '.join(recipe.scales)})" if recipe.scales else ""
         click.echo(f"ok  {recipe.name}{scales}")
+        for question in list_questions(name):
+            cells = load_cells(name, question)
+            click.echo(
+                f"ok  {recipe.name} --question {question} ({len(cells)} {'cell' if len(cells) == 1 else 'cells'})"
+            )
 
 
 @recipes.command("copy")

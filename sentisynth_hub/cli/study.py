@@ -24,6 +24,7 @@ from sentisynth_hub.run import open_pipeline
     type=click.Choice(["prompt_id", "asked_label", "generator"]),
     help="Say instead which group of synthetic rows is to blame: `mixed` without each group, on validation rows.",
 )
+@click.option("--question", help="Answer a question beside the recipe, questions/NAME.yaml: every cell is a study.")
 @options.as_json
 def study(
     recipe: str,
@@ -32,11 +33,15 @@ def study(
     runs: Path,
     scale: str | None,
     leave_out: str | None,
+    question: str | None,
     as_json: bool,
 ) -> None:
     """Train the variants of RECIPE and judge them; stages that are not complete are run first, a killed study
     continues.
     """
+    if question is not None:
+        _ask(recipe, question, overrides, hub, runs, scale, leave_out, as_json)
+        return
     from contextlib import nullcontext
 
     from sentisynth_hub.runs import locked
@@ -62,6 +67,28 @@ def study(
     if pipeline.processes.is_main:
         log.info(f"predictions and trials: {folder}")
         _show(evaluation, evaluation["table"], as_json)
+
+
+def _ask(
+    recipe: str,
+    question: str,
+    overrides: tuple[str, ...],
+    hub: str | None,
+    runs: Path,
+    scale: str | None,
+    leave_out: str | None,
+    as_json: bool,
+) -> None:
+    from sentisynth_hub.processes import join_launch
+    from sentisynth_hub.questions import ask
+
+    if leave_out is not None:
+        raise InputError("--question and --leave-out: ask one of them at a time")
+    processes = join_launch()
+    answer = ask(recipe, question, overrides=overrides, scale=scale, hub=hub, runs=runs, processes=processes)
+    if processes.is_main:
+        log.info(f"answer: {runs / answer['recipe'] / 'questions' / question}.json")
+        _show(answer, answer["table"], as_json)
 
 
 @click.command()

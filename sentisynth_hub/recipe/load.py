@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args
@@ -52,25 +52,30 @@ def find_recipe(name: str) -> Path:
     )
 
 
-def load_recipe(name: str, overrides: Iterable[str] = (), *, scale: str | None = None) -> Recipe:
+def load_recipe(
+    name: str, overrides: Iterable[str] = (), *, scale: str | None = None, settings: Mapping[str, Any] | None = None
+) -> Recipe:
     """Read and check a recipe.
 
     Args:
         name: Recipe name, folder, or path of a recipe file.
         overrides: `key.path=value` strings; the value is read as YAML.
-        scale: Name of one of the recipe's `scales`; applied before `overrides`.
+        scale: Name of one of the recipe's `scales`; applied first.
+        settings: Values by key path, as a question sets them; applied after the scale and before `overrides`.
 
     Raises:
         RecipeError: Anything is wrong with it; one line naming file, key path, what was found and what to do.
     """
     path = find_recipe(name)
-    content = _read_yaml(path)
+    content = read_yaml(path)
     if scale is not None:
         scales = content.get("scales") or {}
         if scale not in scales:
             raise RecipeError(f"{path}: scale {scale!r} is not in `scales` ({', '.join(scales) or 'it has none'})")
         for key, value in scales[scale].items():
             _set(content, key, value, where=f"{path}: scales.{scale}")
+    for key, value in (settings or {}).items():
+        _set(content, key, value, where=f"{path}: {key}")
     for override in overrides:
         key, sign, value = override.partition("=")
         if not sign or not key:
@@ -82,7 +87,7 @@ def load_recipe(name: str, overrides: Iterable[str] = (), *, scale: str | None =
     try:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(f"{path}: {_explain(error)}") from None
+        raise RecipeError(f"{path}: {explain(error)}") from None
     recipe._folder = path.parent.resolve()
     template = recipe.folder / recipe.generate.prompt.template
     if not template.is_file():
@@ -125,7 +130,12 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        RecipeError: It is not UTF-8, not YAML (names the line), or not a mapping.
+    """
     try:
         content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -135,8 +145,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: not readable as UTF-8 YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict):
         raise RecipeError(
-            f"{path}: a recipe is a YAML mapping with keys such as name, natural, generate; found "
-            f"{type(content).__name__}"
+            f"{path}: a YAML mapping is expected, such as `name: value` on every line; found {type(content).__name__}"
         )
     return content
 
@@ -153,14 +162,14 @@ def _set(content: dict[str, Any], key: str, value: Any, *, where: str) -> None:
     content[last] = value
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError, model: type[BaseModel] = Recipe) -> str:
     """Say the first mistake in one line: key path, what was found, what to do; and how many more there are."""
     details = error.errors()
     first = details[0]
     location = [str(part) for part in first["loc"] if part not in ("transformers", "openai")]
-    path = ".".join(location) or "recipe"
+    path = ".".join(location) or model.__name__.lower()
     if first["type"] == "extra_forbidden":
-        known = _fields_at(Recipe, location[:-1])
+        known = _fields_at(model, location[:-1])
         what = (
             f"unknown key {location[-1]!r}{did_you_mean(location[-1], known)}; known here: {', '.join(sorted(known))}"
         )

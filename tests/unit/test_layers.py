@@ -23,6 +23,7 @@ LAYERS = [
     {"pipeline", "starter"},
     {"releasing", "rebuilding"},
     {"run"},
+    {"questions"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

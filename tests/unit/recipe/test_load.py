@@ -81,7 +81,7 @@ def test_a_missing_section_is_named(recipe_file: Path) -> None:
     ("content", "message"),
     [
         ("name: [", "line 1"),
-        ("- a\n- b\n", "a recipe is a YAML mapping"),
+        ("- a\n- b\n", "a YAML mapping is expected"),
         ("name: a\nname: b\n", "line 1: key 'name' is written twice"),
         ("name: !!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
     ],
