@@ -137,7 +137,7 @@ def peer_tables(folder: Path, kept: Sequence[Row], rejected: Sequence[Rejected])
         release(folder, kept=kept, rejected=rejected), [False] * len(rejected), ""
     ).items():
         features = Features({column: feature(kind) for column, kind in table.kinds.items()})
-        tables[name] = Dataset(pa.table(table.columns, schema=features.arrow_schema))
+        tables[name] = Dataset(pa.table(table.arrays, schema=features.arrow_schema))
     return tables
 
 

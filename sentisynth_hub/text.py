@@ -35,13 +35,21 @@ def normalised(text: str) -> str:
     Where
     nothing is left, the NFC text itself, so that rows of different emoji stay apart.
     """
-    folded = _URL.sub("", unicodedata.normalize("NFKC", nfc(text)).lower())
+    folded = (text if text.isascii() else unicodedata.normalize("NFKC", nfc(text))).lower()
+    if "http" in folded or "www." in folded:
+        folded = _URL.sub("", folded)
     return folded.translate(_DROPPED) or nfc(text)
 
 
 def text_id(text: str) -> str:
     """Return the id of a row: the first 16 hex digits of the sha256 of its NFC text, and of nothing else."""
     return hashlib.sha256(nfc(text).encode("utf-8")).hexdigest()[:16]
+
+
+def text_ids(texts: Iterable[str]) -> list[str]:
+    """`text_id` of many texts that are in NFC already."""
+    sha256 = hashlib.sha256
+    return [sha256(text.encode("utf-8")).hexdigest()[:16] for text in texts]
 
 
 def digest(parts: Iterable[str]) -> str:
@@ -58,9 +66,22 @@ def tokens(text: str) -> list[str]:
 
     Marks (Malayalam vowel signs, combining accents) and joiners stay with their letters; an emoji is a token.
     """
-    return _TOKEN.findall(nfc(text))
+    return _ASCII_TOKEN.findall(text) if text.isascii() else _TOKEN.findall(nfc(text))
 
 
+def count_tokens(text: str) -> int:
+    """Return `len(tokens(text))`, sooner."""
+    if not text.isascii():
+        return len(tokens(text))
+    kinds = text.translate(_KINDS)
+    return kinds.count(".") + len(kinds.replace(".", " ").split())
+
+
+_KINDS = {  # of ASCII characters: w stands in words, a full stop is a token of its own
+    code: chr(code) if chr(code).isspace() else "w" if chr(code).isalnum() or chr(code) == "'" else "."
+    for code in range(128)
+}
+_ASCII_TOKEN = re.compile(r"[A-Za-z0-9']+|\S")  # what _TOKEN comes to on ASCII text, three times as fast
 _TOKEN = re.compile(
     r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d62\u0d63\u200c\u200d'’])+|\S"
 )

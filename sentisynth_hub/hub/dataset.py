@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +27,7 @@ from sentisynth_hub.manifest import json_digest
 from sentisynth_hub.rows import Row
 from sentisynth_hub.text import digest, nfc
 from sentisynth_hub.versions.changes import Changes, RowCounts, compare_rows, dataset_changes
-from sentisynth_hub.versions.statistics import DIVERSITY_WORDS, Statistics, count_words, statistics
+from sentisynth_hub.versions.statistics import DIVERSITY_WORDS, Statistics, by_id, count_words, statistics
 from sentisynth_hub.versions.tags import FIRST
 
 
@@ -88,7 +89,9 @@ class DatasetPublication:
             for step in release.funnel
             if step["rejected"]
         ]
-        synthetic, natural = _side_by_side(release.kept, release.natural.train, recipe.labels)
+        ids = self.tables["default"].column("id")
+        ordered = by_id(release.kept, ids)
+        synthetic, natural = _side_by_side(ordered, sorted(ids), release.natural.train, recipe.labels)
         facts = {
             "schema": SCHEMA,
             "repo_id": self.repo_id,
@@ -115,7 +118,7 @@ class DatasetPublication:
             "natural": _natural(release.natural.source),
             "prompt_digest": release.generation["prompt_digest"],
             "personal_data_checked": "personal_data" in recipe.filter.order,
-            "examples": _examples(release.kept, recipe.labels),
+            "examples": _examples(ordered, recipe.labels),
         }
         if release.dataset_model is not None:
             facts["model"] = release.dataset_model
@@ -267,10 +270,12 @@ def _stable(manifest: Mapping[str, Any]) -> str:
     return json_digest({key: value for key, value in manifest.items() if key not in _VOLATILE})
 
 
-def _side_by_side(kept: Sequence[Row], natural: Sequence[Row], labels: Sequence[str]) -> tuple[Statistics, Statistics]:
+def _side_by_side(
+    kept: Sequence[Row], ids: Sequence[str], natural: Sequence[Row], labels: Sequence[str]
+) -> tuple[Statistics, Statistics]:
     """Statistics of both corpora, their diversity on the same number of words."""
     words = min(count_words(kept, DIVERSITY_WORDS), count_words(natural, DIVERSITY_WORDS))
-    return statistics(kept, labels, words=words), statistics(natural, labels, words=words)
+    return statistics(kept, labels, words=words, ids=ids), statistics(natural, labels, words=words)
 
 
 def _natural(source: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,19 +288,18 @@ def _score_filter(table: Table) -> tuple[str, str, float] | None:
     """The column, comparison and bound by which the card shows how to filter: the better half of the first score
     there is."""
     for name in SCORES:
-        values = sorted(value for value in table.columns[name] if value is not None)
+        values = sorted(table.arrays[name].drop_null().to_pylist())
         if values:
             return name, "<=" if name == "perplexity" else ">=", float(f"{values[len(values) // 2]:.2g}")
     return None
 
 
-def _examples(kept: Any, labels: list[str]) -> list[tuple[str, str]]:
+def _examples(ordered: Sequence[Row], labels: list[str]) -> list[tuple[str, str]]:
     """The first rows of every label in the order of ids, which is as good as drawn by lot and always the same."""
-    ordered = sorted(kept, key=lambda row: row.id)
     return [
         (label, nfc(row.text)[:300])
         for label in labels
-        for row in [row for row in ordered if row.label == label][:_EXAMPLES_PER_LABEL]
+        for row in islice((row for row in ordered if row.label == label), _EXAMPLES_PER_LABEL)
     ]
 
 

@@ -48,10 +48,13 @@ class NaturalTexts:
 
     def found_in(self, text: str) -> str | None:
         """Why `text` holds natural text, None where it does not: strict, for texts that have to hide when in doubt."""
-        decision = self.overlap.judge([Row(text, None)])[0]
-        if not decision.keep:
-            return decision.reason
-        unit = words(text)
+        source = self.overlap.exact.get(normalised(text))
+        if source is not None:
+            return f"exact_{source}"
+        unit, runs = words(text), self.overlap.runs
+        shared = next((runs[run] for run in ngrams(unit, self.overlap.ngram) if run in runs), None)
+        if shared is not None:
+            return f"ngram_{shared}"
         return next(
             ("natural_inside" for size, runs in self.short.items() if not runs.isdisjoint(ngrams(unit, size))), None
         )

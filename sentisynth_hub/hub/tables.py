@@ -5,19 +5,20 @@
     rejected    what was dropped, with `filter`, `reason`, `score`; no text where the text must not get out
     lineage     where every candidate came from
 
-A table is columns of plain Python values first. Digests are taken of those, never of Parquet bytes.
+A table is Arrow columns first. Digests are taken of what those say (`hub.digests`), never of Parquet bytes.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.cards.manifest import ConfigRecord
+from sentisynth_hub.hub.digests import rows_digest, spelled, table_digests
 from sentisynth_hub.hub.release import DatasetRelease
-from sentisynth_hub.rows import Rejected, Row, content_digest
-from sentisynth_hub.text import digest, nfc
+from sentisynth_hub.rows import Rejected, Row
+from sentisynth_hub.text import digest, nfc, text_ids
 
 
 SCORES = ("teacher_confidence", "perplexity", "cmi")
@@ -58,21 +59,28 @@ _LINEAGE_COLUMNS = {
 }
 
 
+_READ = ("text", "label", "language", "generator")
+
+
 @dataclass(frozen=True)
 class Table:
-    """One config: column kinds (Arrow's names, `label`, `list<...>`), columns of equal length, and the digest of its
-    content."""
+    """One config: column kinds (Arrow's names, `label`, `list<...>`), Arrow arrays of equal length (labels as their
+    integers), and the digests of its content."""
 
     name: str
     kinds: dict[str, str]
-    columns: dict[str, list[Any]]
+    arrays: dict[str, Any]
     digest: str
     values_digest: str
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return len(next(iter(self.columns.values())))
+        return len(next(iter(self.arrays.values())))
+
+    def column(self, name: str) -> list[Any]:
+        """A column as Python values."""
+        return list(self.arrays[name].to_pylist())
 
 
 def dataset_tables(release: DatasetRelease, hidden: Sequence[bool], salt: str) -> dict[str, Table]:
@@ -82,25 +90,22 @@ def dataset_tables(release: DatasetRelease, hidden: Sequence[bool], salt: str) -
         hidden: For each of `release.rejected`: whether its text must not get out.
         salt: Key of the hashes that stand for hidden texts; not published.
     """
-    order = {line["request_id"]: place for place, line in enumerate(release.lineage)}
-    shown: list[tuple[Row, Rejected | None]] = [(row, None) for row in release.kept]
-    shown += [
-        (item.row, item) for item, hide in zip(release.rejected, hidden, strict=True) if not hide and item.row.label
-    ]
-    shown.sort(key=lambda pair: order.get(pair[0].request_id, len(order)))
     labels = release.recipe.labels
+    # Every column is made once, over kept and rejected rows; the configs are parts of it.
+    columns = _row_arrays([*release.kept, *(item.row for item in release.rejected)])
+    kept = {name: column.slice(0, len(release.kept)) for name, column in columns.items()}
+    rejected = {name: column.slice(len(release.kept)) for name, column in columns.items()}
     tables = [
-        _table("default", ROW_COLUMNS, _row_columns(release.kept), digest=content_digest(release.kept)),
-        _unfiltered(shown),
-        _rejected(release.rejected, hidden, salt),
-        _table("lineage", _LINEAGE_COLUMNS, _lineage_columns(release.lineage)),
+        _table("default", ROW_COLUMNS, kept, labels, digest=rows_digest(kept["id"], kept["label"])),
+        _unfiltered(release, columns, hidden, labels),
+        _rejected(release.rejected, rejected, hidden, salt, labels),
+        _table("lineage", _LINEAGE_COLUMNS, _lineage_arrays(release.lineage), labels),
     ]
     if release.recipe.natural.publish_rows:
         natural = [row for part in (release.natural.train, release.natural.validation) for row in part]
         kinds = {name: ROW_COLUMNS[name] for name in ("id", "text", "label", "language")}
-        columns = _row_columns(natural)
-        tables.append(_table("natural", kinds, {name: columns[name] for name in kinds}))
-    return {table.name: _with_label_numbers(table, labels) for table in tables}
+        tables.append(_table("natural", kinds, _row_arrays(natural), labels))
+    return {table.name: table for table in tables}
 
 
 def write_parquet(table: Table, folder: Path, labels: Sequence[str]) -> tuple[ConfigRecord, dict[str, Path]]:
@@ -108,10 +113,7 @@ def write_parquet(table: Table, folder: Path, labels: Sequence[str]) -> tuple[Co
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    arrow = pa.table(
-        [pa.array(table.columns[name], _arrow_type(kind)) for name, kind in table.kinds.items()],
-        schema=_schema(table, labels),
-    )
+    arrow = pa.table([table.arrays[name] for name in table.kinds], schema=_schema(table, labels))
     shards = max(1, -(-table.rows // _SHARD_ROWS))
     written: dict[str, Path] = {}
     for shard in range(shards):
@@ -140,66 +142,53 @@ def read_config(paths: Iterable[Path], labels: Sequence[str]) -> list[Row]:
     """
     import pyarrow.parquet as pq
 
-    return [
-        Row(
-            line["text"],
-            labels[line["label"]],
-            language=line["language"],
-            generator=line["generator"],
-            scores={name: line[name] for name in SCORES if line.get(name) is not None},
-        )
-        for path in sorted(paths)
-        for line in pq.read_table(path).to_pylist()
-    ]
+    rows: list[Row] = []
+    for path in sorted(paths):
+        table = pq.read_table(path)
+        text, label, language, generator = (table.column(name).to_pylist() for name in _READ)
+        measured = {name: table.column(name).to_pylist() for name in SCORES if name in table.column_names}
+        rows += [
+            Row(
+                text[i],
+                labels[label[i]],
+                language=language[i],
+                generator=generator[i],
+                scores={name: values[i] for name, values in measured.items() if values[i] is not None},
+            )
+            for i in range(table.num_rows)
+        ]
+    return rows
 
 
-def table_digests(kinds: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> tuple[str, str]:
-    """Digest of a table's lines without its floats, and with them (6 significant digits). A text counts by its id or
-    hash."""
-    exact = [name for name, kind in kinds.items() if kind != "float64" and name != "text"]
-    floats = [name for name, kind in kinds.items() if kind == "float64"]
-    lines = ["\0".join(values) for values in zip(*(_spelled(columns[name]) for name in exact), strict=True)]
-    if not floats:
-        return (whole := digest(sorted(lines))), whole
-    measured = zip(*(_spelled(columns[name]) for name in floats), strict=True)
-    full = [line + "\0" + "\0".join(values) for line, values in zip(lines, measured, strict=True)]
-    return digest(sorted(lines)), digest(sorted(full))
+def _table(
+    name: str, kinds: Mapping[str, str], columns: Mapping[str, Any], labels: Sequence[str], digest: str | None = None
+) -> Table:
+    """A table of the columns that `kinds` names. Digests are taken with labels by name; the columns of a ClassLabel
+    hold integers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-
-def _spelled(column: Sequence[Any]) -> Iterator[str]:
-    """Each value of a column as digests spell it: no two values of a column alike, and no line break."""
-    for value in column:
-        if value is None:
-            yield "\1"
-        elif isinstance(value, str):
-            yield value.replace("\n", "\\n") if "\n" in value else value
-        elif isinstance(value, float):
-            yield f"{value:.6g}"
-        elif isinstance(value, list | tuple):
-            yield "\2".join(_spelled(value))
-        else:
-            yield str(value)
-
-
-def _table(name: str, kinds: Mapping[str, str], columns: dict[str, list[Any]], digest: str | None = None) -> Table:
-    exact, values = table_digests(kinds, columns)
-    return Table(name, dict(kinds), columns, digest or exact, values)
-
-
-def _with_label_numbers(table: Table, labels: Sequence[str]) -> Table:
-    """Labels as the integers of the ClassLabel; their digests were taken by name."""
-    number = {label: place for place, label in enumerate(labels)} | {None: None}
-    columns = {
-        name: [number[value] for value in table.columns[name]] if kind == "label" else table.columns[name]
-        for name, kind in table.kinds.items()
+    said = {column: columns.get(_spelling(column), columns[column]) for column in kinds}
+    exact, values = table_digests(kinds, said, digest)
+    arrays = {
+        column: pc.index_in(columns[column], value_set=pa.array(labels, pa.string())).cast(pa.int64())
+        if kind == "label"
+        else columns[column]
+        for column, kind in kinds.items()
     }
-    return Table(table.name, table.kinds, columns, table.digest, table.values_digest)
+    return Table(name, dict(kinds), arrays, exact, values)
 
 
-def _row_columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+def _row_arrays(rows: Sequence[Row]) -> dict[str, Any]:
+    """The columns that rows have in every config, labels by name, `request_id`, and the scores as digests spell
+    them."""
+    import pyarrow as pa
+
+    texts = [nfc(row.text) for row in rows]
     columns: dict[str, list[Any]] = {
-        "id": [row.id for row in rows],
-        "text": [nfc(row.text) for row in rows],
+        "request_id": [row.request_id for row in rows],
+        "id": text_ids(texts),
+        "text": texts,
         "label": [row.label for row in rows],
         "language": [row.language for row in rows],
         "generator": [row.generator for row in rows],
@@ -207,56 +196,82 @@ def _row_columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
         "num_shots": [row.num_shots for row in rows],
         "asked_label": [row.asked_label for row in rows],
     }
-    return columns | {name: [row.scores.get(name) for row in rows] for name in SCORES}
+    columns |= {name: [row.scores.get(name) for row in rows] for name in SCORES}
+    kinds = {"request_id": "string", **ROW_COLUMNS, "label": "string"}
+    arrays = {name: pa.array(values, _arrow_type(kinds[name])) for name, values in columns.items()}
+    return arrays | {_spelling(name): spelled(arrays[name]) for name in SCORES}
 
 
-def _unfiltered(shown: Sequence[tuple[Row, Rejected | None]]) -> Table:
-    columns = {"request_id": [row.request_id for row, _ in shown], **_row_columns([row for row, _ in shown])}
-    columns |= {
-        "kept": [item is None for _, item in shown],
-        "filter": [item and item.filter for _, item in shown],
-        "reason": [item and item.reason for _, item in shown],
+def _spelling(name: str) -> str:
+    """Key of a column as digests spell it."""
+    return f"{name} spelled"
+
+
+def _unfiltered(
+    release: DatasetRelease, columns: Mapping[str, Any], hidden: Sequence[bool], labels: Sequence[str]
+) -> Table:
+    """Kept rows, and rejected ones that may be shown, in the order they were asked for."""
+    import numpy as np
+    import pyarrow as pa
+
+    number = len(release.kept)
+    shown = [*range(number)] + [
+        number + place
+        for place, (item, hide) in enumerate(zip(release.rejected, hidden, strict=True))
+        if not hide and item.row.label
+    ]
+    order = {line["request_id"]: place for place, line in enumerate(release.lineage)}
+    requests = columns["request_id"].to_pylist()
+    asked = np.argsort([order.get(requests[place], len(order)) for place in shown], kind="stable")
+    taken = pa.array(np.array(shown, dtype=np.int64)[asked])
+    nothing = [None] * number
+    whole = {
+        **columns,
+        "kept": pa.array([True] * number + [False] * len(release.rejected)),
+        "filter": pa.array(nothing + [item.filter for item in release.rejected], pa.string()),
+        "reason": pa.array(nothing + [item.reason for item in release.rejected], pa.string()),
     }
-    return _table(
-        "unfiltered",
-        {"request_id": "string", **ROW_COLUMNS, "kept": "bool", "filter": "string", "reason": "string"},
-        columns,
-    )
+    kinds = {"request_id": "string", **ROW_COLUMNS, "kept": "bool", "filter": "string", "reason": "string"}
+    return _table("unfiltered", kinds, {name: column.take(taken) for name, column in whole.items()}, labels)
 
 
-def _rejected(rejected: Sequence[Rejected], hidden: Sequence[bool], salt: str) -> Table:
-    columns = _row_columns([item.row for item in rejected])
-    hashes = [digest([salt, item.row.id])[:16] if hide else None for item, hide in zip(rejected, hidden, strict=True)]
-    for name in ("id", "text"):  # an unsalted hash of a hidden text would let anyone test a guess
-        columns[name] = [None if hide else value for value, hide in zip(columns[name], hidden, strict=True)]
-    columns = {"request_id": [item.row.request_id for item in rejected], **columns, "text_hash": hashes}
-    columns |= {
-        "filter": [item.filter for item in rejected],
-        "reason": [item.reason for item in rejected],
-        "score": [item.score for item in rejected],
+def _rejected(
+    rejected: Sequence[Rejected],
+    columns: Mapping[str, Any],
+    hidden: Sequence[bool],
+    salt: str,
+    labels: Sequence[str],
+) -> Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = columns["id"].to_pylist()
+    hashes = [digest([salt, row_id])[:16] if hide else None for row_id, hide in zip(ids, hidden, strict=True)]
+    mask = pa.array(hidden, pa.bool_())
+    # an unsalted hash of a hidden text would let anyone test a guess
+    covered = {name: pc.if_else(mask, pa.scalar(None, pa.string()), columns[name]) for name in ("id", "text")}
+    whole = {
+        **columns,
+        **covered,
+        "text_hash": pa.array(hashes, pa.string()),
+        "filter": pa.array([item.filter for item in rejected], pa.string()),
+        "reason": pa.array([item.reason for item in rejected], pa.string()),
+        "score": pa.array([item.score for item in rejected], pa.float64()),
     }
-    return _table(
-        "rejected",
-        {
-            "request_id": "string",
-            **ROW_COLUMNS,
-            "text_hash": "string",
-            "filter": "string",
-            "reason": "string",
-            "score": "float64",
-        },
-        columns,
-    )
+    own = {"text_hash": "string", "filter": "string", "reason": "string", "score": "float64"}
+    return _table("rejected", {"request_id": "string", **ROW_COLUMNS, **own}, whole, labels)
 
 
-def _lineage_columns(lineage: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _lineage_arrays(lineage: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    import pyarrow as pa
+
     columns = {name: [line[name] for line in lineage] for name in _LINEAGE_COLUMNS}
     for name in ("sampling", "attributes"):
         columns[name] = [
             value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
             for value in columns[name]
         ]
-    return columns
+    return {name: pa.array(values, _arrow_type(_LINEAGE_COLUMNS[name])) for name, values in columns.items()}
 
 
 def _schema(table: Table, labels: Sequence[str]) -> Any:

@@ -14,9 +14,10 @@ from sentisynth_hub.cards.metadata import split_card
 from sentisynth_hub.cards.render import render_dataset_card, render_model_card
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.filters.personal_data import PersonalData
+from sentisynth_hub.hub.digests import table_digests
 from sentisynth_hub.hub.last_look import HIDING, NaturalTexts
 from sentisynth_hub.hub.state import Head, read_head
-from sentisynth_hub.hub.tables import read_config, table_digests
+from sentisynth_hub.hub.tables import read_config
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import Row, content_digest
 from sentisynth_hub.splits import NaturalData

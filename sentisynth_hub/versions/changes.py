@@ -72,7 +72,11 @@ def compare_rows(before: Iterable[Row], after: Iterable[Row]) -> RowChanges:
     relabelled: list[tuple[Row, Row]] = []
     unchanged = 0
     for row_id in sorted(old.keys() | new.keys()):
-        left, right = _without_common(old.get(row_id, []), new.get(row_id, []))
+        left, right = old.get(row_id, []), new.get(row_id, [])
+        if [row.label for row in left] == [row.label for row in right]:
+            unchanged += len(right)
+            continue
+        left, right = _without_common(left, right)
         unchanged += len(new.get(row_id, [])) - len(right)
         pairs = min(len(left), len(right))
         relabelled += list(zip(left[:pairs], right[:pairs], strict=True))

@@ -7,7 +7,7 @@ from math import fsum
 from typing import TypedDict
 
 from sentisynth_hub.rows import Row
-from sentisynth_hub.text import tokens
+from sentisynth_hub.text import count_tokens, tokens
 
 
 DIVERSITY_WORDS = 2_000
@@ -31,28 +31,35 @@ class Statistics(TypedDict):
     cmi_mean: float | None
 
 
-def statistics(rows: Sequence[Row], labels: Sequence[str], *, words: int = DIVERSITY_WORDS) -> Statistics:
-    """Measure a corpus; the order of `rows` does not matter."""
+def statistics(
+    rows: Sequence[Row], labels: Sequence[str], *, words: int = DIVERSITY_WORDS, ids: Sequence[str] | None = None
+) -> Statistics:
+    """Measure a corpus; the order of `rows` does not matter. `ids`: the rows' ids, where they are known already."""
     counts = Counter(row.label for row in rows)
-    ordered = sorted(rows, key=lambda row: (row.id, row.label or ""))
-    tokenised = [tokens(row.text) for row in ordered]
-    distinct, used = _distinct_pairs(tokenised, words)
+    ordered = by_id(rows, ids)
+    distinct, used = _distinct_pairs((tokens(row.text) for row in ordered), words)
     mixing = [row.scores["cmi"] for row in ordered if "cmi" in row.scores]
     return {
         "rows": len(rows),
         "labels": {label: counts[label] for label in labels},
-        "words_mean": sum(map(len, tokenised)) / len(rows) if rows else 0.0,
+        "words_mean": sum(count_tokens(row.text) for row in rows) / len(rows) if rows else 0.0,
         "distinct_2": distinct,
         "distinct_2_words": used,
         "cmi_mean": fsum(mixing) / len(mixing) if mixing else None,
     }
 
 
+def by_id(rows: Sequence[Row], ids: Sequence[str] | None = None) -> list[Row]:
+    """The rows in the order of their ids (`ids`, where they are known already), then labels."""
+    keyed = zip(ids or [row.id for row in rows], [row.label or "" for row in rows], range(len(rows)), strict=True)
+    return [rows[place] for _, _, place in sorted(keyed)]
+
+
 def count_words(rows: Iterable[Row], most: int) -> int:
     """Words of a corpus, counted up to `most`."""
     found = 0
     for row in rows:
-        found += len(tokens(row.text))
+        found += count_tokens(row.text)
         if found >= most:
             return most
     return found

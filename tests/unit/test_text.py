@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentisynth_hub.text import digest, nfc, normalised, text_id, tokens
+from sentisynth_hub.text import count_tokens, digest, nfc, normalised, text_id, text_ids, tokens
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,21 @@ def test_a_digest_keeps_its_parts_apart() -> None:
 )
 def test_tokens_keep_marks_with_their_letters(text: str, expected: list[str]) -> None:
     assert tokens(text) == expected
+
+
+@given(st.text() | st.text(st.characters(max_codepoint=127)))
+def test_tokens_are_counted_as_they_are_split(text: str) -> None:
+    assert count_tokens(text) == len(tokens(text))
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_text_is_split_and_normalised_as_any_other(text: str) -> None:
+    """A letter that is not ASCII takes the general way; the rest has to come out as on the short one."""
+    assert tokens(text + " é") == [*tokens(text), "é"]
+    general = normalised("é " + text)
+    assert normalised(text) == general.removeprefix("é") or general == "é"
+
+
+@given(st.lists(st.text()))
+def test_many_ids_are_each_texts_own(texts: list[str]) -> None:
+    assert text_ids(map(nfc, texts)) == [text_id(text) for text in texts]

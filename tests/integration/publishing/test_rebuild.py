@@ -1,4 +1,4 @@
-"""`verify --rebuild` makes the published rows again from the published recipe, and tells when they are not the same."""
+"""`verify --rebuild` makes the published rows again from the published recipe, and tells when they differ."""
 
 import json
 import subprocess

@@ -1,11 +1,14 @@
 """Published tables and their digests."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sentisynth_hub.hub.digests import table_digests
 from sentisynth_hub.hub.last_look import NaturalTexts, hidden_texts, salt
 from sentisynth_hub.hub.tables import Table, dataset_tables, read_config, write_parquet
 from sentisynth_hub.rows import content_digest
@@ -24,7 +27,7 @@ def test_the_default_digest_is_the_content_digest(tmp_path: Path) -> None:
 
 def test_hidden_rows_carry_a_salted_hash_and_no_trace_of_their_text(tmp_path: Path) -> None:
     made = tables(tmp_path)
-    rejected = made["rejected"].columns
+    rejected = {name: made["rejected"].column(name) for name in made["rejected"].kinds}
     place = rejected["filter"].index("overlap")
     assert (rejected["id"][place], rejected["text"][place]) == (None, None)
     assert len(rejected["text_hash"][place]) == 16
@@ -32,7 +35,7 @@ def test_hidden_rows_carry_a_salted_hash_and_no_trace_of_their_text(tmp_path: Pa
     assert rejected["text"][shown] is not None
     assert rejected["text_hash"][shown] is None
     for table in made.values():
-        texts = [str(value) for column in table.columns.values() for value in column]
+        texts = [str(value) for name in table.kinds for value in table.column(name)]
         assert not any(NATURAL_TEST.lower() in text.lower() for text in texts)
 
 
@@ -40,9 +43,9 @@ def test_unfiltered_holds_what_may_be_shown_in_the_order_it_was_asked_for(tmp_pa
     made = release(tmp_path)
     backwards = replace(made, lineage=made.lineage[::-1])
     hidden = hidden_texts(made, NaturalTexts(natural_data()))
-    forwards = dataset_tables(made, hidden, "salt")["unfiltered"].columns["request_id"]
+    forwards = dataset_tables(made, hidden, "salt")["unfiltered"].column("request_id")
     assert forwards == ["request-0", "request-1", "request-2", "request-3", "rejected-0"]
-    assert dataset_tables(backwards, hidden, "salt")["unfiltered"].columns["request_id"] == forwards[::-1]
+    assert dataset_tables(backwards, hidden, "salt")["unfiltered"].column("request_id") == forwards[::-1]
 
 
 def test_scores_move_the_digest_with_scores_only(tmp_path: Path) -> None:
@@ -53,6 +56,50 @@ def test_scores_move_the_digest_with_scores_only(tmp_path: Path) -> None:
     assert plain.digest == other.digest
     assert plain.values_digest != other.values_digest
     assert plain.values_digest == near.values_digest
+
+
+def test_the_digest_of_a_table_is_of_its_lines_as_they_are_documented() -> None:
+    """Spelled out by hand: None is U+0001, items are parted by U+0002, values by NUL, floats have six digits, a line
+    feed inside a value is written as backslash and n; sorted by code points, each line closed by a line feed."""
+    kinds = {
+        "id": "string",
+        "text": "string",
+        "label": "label",
+        "num_shots": "int32",
+        "kept": "bool",
+        "demonstration_ids": "list<string>",
+        "perplexity": "float64",
+        "cmi": "float64",
+    }
+    columns = {
+        "id": ["b", "a", None, "\U0001f600", "\uff5e"],
+        "text": ["not", "part", "of", "the", "digest"],
+        "label": ["positive", "two\nlines", "", "negative", None],
+        "num_shots": [3, None, -1, 0, 20],
+        "kept": [True, False, None, True, False],
+        "demonstration_ids": [["x", "y"], [], None, ["only"], ["x", None]],
+        "perplexity": [0.1 + 0.2, 1e-7, float("inf"), None, 1234567.0],
+        "cmi": [None] * 5,
+    }
+    exact = [
+        "a\0two\\nlines\0\1\0False\0",
+        "b\0positive\x003\0True\0x\2y",
+        "\1\0\0-1\0\1\0\1",
+        "\U0001f600\0negative\x000\0True\0only",
+        "\uff5e\0\1\x0020\0False\0x\2\1",
+    ]
+    floats = ["1e-07\0\1", "0.3\0\1", "inf\0\1", "\1\0\1", "1.23457e+06\0\1"]
+
+    def sha256(lines: list[str]) -> str:
+        return hashlib.sha256("".join(f"{line}\n" for line in sorted(lines)).encode()).hexdigest()
+
+    expected = sha256(exact), sha256([f"{line}\0{more}" for line, more in zip(exact, floats, strict=True)])
+    assert table_digests(kinds, columns) == expected
+    types = {"demonstration_ids": pa.list_(pa.string()), "num_shots": pa.int32(), "cmi": pa.float64()}
+    arrays = {name: pa.array(values, types.get(name)) for name, values in columns.items()}
+    sliced = {name: pa.concat_arrays([array.slice(4), array]).slice(1) for name, array in arrays.items()}
+    assert table_digests(kinds, arrays) == table_digests(kinds, sliced) == expected
+    assert table_digests({"id": "string"}, {"id": pa.array([], pa.string())})[0] == hashlib.sha256(b"").hexdigest()
 
 
 def test_order_does_not_move_a_digest_but_lineage_does(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Digests of published tables: of what their columns say, spelled out line by line, never of Parquet bytes.
+
+    exact, with_scores = table_digests(kinds, columns)
+
+A line is its row's values joined by NUL; None is U+0001, a list's items are joined by U+0002, floats have 6
+significant digits. Lines are sorted and each is closed by a line feed before the sha256. Arrow does the work on whole
+columns.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+_NONE, _BETWEEN_ITEMS, _BETWEEN_VALUES = "\1", "\2", "\0"
+
+
+def table_digests(kinds: Mapping[str, str], columns: Mapping[str, Any], plain: str | None = None) -> tuple[str, str]:
+    """Digest of a table's lines without its floats, and with them. A text counts by its id or hash.
+
+    Args:
+        kinds: Column kinds by name, as `tables.Table` has them.
+        columns: Arrow arrays or lists of Python values by name, labels by name; floats may be spelled already.
+        plain: The first digest, where another one stands in its place.
+    """
+    exact = [name for name, kind in kinds.items() if kind != "float64" and name != "text"]
+    floats = [name for name, kind in kinds.items() if kind == "float64"]
+    words = {name: spelled(columns[name]) for name in (*exact, *floats)}
+    if plain is None:
+        plain = lines_digest([words[name] for name in exact])
+        if not floats:
+            return plain, plain
+    return plain, lines_digest([words[name] for name in (*exact, *floats)])
+
+
+def rows_digest(ids: Any, labels: Any, split: str = "train") -> str:
+    """`rows.content_digest` of rows whose ids and label names are given as Arrow arrays of strings."""
+    import pyarrow as pa
+
+    return lines_digest([pa.scalar(split, pa.large_string()), spelled(ids), spelled(labels)])
+
+
+def lines_digest(columns: Sequence[Any]) -> str:
+    """sha256 over the sorted lines that columns of spelled values make."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lines = pc.binary_join_element_wise(*columns, pa.scalar(_BETWEEN_VALUES, pa.large_string()))
+    ordered = lines.take(pc.sort_indices(lines))  # by bytes, which for UTF-8 is by code points
+    closed = pc.binary_join_element_wise(ordered, pa.scalar("", pa.large_string()), pa.scalar("\n", pa.large_string()))
+    running = hashlib.sha256()
+    for chunk in closed.chunks if isinstance(closed, pa.ChunkedArray) else [closed]:
+        running.update(_bytes(chunk))
+    return running.hexdigest()
+
+
+def _bytes(strings: Any) -> Any:
+    """The texts of a large_string array, one after the other, as they lie in memory."""
+    import numpy as np
+
+    if not len(strings):
+        return b""
+    _, places, data = strings.buffers()
+    offsets = np.frombuffer(places, dtype=np.int64)[strings.offset : strings.offset + len(strings) + 1]
+    return memoryview(data)[int(offsets[0]) : int(offsets[-1])]
+
+
+def spelled(column: Any) -> Any:
+    """Each value of a column as digests spell it: no two values of a column alike, and no line break."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    array = column if isinstance(column, pa.Array) else pa.array(column)
+    kind = array.type
+    if pa.types.is_null(kind):
+        return pa.array([_NONE], pa.large_string()).take(pa.array([0] * len(array), pa.int64()))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        words = pc.binary_join(_spelled_items(array), pa.scalar(_BETWEEN_ITEMS, pa.large_string()))
+    elif pa.types.is_floating(kind):
+        words = _spelled_floats(array)
+    elif pa.types.is_boolean(kind):
+        words = pc.if_else(array, "True", "False").cast(pa.large_string())
+    else:
+        words = array.cast(pa.large_string())
+        if pc.any(pc.match_substring(words, "\n")).as_py():
+            words = pc.replace_substring(words, "\n", "\\n")
+    return pc.fill_null(words, pa.scalar(_NONE, pa.large_string()))
+
+
+def _spelled_items(lists: Any) -> Any:
+    """An array of lists with every item spelled; None stays None."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
+    items = pa.LargeListArray.from_arrays(offsets, spelled(lists.flatten()))
+    return pc.if_else(lists.is_valid(), items, pa.scalar(None, items.type))
+
+
+def _spelled_floats(array: Any) -> Any:
+    """Six significant digits each; Arrow has no such format, so Python writes them."""
+    import pyarrow as pa
+
+    if array.null_count == len(array):
+        return pa.nulls(len(array), pa.large_string())
+    values, valid = array.to_numpy(zero_copy_only=False).tolist(), array.is_valid().to_pylist()
+    return pa.array([f"{v:.6g}" if ok else None for v, ok in zip(values, valid, strict=True)], pa.large_string())
