@@ -33,6 +33,7 @@ _COMMANDS = {  # name: (module, one line for --help, so that listing the command
     "evaluate": ("study", "Score a model on a dataset."),
     "compare": ("study", "Compare two prediction files, paired."),
     "predict": ("study", "Classify texts with a model."),
+    "annotate": ("annotate", "Let people rate rows, blind."),
     "publish": ("publish", "Publish the dataset and the model."),
     "diff": ("publish", "Show what changed between two versions."),
     "verify": ("publish", "Recompute a published version's digests and numbers."),

@@ -6,7 +6,6 @@ are photographed into that folder.
 
 import base64
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,12 +15,10 @@ from urllib.parse import quote
 import pytest
 
 from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
+from tests.browser.driving import needs_chromium, phone, start_browser
 
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")), reason="needs chromium"),
-]
+pytestmark = needs_chromium
 
 # Ten by ten pixels of one colour.
 PNG = base64.b64decode(
@@ -100,25 +97,7 @@ def _fill(state: HubState) -> None:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for argument in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "force-device-scale-factor=1",
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(f"--{argument}")
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    driver.set_window_size(1200, 900)
-    driver.implicitly_wait(5)
+    driver = start_browser(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
 
@@ -166,16 +145,9 @@ def test_nothing_hostile_runs(hub: HubState, browser: Any, page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_fits_a_phone(hub: HubState, browser: Any, page: str) -> None:
-    browser.set_window_size(500, 900)  # the narrowest window there is; the page itself is narrowed below
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True}
-    )
-    try:
+    with phone(browser):
         browser.get(hub.endpoint + page)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        browser.set_window_size(1200, 900)
 
 
 def test_the_card_is_rendered(hub: HubState, browser: Any) -> None:

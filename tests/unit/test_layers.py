@@ -18,7 +18,7 @@ LAYERS = [
     {"generation", "filtering", "evaluation", "judging", "scoring"},
     {"sweeping"},
     {"versions"},
-    {"cards", "figures", "html_report"},
+    {"cards", "figures", "html_report", "annotation"},
     {"hub"},
     {"pipeline", "starter"},
     {"releasing", "rebuilding"},
