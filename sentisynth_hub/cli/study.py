@@ -9,6 +9,8 @@ import click
 from sentisynth_hub import log
 from sentisynth_hub.cli import options
 from sentisynth_hub.errors import InputError
+from sentisynth_hub.predicting import FORMATS, Format
+from sentisynth_hub.preprocess import STEPS, Step, preprocess
 from sentisynth_hub.recipe import load_recipe
 from sentisynth_hub.run import open_pipeline
 
@@ -214,16 +216,70 @@ def compare(first: str, second: str, metric: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("model")
-@click.argument("texts", nargs=-1, required=True)
+@click.argument("texts", nargs=-1)
 @click.option("--revision", help="Tag, branch or commit of the model.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A CSV, JSONL or Parquet file in place of TEXTS; every row gets a label, in the file's order.",
+)
+@click.option("--text", "column", default="text", show_default=True, help="Column of the file with the text.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="jsonl",
+    show_default=True,
+    help="How a file's predictions are written; `lince`: a label a line, LinCE's names.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where a file's predictions go; default: stdout."
+)
+@click.option("--empty", metavar="LABEL", help="Label of rows without a text; default: the model's answer to nothing.")
+@click.option(
+    "--preprocess",
+    "steps",
+    multiple=True,
+    type=click.Choice(STEPS),
+    help="What was done to the text the model was trained on (`natural.preprocess`). Several allowed.",
+)
 @options.hub
 @options.as_json
-def predict(model: str, texts: tuple[str, ...], revision: str | None, hub: str | None, as_json: bool) -> None:
-    """Classify TEXTS with MODEL, a Hub id or a folder."""
+def predict(
+    model: str,
+    texts: tuple[str, ...],
+    revision: str | None,
+    path: Path | None,
+    column: str,
+    form: Format,
+    output: Path | None,
+    empty: str | None,
+    steps: tuple[Step, ...],
+    hub: str | None,
+    as_json: bool,
+) -> None:
+    """Classify TEXTS, or the rows of a file, with MODEL, a Hub id or a folder."""
+    if bool(texts) == (path is not None):
+        raise InputError("give either texts to classify, or a file of them with --file")
+    if path is None and (output is not None or empty is not None):
+        raise InputError("--output and --empty belong to --file; leave them out, or name a file")
     _use(hub)
+    if path is not None:
+        from sentisynth_hub.predicting import predict_texts, read_texts, write_predictions
+
+        rows = read_texts(path, column)
+        written = write_predictions(
+            output, form, predict_texts(model, rows, revision=revision, steps=steps, empty=empty)
+        )
+        if output is None:
+            click.echo(written, nl=False)
+        else:
+            log.info(f"{output}: {len(rows)} predictions")
+        return
     from sentisynth_hub.training.published import best, classify
 
-    found = classify(model, texts, revision=revision)
+    found = classify(model, [preprocess(text, steps) for text in texts], revision=revision)
     labels = [best(scores) for scores in found]
     records = [
         {"text": text, "label": label, "probabilities": scores}
