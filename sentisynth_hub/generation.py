@@ -12,7 +12,8 @@ the same.
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from sentisynth_hub import log
@@ -79,7 +80,34 @@ def generate(
     """
     if folder.complete:
         return folder.manifest()
-    replicates = [_prepare(recipe, sample, folder, limit, refresh) for sample in _served(recipe, samples)]
+    replicates = [_prepare(recipe, sample, folder, limit, refresh) for sample in served(recipe, samples)]
+    answer_all(recipe, replicates, processes, generator=generator)
+    result: dict[str, Any] = {}
+    if processes.is_main:
+        result = _result(recipe, replicates)
+        if limit is None:
+            folder.finish(result)
+    processes.wait()
+    return folder.manifest() if limit is None else result
+
+
+def answer_all(
+    recipe: Recipe,
+    replicates: Sequence[Replicate],
+    processes: Processes,
+    *,
+    generator: Generator | None = None,
+    journals: Iterable[Path] = (),
+) -> None:
+    """Ask what is not answered yet of every replicate's plan; everything answered is in the journals afterwards.
+
+    Args:
+        recipe: Its `generate` section says who is asked, how tokens are drawn and what may be spent.
+        journals: Journals of other stages whose spending counts against the same budget.
+
+    Raises:
+        StageError: A budget, a diversity limit or a dead server stopped it.
+    """
     if processes.is_main:
         for replicate in replicates:
             write_requests(replicate)
@@ -88,7 +116,7 @@ def generate(
                     log.warn(f"{journal.name}: a line torn by a crash was cut off; its request is asked again")
     processes.wait()
     answered = [replicate.answers() for replicate in replicates]
-    already = spent(path for replicate in replicates for path in replicate.journals())
+    already = spent([*(path for replicate in replicates for path in replicate.journals()), *journals])
     processes.wait()  # every process has read the same state before one writes
     price, _ = _price(recipe)
     name = recipe.generate.generator.model
@@ -103,13 +131,6 @@ def generate(
         stopped = stopped or answering.answer(replicate, answered.pop(0))
     processes.wait()
     _refuse_unanswered(replicates, stopped)
-    result: dict[str, Any] = {}
-    if processes.is_main:
-        result = _result(recipe, replicates)
-        if limit is None:
-            folder.finish(result)
-    processes.wait()
-    return folder.manifest() if limit is None else result
 
 
 def pilot(
@@ -126,12 +147,12 @@ def pilot(
 
     The answers are kept for the stage itself. See `generators.estimate.estimate` for what is returned.
     """
-    served = _served(recipe, samples)
-    generate(recipe, served[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
-    rows, _ = read_candidates(folder, served[0].replicate)
+    asking = served(recipe, samples)
+    generate(recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
+    rows, _ = read_candidates(folder, asking[0].replicate)
     accepted = Counter(row.request_id.partition(".")[0] for row in rows)
     asked: dict[str, Asked] = {}
-    for line in read_lineage(folder, served[0].replicate):
+    for line in read_lineage(folder, asking[0].replicate):
         request_id = line["request_id"].partition(".")[0]
         before = asked.get(request_id, Asked(0, 0, 0, accepted[request_id]))
         asked[request_id] = Asked(
@@ -141,7 +162,7 @@ def pilot(
             before.accepted,
         )
     price, record = _price(recipe)
-    total = sum(calls_per_label(recipe).values()) * len(served)
+    total = sum(calls_per_label(recipe).values()) * len(asking)
     return {**estimate(list(asked.values()), total, price, recipe.generate.human_usd_per_row), "prices": record}
 
 
@@ -151,19 +172,19 @@ def dry_run(recipe: Recipe, samples: Sequence[Sample], *, limit: int | None = No
     Nothing is asked, loaded or written; stored answers are not looked at.
     """
     price, record = _price(recipe)
-    template, served = PromptTemplate(recipe), _served(recipe, samples)
+    template, asking = PromptTemplate(recipe), served(recipe, samples)
     requests = tokens = 0
     usd = 0.0
     prompts: set[str] = set()
     new_tokens = recipe.generate.sampling.max_new_tokens
-    for sample in served:
+    for sample in asking:
         for request in itertools.islice(plan_requests(recipe, sample, template, model="", sampling={}), limit):
             worst = worst_case(request.prompt, new_tokens)
             requests, tokens = requests + 1, tokens + worst
             usd += price.cost(worst - new_tokens, new_tokens) if price is not None else 0.0
             prompts.add(request.prompt_id)
     return {
-        "replicates": len(served),
+        "replicates": len(asking),
         "requests": requests,
         "prompts": len(prompts),
         "worst_case_tokens": tokens,
@@ -219,7 +240,7 @@ def read_lineage(folder: StageFolder, replicate: int) -> Iterator[dict[str, Any]
     yield from read_records(folder.path / f"replicate-{replicate}" / "lineage.parquet")
 
 
-def _served(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
+def served(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
     """The replicates that have a corpus of their own: all of them, or under a conditional design the first."""
     return [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]
 
@@ -250,7 +271,8 @@ def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> 
         if answered < asked:
             why = stopped or "another process of this launch stopped early; its message says why"
             raise StageError(
-                f"generate: {answered:,} of {asked:,} requests of replicate {replicate.sample.replicate} answered: "
+                f"{replicate.doing}: {answered:,} of {asked:,} requests of replicate "
+                f"{replicate.sample.replicate} answered: "
                 f"{why}"
             )
 

@@ -16,6 +16,7 @@ from sentisynth_hub.training.folds import make_folds, natural_of_replicate
 
 VERSION = 1
 NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural", "zero_shot")
+ASKED = ("llm_classifier", "pseudo_label")
 UNFILTERED = ("unfiltered", "llm_classifier", "pseudo_label")
 
 
@@ -26,12 +27,14 @@ def judge_study(
     generated: StageFolder,
     filtered: StageFolder,
     studied: StageFolder,
+    labels: StageFolder | None = None,
     *,
     looks: int | None = None,
 ) -> dict[str, Any]:
     """Compare the variants of a finished study.
 
     Args:
+        labels: The labels stage, where a variant asked the generator's model.
         looks: How often the test rows have been looked at over the versions of the dataset, this time included.
 
     Returns:
@@ -58,12 +61,9 @@ def judge_study(
     distances = studied.path / "distances.npy"
     tested = make_folds(recipe, natural).rows if study.cross_fitting else natural.test
     items = TestItems(texts=[row.text for row in tested], distances=np.load(distances) if distances.exists() else None)
-    ledger = label_ledger(recipe, samples, natural, generated, filtered, studied)
-    return dict(
-        evaluate_study(
-            predictions, config, test_items=items, ledger=ledger, cost_usd=corpus_cost(study.variants, generated)
-        )
-    )
+    ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
+    costs = corpus_cost(study.variants, generated) | asking_cost(labels)
+    return dict(evaluate_study(predictions, config, test_items=items, ledger=ledger, cost_usd=costs))
 
 
 def label_ledger(
@@ -73,12 +73,14 @@ def label_ledger(
     generated: StageFolder,
     filtered: StageFolder,
     studied: StageFolder,
+    labels: StageFolder | None = None,
 ) -> Any:
     """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
     from sentisynth_hub.evaluation.budget import LabelLedger
 
     ledger = LabelLedger()
     prompts, teachers = generated.manifest()["replicates"], filtered.manifest()["replicates"]
+    questions = labels.manifest()["replicates"] if labels is not None else {}
     for variant, by_replicate in read_json(studied.path / "human_labels.json").items():
         for name, uses in by_replicate.items():
             replicate = int(name)
@@ -88,7 +90,8 @@ def label_ledger(
                 continue
             corpus = name if name in prompts else "0"  # a conditional study has one corpus
             known = _ids_by_request(samples[replicate])
-            ledger.record(variant, replicate, "demonstrations", _row_ids(prompts[corpus]["demonstration_ids"], known))
+            shown = questions if variant in ASKED else prompts
+            ledger.record(variant, replicate, "demonstrations", _row_ids(shown[corpus]["demonstration_ids"], known))
             if variant not in UNFILTERED:
                 for use, ids in teachers[corpus].get("human_labels", {}).items():
                     ledger.record(variant, replicate, use, _row_ids(ids, known))
@@ -104,13 +107,23 @@ def _oracle_labels(filtered: Mapping[str, Any]) -> int:
     return int(teacher["trained_on"]) if teacher.get("labels") == "oracle" else 0
 
 
+def asking_cost(labels: StageFolder | None) -> dict[str, float]:
+    """Dollars the model's labels cost one replicate, for each variant made of them; without those of unknown price."""
+    if labels is None:
+        return {}
+    replicates = list(labels.manifest()["replicates"].values())
+    paid = {name: [one[name]["cost_usd"] for one in replicates] for name in ASKED if name in replicates[0]}
+    return {name: sum(costs) / len(costs) for name, costs in paid.items() if None not in costs}
+
+
 def corpus_cost(variants: Iterable[str], generated: StageFolder) -> dict[str, float]:
     """Dollars one replicate's corpus cost, for every variant that uses it; empty where no price is known."""
     costs = [replicate["cost_usd"] for replicate in generated.manifest()["replicates"].values()]
     if not costs or None in costs:
         return {}
     mean = sum(costs) / len(costs)
-    return {name: mean for name in variants if name not in NATURAL_ONLY and not NATURAL_OF_SIZE.fullmatch(name)}
+    without = (*NATURAL_ONLY, *ASKED)
+    return {name: mean for name in variants if name not in without and not NATURAL_OF_SIZE.fullmatch(name)}
 
 
 def _ids_by_request(sample: Sample) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The stages of one recipe in one run folder: each is run when asked for, after what it needs, unless it is complete.
 
-    natural ─▶ generate ─▶ filter ─▶ study ─▶ verdict ─▶ model
+    natural ─▶ generate ─▶ filter ─▶ (labels) ─▶ study ─▶ verdict ─▶ model
 
 Every stage is a plain function from files to files, defined in its own module; this one only names their folders and
 hands one's
@@ -13,7 +13,7 @@ from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sentisynth_hub import filtering, generation, judging, log, sources
+from sentisynth_hub import filtering, generation, judging, labelling, log, sources
 from sentisynth_hub.manifest import json_digest, read_json, write_json
 from sentisynth_hub.pins import pin_recipe
 from sentisynth_hub.processes import Processes, share_cores
@@ -29,6 +29,7 @@ CODE_VERSIONS = {
     "sources": sources.VERSION,
     "generation": generation.VERSION,
     "filtering": filtering.VERSION,
+    "labelling": labelling.VERSION,
     "study": study.VERSION,
     "model": published.VERSION,
     "verdict": judging.VERSION,
@@ -149,14 +150,33 @@ class Pipeline:
         return folder
 
     @once
+    def labels(self) -> StageFolder | None:
+        """The generator's own model asked for labels; None where no variant of the study needs them."""
+        if not labelling.wanted(self.recipe):
+            return None
+        generated = self.generate()
+        folder = self._folder(
+            "labels",
+            labelling.VERSION,
+            labelling.stage_recipe(self.recipe),
+            {"generate": generated.digest, "natural": self.natural.digest},
+        )
+        if not folder.complete:
+            self._say("labels", f"asking the generator for labels ({', '.join(labelling.wanted(self.recipe))})")
+            labelling.label(self.recipe, self.samples, self.natural, generated, folder, self.processes)
+        self.processes.wait()
+        return folder
+
+    @once
     def corpora(self) -> dict[int, Corpus]:
         """Each replicate's kept rows and candidates."""
-        generated, filtered = self.generate(), self.filter()
+        generated, filtered, labels = self.generate(), self.filter(), self.labels()
         replicates = sorted(int(name) for name in filtered.manifest()["replicates"])
         return {
             replicate: Corpus(
                 kept=filtering.read_kept(filtered, replicate),
                 candidates=generation.read_candidates(generated, replicate)[0],
+                pseudo_labelled=labelling.read_pseudo_labelled(labels, replicate) if labels is not None else (),
             )
             for replicate in replicates
         }
@@ -164,11 +184,14 @@ class Pipeline:
     @once
     def study(self) -> StageFolder:
         """Predictions of every trial on validation and test rows."""
-        filtered = self.filter()
-        folder = self._folder("study", study.VERSION, self._part("study"), {"filter": filtered.digest})
+        filtered, labels = self.filter(), self.labels()
+        inputs = {"filter": filtered.digest} | ({"labels": labels.digest} if labels is not None else {})
+        folder = self._folder("study", study.VERSION, self._part("study"), inputs)
         if not folder.complete:
             self._say("study", "training the variants")
-            study.run_study(self.recipe, self.samples, self.natural, self.corpora(), folder, self.processes)
+            study.run_study(
+                self.recipe, self.samples, self.natural, self.corpora(), folder, self.processes, self._answers(labels)
+            )
         self.processes.wait()
         return folder
 
@@ -181,7 +204,7 @@ class Pipeline:
         if self.processes.is_main and not folder.complete:
             self._say("verdict", "comparing the variants")
             evaluation = judging.judge_study(
-                self.recipe, self.samples, self.natural, self.generate(), self.filter(), trained
+                self.recipe, self.samples, self.natural, self.generate(), self.filter(), trained, self.labels()
             )
             write_json(path, evaluation)
             folder.finish({})
@@ -210,6 +233,16 @@ class Pipeline:
         asked = self.generate().manifest()["replicates"]["0"]["requests"]
         filtered = self.filter().manifest()["replicates"]["0"]
         return {"requests": asked, **{key: filtered[key] for key in ("funnel", "kept", "per_label")}}
+
+    def _answers(self, labels: StageFolder | None) -> dict[int, list[str | None]]:
+        """The model's label of every test row by replicate; a conditional study's replicates share one set."""
+        if labels is None:
+            return {}
+        nested = self.recipe.study.design == "nested"
+        return {
+            sample.replicate: labelling.read_answers(labels, sample.replicate if nested else 0)
+            for sample in self.samples
+        }
 
     def _folder(self, stage: str, version: int, recipe: Any, inputs: dict[str, str]) -> StageFolder:
         """The stage's folder; a model that is a local folder counts by what is in it, not by its path alone."""

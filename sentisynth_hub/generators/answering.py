@@ -14,7 +14,6 @@ from sentisynth_hub.generators.ledger import Cost, Ledger, worst_case
 from sentisynth_hub.generators.replicate import Replicate
 from sentisynth_hub.generators.store import Answers, completion_record
 from sentisynth_hub.processes import Processes
-from sentisynth_hub.prompts import calls_per_label
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import Completion, Request
 
@@ -142,12 +141,13 @@ class Watch:
         self.stop: str | None = None
         self._warned: set[str] = set()
         self._accepted = self._parsed = 0
+        self._texts = replicate.texts
         self._meter = DiversityMeter(self.recipe.generate.diversity, [row.text for row in replicate.sample.train])
-        total = sum(calls_per_label(self.recipe).values())
+        total = replicate.count()
         if replicate.limit is not None:
             total = min(total, sum(len(batch) for _, batch in replicate.batches()))
         done = min(total, len(answers))
-        name = f"generating, replicate {replicate.sample.replicate}"
+        name = f"{replicate.doing}, replicate {replicate.sample.replicate}"
         if processes.count > 1:  # each process shows its own share
             mine = itertools.islice(_missing(replicate, answers), processes.rank, None, processes.count)
             share = sum(len(batch) for _, batch in mine)
@@ -160,12 +160,17 @@ class Watch:
         count = 0
         for request, completion in answered:
             count += 1
+            if not self._texts:
+                continue
             for parsed in parsing.parse(completion, request, self.recipe.generate.prompt.texts_per_call):
                 self._parsed += 1
                 if parsed.reason is None:
                     self._accepted += 1
                     self._meter.add(parsed.text)
         cost = f" · ${self._ledger.usd:.4f}" if self._ledger.price is not None else ""
+        if not self._texts:
+            self._bar.advance(count, note=cost.removeprefix(" · "))
+            return
         note = f"parsed {100 * self._accepted / self._parsed:.0f} %{cost} · {self._meter.note()}"
         self._bar.advance(count, note=note)
         breach = self._meter.breach()

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ class Replicate:
     limit: int | None = None
     refresh: int = 0
     journals_elsewhere: list[Path] = field(default_factory=list)
+    doing: str = "generating"
+    texts: bool = True  # what is asked for: texts, whose diversity is watched, or something that repeats itself
 
     def requests(self) -> Iterator[Request]:
         """All requests, in order: read back where they are written, since rendering every prompt takes longer."""
@@ -60,6 +62,11 @@ class Replicate:
         """The file of what is asked, a line a request."""
         return self.folder / "requests.jsonl"
 
+    def count(self) -> int:
+        """How many requests there are, once they are written."""
+        with open(self.plan, "rb") as lines:
+            return sum(1 for _ in lines)
+
     def journals(self) -> list[Path]:
         """This folder's journals, of any number of processes."""
         return sorted(self.folder.glob("completions-*.jsonl"))
@@ -89,8 +96,8 @@ def identity(recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, 
     return model, {**sampling, "dtype": transformers_lm.resolved_dtype(generator), "threads": generator.threads}
 
 
-def write_requests(replicate: Replicate) -> None:
-    """Write what is asked: every prompt once, and a line a request."""
+def write_requests(replicate: Replicate, asked: Iterable[Request] | None = None) -> None:
+    """Write what is asked, every prompt once, and a line a request: the replicate's own plan, or what is `asked`."""
     if replicate.plan.exists():
         return
     written = ""
@@ -99,7 +106,7 @@ def write_requests(replicate: Replicate) -> None:
             open(requests, "w", encoding="utf-8") as requests_file,
             open(prompts, "w", encoding="utf-8") as prompts_file,
         ):
-            for request in replicate.requests():
+            for request in replicate.requests() if asked is None else asked:
                 record = {name: getattr(request, name) for name in Request.__dataclass_fields__ if name != "prompt"}
                 requests_file.write(canonical_json(record) + "\n")
                 if request.prompt_id != written:

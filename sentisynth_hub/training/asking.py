@@ -1,15 +1,11 @@
-"""The generator's own model asked for labels: the variants `llm_classifier` and `pseudo_label`.
+"""Labels asked of the generator's own model, for the variants `llm_classifier` and `pseudo_label`: what is shown,
+what is asked, and what counts as an answer.
 
-    answers = ask_labels(complete, recipe, sample, [row.text for row in natural.test])          # for
-    run_study(answers={0: answers})
-
-`complete` maps prompts to completions, in order: a generator of the generate stage, or anything else. The prompt shows
-the replicate's own natural rows, as many as the generate stage shows, and asks for the label of one more text; what is
-no label is no answer.
+The prompt shows the replicate's own natural rows, as many as the generate stage shows, and asks for the label of one
+more text; what is no label is no answer. `labelling.py` does the asking.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from sentisynth_hub.errors import DataError
 from sentisynth_hub.recipe import Recipe
@@ -17,23 +13,10 @@ from sentisynth_hub.rows import Row
 from sentisynth_hub.splits import NaturalData, Sample, by_label, rng
 
 
-Complete = Callable[[Sequence[str]], Sequence[str]]
+def pseudo_pool(recipe: Recipe, sample: Sample, natural: NaturalData, count: int) -> list[Row]:
+    """`count` natural rows outside the sample, to be labelled by the model; their human labels are not looked at.
 
-
-def ask_labels(complete: Complete, recipe: Recipe, sample: Sample, texts: Sequence[str]) -> list[str | None]:
-    """The model's label of each text, None where its answer names no label or several."""
-    shown = demonstrations(recipe, sample)
-    completions = complete([label_prompt(recipe, shown, text) for text in texts])
-    return [parse_label(recipe, completion) for completion in completions]
-
-
-def pseudo_labelled(
-    complete: Complete, recipe: Recipe, sample: Sample, natural: NaturalData, count: int
-) -> tuple[Row, ...]:
-    """`count` natural texts outside the sample, labelled by the model; their human labels are not looked at.
-
-    `count` is how many requests the synthetic corpus took, so that both cost about the same. Texts without an answer
-    are left out.
+    `count` is how many requests the synthetic corpus took, so that both cost about the same.
 
     Raises:
         DataError: The pool has fewer texts.
@@ -46,9 +29,7 @@ def pseudo_labelled(
             f"{sample.replicate}, the pool has {len(pool)}; lower natural.rows_per_label or leave pseudo_label out"
         )
     order = rng(recipe.seed, "pseudo label", sample.replicate).permutation(len(pool))[:count]
-    texts = [pool[i] for i in order]
-    labels = ask_labels(complete, recipe, sample, [row.text for row in texts])
-    return tuple(replace(row, label=label) for row, label in zip(texts, labels, strict=True) if label is not None)
+    return [pool[i] for i in order]
 
 
 def demonstrations(recipe: Recipe, sample: Sample) -> list[Row]:

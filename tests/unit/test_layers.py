@@ -15,7 +15,7 @@ LAYERS = [
     {"rows", "recipe", "manifest", "runs", "processes"},
     {"sources", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
     {"training"},
-    {"generation", "filtering", "evaluation", "judging", "predicting", "scoring"},
+    {"generation", "labelling", "filtering", "evaluation", "judging", "predicting", "scoring"},
     {"sweeping"},
     {"versions"},
     {"cards", "figures", "html_report", "annotation"},
