@@ -1,9 +1,9 @@
-"""The figures of a study, as SVG: learning curve, effects, confusion and slices. A pure function of evaluation.json.
+"""The figures of a study: learning curve, effects, confusion and slices. A pure function of evaluation.json.
 
     for name, svg in draw(evaluation).items(): ...      # names: effects, curve, confusion, labels, slices, distance
 
-Words stay words in the SVG, so that a browser draws any script with its own fonts; label names are never read as
-mathematics.
+Words stay words in the SVG of the report, so that a browser draws any script with its own fonts; label names are never
+read as mathematics. The cards get PNG, since the Hub does not show SVG files everywhere.
 """
 
 import io
@@ -13,6 +13,7 @@ from typing import Any
 
 
 INK, FAINT, ACCENT, SECOND = "#1f2933", "#9aa5b1", "#0b6e99", "#c2410c"
+_DPI = 110
 _SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sentisynth",
@@ -36,6 +37,17 @@ def draw(evaluation: Mapping[str, Any]) -> dict[str, str]:
         if wanted:
             drawn[name] = _svg(function, evaluation, width, height)
     return drawn
+
+
+def draw_png(evaluation: Mapping[str, Any], names: Sequence[str]) -> dict[str, bytes]:
+    """Draw the named figures as PNG, those that the evaluation has the numbers for; bytes depend on this machine's
+    fonts."""
+    figures = _figures(evaluation)
+    return {
+        name: _saved(function, evaluation, (width, height), format="png", dpi=_DPI, metadata={"Software": None})
+        for name, (wanted, function, width, height) in figures.items()
+        if wanted and name in names
+    }
 
 
 def _figures(evaluation: Mapping[str, Any]) -> dict[str, tuple[bool, Callable[..., None], float, float]]:
@@ -65,18 +77,36 @@ def first_comparisons(evaluation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _svg(function: Callable[..., None], evaluation: Mapping[str, Any], width: float, height: float) -> str:
+    saved = _saved(function, evaluation, (width, height), format="svg", metadata={"Date": None, "Creator": None})
+    text = saved.decode("utf-8")
+    return text[text.index("<svg") :]  # without the XML prologue, so that it stands in HTML
+
+
+def _saved(
+    function: Callable[..., None], evaluation: Mapping[str, Any], size: tuple[float, float], **saving: Any
+) -> bytes:
+    """A figure of `size` (inches) as `function` draws it."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    buffer = io.StringIO()
-    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
-        # The measuring font lacks many scripts; the browser that draws the words does not.
+    settings = {**_SETTINGS, "font.sans-serif": _fonts()} if saving["format"] == "png" else _SETTINGS
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # Some script may have no font here; a browser that draws an SVG's words has its own.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         function(figure, evaluation)
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]  # without the XML prologue, so that it stands in HTML
+        figure.savefig(buffer, **saving)
+    return buffer.getvalue()
+
+
+def _fonts() -> list[str]:
+    """matplotlib's own font, then Noto's for the scripts it lacks, as far as they are installed."""
+    import matplotlib
+    from matplotlib.font_manager import fontManager
+
+    noto = sorted({font.name for font in fontManager.ttflist if font.name.startswith("Noto Sans")})
+    return [matplotlib.rcParams["font.sans-serif"][0], *noto]
 
 
 def _draw_effects(figure: Any, evaluation: Mapping[str, Any]) -> None:

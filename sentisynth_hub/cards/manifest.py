@@ -56,10 +56,21 @@ class Licence(TypedDict):
     sources: list[LicenceSource]
 
 
+class StudyCost(TypedDict):
+    """What generating the corpora of all replicates took; `replicates`: how many had one of their own."""
+
+    replicates: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float | None
+
+
 class Cost(TypedDict):
     """What the rows took. `usd` None: no price is known. `usd_per_kept`: dollars a kept row; `human_usd_per_row`:
-    from the recipe."""
+    from the recipe. `study`: what the study's claim took in all, where it rests on more corpora than this one."""
 
+    study: NotRequired[StudyCost]
     requests: int
     prompt_tokens: int
     completion_tokens: int
@@ -92,6 +103,7 @@ class Common(TypedDict):
     evaluation: dict[str, Any] | None
     changes: Changes
     files: list[str]
+    figures: NotRequired[list[str]]
 
 
 class DatasetManifest(Common):

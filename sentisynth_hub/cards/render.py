@@ -6,6 +6,7 @@ belongs to people and is kept as it is.
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.cards.escape import environment
@@ -83,7 +84,14 @@ def _names(manifest: DatasetManifest | ModelManifest) -> Mapping[str, Any]:
     """What the templates see: the manifest's keys, and a few that follow from them."""
     evaluation = manifest["evaluation"]
     primary = [] if evaluation is None else [c for c in evaluation["comparisons"] if c["family"] == "primary"]
-    return {**manifest, "tag": f"v{manifest['version']}", "primary_comparisons": primary, "key": _bibtex_key(manifest)}
+    figures = {Path(path).stem: path for path in manifest.get("figures", [])}
+    return {
+        **manifest,
+        "tag": f"v{manifest['version']}",
+        "primary_comparisons": primary,
+        "key": _bibtex_key(manifest),
+        "figures": figures,
+    }
 
 
 def _bibtex_key(manifest: DatasetManifest | ModelManifest) -> str:

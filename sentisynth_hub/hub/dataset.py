@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from math import fsum
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from sentisynth_hub.errors import PublishError
 from sentisynth_hub.hub.gates import check_budget
 from sentisynth_hub.hub.last_look import NaturalTexts, check_files, check_funnel, check_rows, hidden_texts, salt
 from sentisynth_hub.hub.licences import gather_licences
+from sentisynth_hub.hub.pictures import Pictures
 from sentisynth_hub.hub.plan import Plan
 from sentisynth_hub.hub.release import DatasetRelease, publishable_recipe
 from sentisynth_hub.hub.state import Head
@@ -55,6 +57,7 @@ class DatasetPublication:
         self.tables = dataset_tables(release, hidden, salt(release.natural))
         self.texts = {"recipe.yaml": publishable_recipe(release.recipe), "prompt.jinja2": release.prompt_text}
         self.facts = self._facts(sum(hidden))
+        self.pictures = Pictures(self.facts["evaluation"])
         self._written: dict[str, tuple[ConfigRecord, dict[str, Path]]] = {}
 
     def plan(self, head: Head | None) -> Plan:
@@ -73,9 +76,9 @@ class DatasetPublication:
         changes = self._changes(head, found, differing)
         version = FIRST if head is None or head.version is None else head.version.next(changes["level"])
         records, files = self._configs(found)
-        looks = self._looks(found)
-        manifest = self._manifest(version.tag[1:], records, changes, looks)
-        additions = self._files(manifest, head)
+        figures, drawn = self.pictures.plan(head, found)
+        manifest = self._manifest(version.tag[1:], records, changes, self._looks(found), figures)
+        additions = {**self._files(manifest, head), **drawn}
         old = set(found["files"]) if found is not None else set()
         stale = (old - set(manifest["files"])) & head.paths if head is not None else set()
         parent = head.commit if head is not None else None
@@ -127,7 +130,9 @@ class DatasetPublication:
     def _cost(self) -> dict[str, Any]:
         costs = [line["cost_usd"] for line in self.release.lineage]
         usd = sum(costs) if costs and None not in costs else None
+        study = _study_cost(self.release.generation.get("replicates", {}))
         return {
+            **({"study": study} if study is not None else {}),
             "requests": self.release.requests,
             "prompt_tokens": sum(line["prompt_tokens"] for line in self.release.lineage),
             "completion_tokens": sum(line["completion_tokens"] for line in self.release.lineage),
@@ -150,7 +155,8 @@ class DatasetPublication:
         differing += [f"{path} restored" for path in found["files"] if path not in head.paths]
         if differing:
             return differing
-        manifest = self._manifest(found["version"], found["configs"], found["changes"], self._looks(found))
+        figures, _ = self.pictures.plan(head, found)
+        manifest = self._manifest(found["version"], found["configs"], found["changes"], self._looks(found), figures)
         if _stable(manifest) != _stable(found):
             names = (name for name in {**manifest, **found} if name not in _VOLATILE)
             return [f"{name.replace('_', ' ')} changed" for name in names if manifest.get(name) != found.get(name)]
@@ -213,10 +219,15 @@ class DatasetPublication:
         return found["looks"] + int(found["evaluation"] != self.facts["evaluation"])
 
     def _manifest(
-        self, version: str, configs: Mapping[str, ConfigRecord], changes: Changes, looks: int
+        self,
+        version: str,
+        configs: Mapping[str, ConfigRecord],
+        changes: Changes,
+        looks: int,
+        figures: Sequence[str],
     ) -> DatasetManifest:
         data = [path for record in configs.values() for path in record["files"]]
-        files = sorted([*data, *self.texts, "README.md", "CHANGELOG.md", MANIFEST_FILE])
+        files = sorted([*data, *figures, *self.texts, "README.md", "CHANGELOG.md", MANIFEST_FILE])
         made = {
             **self.facts,
             "toolkit": __version__,
@@ -226,10 +237,11 @@ class DatasetPublication:
             "changes": changes,
             "looks": looks,
             "files": files,
+            **({"figures": list(figures)} if figures else {}),
         }
         return cast(DatasetManifest, rounded(made))
 
-    def _files(self, manifest: DatasetManifest, head: Head | None) -> dict[str, bytes]:
+    def _files(self, manifest: DatasetManifest, head: Head | None) -> dict[str, bytes | Path]:
         existing = {
             path: (head.text(path) if head is not None else None) or "" for path in ("README.md", "CHANGELOG.md")
         }
@@ -276,6 +288,16 @@ def _side_by_side(
     """Statistics of both corpora, their diversity on the same number of words."""
     words = min(count_words(kept, DIVERSITY_WORDS), count_words(natural, DIVERSITY_WORDS))
     return statistics(kept, labels, words=words, ids=ids), statistics(natural, labels, words=words)
+
+
+def _study_cost(replicates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """What generating for all replicates took; None where there is one corpus, whose cost is told anyway."""
+    if len(replicates) < 2:
+        return None
+    made = list(replicates.values())
+    counts = {name: sum(one[name] for one in made) for name in ("requests", "prompt_tokens", "completion_tokens")}
+    costs = [one["cost_usd"] for one in made]
+    return {"replicates": len(made), **counts, "usd": None if None in costs else fsum(costs)}
 
 
 def _natural(source: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sentisynth_hub.errors import DataError, PublishError
 from sentisynth_hub.hub.dataset import manifest_text
 from sentisynth_hub.hub.last_look import NaturalTexts, check_files
 from sentisynth_hub.hub.licences import gather_licences
+from sentisynth_hub.hub.pictures import Pictures
 from sentisynth_hub.hub.plan import Plan
 from sentisynth_hub.hub.release import ModelRelease, publishable_recipe
 from sentisynth_hub.hub.state import Head
@@ -43,6 +44,7 @@ class ModelPublication:
         self.natural = NaturalTexts(release.natural)
         _check_labels(release)
         self.facts = self._facts()
+        self.pictures = Pictures(self.facts["evaluation"])
 
     def plan(self, head: Head | None) -> Plan:
         """Decide what to do about `head`; weight bytes alone never make a version.
@@ -59,8 +61,9 @@ class ModelPublication:
             assert head.version is not None
             return Plan(self.repo_id, "model", head.commit, head.version, None, {}, ())
         version = FIRST if head is None or head.version is None else head.version.next(changes["level"])
-        manifest = self._manifest(version.tag[1:], changes)
-        additions: dict[str, bytes | Path] = {**self.weights, **self._files(manifest, head)}
+        figures, drawn = self.pictures.plan(head, found)
+        manifest = self._manifest(version.tag[1:], changes, figures)
+        additions: dict[str, bytes | Path] = {**self.weights, **self._files(manifest, head), **drawn}
         old = set(found["files"]) if found is not None else set()
         stale = (old - set(manifest["files"])) & head.paths if head is not None else set()
         parent = head.commit if head is not None else None
@@ -106,9 +109,11 @@ class ModelPublication:
         metadata = [
             f"{key.replace('_', ' ')} changed"
             for key, value in self.facts.items()
-            if key not in ("dataset", "recipe", "base_model", "labels")
+            if key not in ("dataset", "recipe", "base_model", "labels", "files")
             and canonical_json(found.get(key)) != canonical_json(value)
         ]
+        figures, _ = self.pictures.plan(head, found)
+        metadata += ["files changed"] if found["files"] != sorted([*self.facts["files"], *figures]) else []
         metadata += [f"{path} restored" for path in found["files"] if path not in head.paths]
         existing = head.text("README.md") or ""
         if not metadata and not sources and render_model_card(found, existing) != existing:
@@ -119,9 +124,11 @@ class ModelPublication:
             f"v{found['version']}", labels=(found["labels"], self.facts["labels"]), sources=sources, metadata=metadata
         )
 
-    def _manifest(self, version: str, changes: Changes) -> ModelManifest:
+    def _manifest(self, version: str, changes: Changes, figures: list[str]) -> ModelManifest:
         made = {
             **self.facts,
+            "files": sorted([*self.facts["files"], *figures]),
+            **({"figures": figures} if figures else {}),
             "toolkit": __version__,
             "inputs_digest": self.release.inputs_digest,
             "version": version,

@@ -27,8 +27,8 @@ class DatasetRelease:
         lineage: One mapping a row of kept + rejected: request_id, prompt_id, demonstration_ids, model, model_revision,
             system_fingerprint, sampling, seed, sample_index, prompt_tokens, completion_tokens, cost_usd, attributes.
         funnel: `filter`, `reason`, `rejected` in the order of the filters; must agree with `rejected`.
-        generation: The generate stage's manifest: `model`, `prompt_digest`, `num_shots` are read; `refresh`: how often
-            everything was asked anew (with other seeds).
+        generation: The generate stage's manifest: `model`, `prompt_digest`, `num_shots` and the costs of `replicates`
+            are read; `refresh`: how often everything was asked anew (with other seeds).
         requests: Requests that were answered.
         evaluation: evaluation.json, None where no study was run.
         inputs_digest: Digest of all that decides what is published.

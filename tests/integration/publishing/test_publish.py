@@ -102,6 +102,74 @@ def test_versions_follow_from_what_changed(api: "HfApi", tmp_path: Path, repo_id
     ]
 
 
+def figures_at(api: "HfApi", repo_id: str, revision: str, repo_type: str = "dataset") -> list[str]:
+    return [
+        path for path in api.list_repo_files(repo_id, revision=revision, repo_type=repo_type) if "figures/" in path
+    ]
+
+
+def test_cards_show_figures_of_the_evaluation(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
+    from huggingface_hub import hf_hub_download
+
+    publish(tmp_path, repo_id, evaluation=evaluation())
+    publish_model(model_release(tmp_path, evaluation=evaluation()), repo_id)
+    for repo_type in ("dataset", "model"):
+        shown = figures_at(api, repo_id, "v1.0.0", repo_type)
+        card = text_of(repo_id, "README.md", "v1.0.0", repo_type)
+        assert "figures/effects.png" in shown
+        for path in shown:
+            assert f"]({path})" in card
+            local = Path(hf_hub_download(repo_id, path, repo_type=repo_type, revision="v1.0.0"))
+            assert local.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("machine", ["same", "other fonts", "no matplotlib"])
+def test_figures_alone_never_make_a_version(
+    api: "HfApi", tmp_path: Path, repo_id: str, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, repo_id, evaluation=evaluation())
+    publish_model(model_release(tmp_path, evaluation=evaluation()), repo_id)
+    shown = figures_at(api, repo_id, "v1.0.0")
+    if machine == "other fonts":
+        monkeypatch.setattr("sentisynth_hub.figures._DPI", 60)
+    if machine == "no matplotlib":
+        monkeypatch.setattr("sentisynth_hub.hub.pictures.find_spec", lambda name: None)
+    assert not publish(tmp_path, repo_id, evaluation=evaluation()).changed
+    assert not publish_model(model_release(tmp_path, evaluation=evaluation()), repo_id).changed
+    assert len(commits(api, repo_id)) == len(commits(api, repo_id, "model")) == 1
+    more = publish(tmp_path, repo_id, synthetic([*TEXTS, "one row more"]), evaluation=evaluation())
+    assert more.plan is not None
+    assert not [path for path in more.plan.additions if path.startswith("figures/")]
+    assert figures_at(api, repo_id, more.version) == shown
+
+
+def test_a_version_made_where_nothing_can_be_drawn_has_no_figures_and_gets_none_later(
+    api: "HfApi", tmp_path: Path, repo_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as without:
+        without.setattr("sentisynth_hub.hub.pictures.find_spec", lambda name: None)
+        publish(tmp_path, repo_id, evaluation=evaluation())
+    assert "![" not in text_of(repo_id, "README.md", "v1.0.0")
+    assert not publish(tmp_path, repo_id, evaluation=evaluation()).changed
+    done = publish(tmp_path, repo_id, evaluation={**evaluation(), "margin": 0.05})
+    assert (done.version, figures_at(api, repo_id, "v1.0.1") != []) == ("v1.0.1", True)
+
+
+def test_a_deleted_figure_is_drawn_again_and_a_new_evaluation_takes_the_old_ones_away(
+    api: "HfApi", tmp_path: Path, repo_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, repo_id, evaluation=evaluation())
+    shown = figures_at(api, repo_id, "v1.0.0")
+    api.delete_file("figures/effects.png", repo_id, repo_type="dataset")
+    restored = publish(tmp_path, repo_id, evaluation=evaluation())
+    assert restored.why == "figures/effects.png restored"
+    assert figures_at(api, repo_id, restored.version) == shown
+    monkeypatch.setattr("sentisynth_hub.hub.pictures.find_spec", lambda name: None)
+    other = publish(tmp_path, repo_id, evaluation={**evaluation(), "margin": 0.05})
+    assert figures_at(api, repo_id, other.version) == []
+    assert "![" not in text_of(repo_id, "README.md", other.version)
+
+
 def test_looks_at_the_test_rows_are_counted_over_the_versions(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
     import json
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,6 +75,34 @@ def test_every_number_on_the_card_is_one_of_the_manifests(manifest: DatasetManif
     hashes = re.compile(r"[0-9a-f]{12,64}")
     assert numbers_in(hashes.sub("", text)) - allowed == set()
     assert numbers_in(hashes.sub("", front)) - allowed - plain - {"32", "64"} == set()  # int32, float64
+
+
+def test_the_cost_of_every_replicate_is_told(tmp_path: Path) -> None:
+    """Seven calls of 10 + 5 tokens at $0.001 are published; the second replicate took 5 calls for two cents."""
+    given = release(tmp_path)
+    costs = {"requests": 7, "prompt_tokens": 70, "completion_tokens": 35, "cost_usd": 0.007}
+    other = {"requests": 5, "prompt_tokens": 60, "completion_tokens": 40, "cost_usd": 0.02}
+    for replicates, usd in (({"0": costs, "1": other}, 0.027), ({"0": costs, "1": other | {"cost_usd": None}}, None)):
+        several = replace(given, generation={**given.generation, "replicates": replicates})
+        content = DatasetPublication(several, "acme/tiny", tmp_path / "out").plan(None).additions["sentisynth.json"]
+        assert isinstance(content, bytes)
+        made = cast(DatasetManifest, yaml.safe_load(content))
+        assert made["cost"]["requests"] == 7
+        assert made["cost"]["usd"] == 0.007
+        assert made["cost"]["study"] == {
+            "replicates": 2,
+            "requests": 12,
+            "prompt_tokens": 130,
+            "completion_tokens": 75,
+            "usd": usd,
+        }
+        card = render_dataset_card(made, "")
+        assert "In all $0.007, that is $0.0018 a kept row" in card
+        told = "rests on 2 such corpora, one a replicate, of which this is the first. Together they took 12 requests, "
+        assert told + "130 prompt and 75 completion tokens" + (", $0.027." if usd else ".") in card
+    one = replace(given, generation={**given.generation, "replicates": {"0": costs}})
+    facts = DatasetPublication(one, "acme/tiny", tmp_path / "out").facts
+    assert "study" not in facts["cost"]
 
 
 def test_a_number_that_is_not_in_the_manifest_would_be_seen(manifest: DatasetManifest) -> None:
