@@ -8,7 +8,7 @@ import click
 import yaml
 
 from sentisynth_hub.errors import InputError
-from sentisynth_hub.recipe import find_recipe, list_recipes, load_recipe, recipe_schema
+from sentisynth_hub.recipe import Recipe, find_recipe, list_recipes, load_recipe, recipe_schema
 from sentisynth_hub.recipe.question import list_questions, load_cells
 
 
@@ -43,14 +43,14 @@ def list_(as_json: bool) -> None:
 @recipes.command()
 @click.argument("names", nargs=-1)
 def check(names: tuple[str, ...]) -> None:
-    """Check recipes by name or path, with their scales and questions; all that come with the toolkit when none is
-    named.
+    """Check recipes by name or path, with their scales, questions and the files they name; all that come with the
+    toolkit when none is named.
     """
     chosen = list(names) or [str(path) for path in list_recipes()]
     for name in chosen:
         recipe = load_recipe(name)
-        for scale in recipe.scales:
-            load_recipe(name, scale=scale)
+        for checked in (recipe, *(load_recipe(name, scale=scale) for scale in recipe.scales)):
+            _read_files(checked)
         scales = f" (scales: {', '.join(recipe.scales)})" if recipe.scales else ""
         click.echo(f"ok  {recipe.name}{scales}")
         for question in list_questions(name):
@@ -58,6 +58,16 @@ def check(names: tuple[str, ...]) -> None:
             click.echo(
                 f"ok  {recipe.name} --question {question} ({len(cells)} {'cell' if len(cells) == 1 else 'cells'})"
             )
+
+
+def _read_files(recipe: Recipe) -> None:
+    """Read what the recipe names beside itself: template, seed texts, lexicon."""
+    from sentisynth_hub.prompts import PromptTemplate
+    from sentisynth_hub.training.augment import read_lexicon
+
+    _ = PromptTemplate(recipe).seed_texts
+    if recipe.study.word_translation is not None:
+        read_lexicon(recipe.local_file(recipe.study.word_translation.lexicon))
 
 
 @recipes.command("copy")

@@ -68,6 +68,23 @@ def test_a_copy_of_a_pair_is_whole(name: str, tmp_path: Path) -> None:
         assert PromptTemplate(recipe).seed_texts or recipe.generate.prompt.seed_texts is None
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("lexicon.tsv", "house casa\n", "line 1 is not `word TAB translation`"),
+        ("seeds.txt", "\n", "seeds.txt is empty"),
+        ("prompt_raw.jinja2", "{% for %}", "line 1"),
+    ],
+)
+def test_check_reads_the_files_of_every_scale(tmp_path: Path, file: str, content: str, message: str) -> None:
+    copied = tmp_path / "mine"
+    CliRunner().invoke(sentisynth, ["recipes", "copy", "spanish-english", str(copied)])
+    (copied / file).write_text(content)
+    done = CliRunner().invoke(sentisynth, ["recipes", "check", str(copied)])
+    assert done.exit_code != 0
+    assert message in str(done.exception)
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_pair_has_what_its_readme_says(name: str) -> None:
     recipe = load_recipe(name)
