@@ -30,12 +30,13 @@ def command_page() -> str:
 
 
 def recipe_page() -> str:
-    """Every key of a recipe with its type, its default and what it means."""
+    """Every key of a recipe, and of a question beside it, with its type, its default and what it means."""
     from sentisynth_hub.recipe import recipe_schema
+    from sentisynth_hub.recipe.question import Question
 
-    schema = recipe_schema()
+    schema, question = recipe_schema(), Question.model_json_schema()
     lines = ["# The recipe", "", "Made by `python docs/reference/make.py` from the schema that checks recipes.", ""]
-    for name, model in [("recipe.yaml", schema), *sorted(schema["$defs"].items())]:
+    for name, model in [("recipe.yaml", schema), *sorted(schema["$defs"].items()), ("questions/NAME.yaml", question)]:
         if "properties" not in model:
             continue
         lines += [f"## {name}", "", _one_line(model.get("description", "")), ""]

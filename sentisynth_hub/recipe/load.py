@@ -53,7 +53,12 @@ def find_recipe(name: str) -> Path:
 
 
 def load_recipe(
-    name: str, overrides: Iterable[str] = (), *, scale: str | None = None, settings: Mapping[str, Any] | None = None
+    name: str,
+    overrides: Iterable[str] = (),
+    *,
+    scale: str | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
 ) -> Recipe:
     """Read and check a recipe.
 
@@ -61,7 +66,7 @@ def load_recipe(
         name: Recipe name, folder, or path of a recipe file.
         overrides: `key.path=value` strings; the value is read as YAML.
         scale: Name of one of the recipe's `scales`; applied first.
-        settings: Values by key path, as a question sets them; applied after the scale and before `overrides`.
+        before, after: Values by key path, as a question sets them, applied before and after the overrides.
 
     Raises:
         RecipeError: Anything is wrong with it; one line naming file, key path, what was found and what to do.
@@ -74,7 +79,7 @@ def load_recipe(
             raise RecipeError(f"{path}: scale {scale!r} is not in `scales` ({', '.join(scales) or 'it has none'})")
         for key, value in scales[scale].items():
             _set(content, key, value, where=f"{path}: scales.{scale}")
-    for key, value in (settings or {}).items():
+    for key, value in (before or {}).items():
         _set(content, key, value, where=f"{path}: {key}")
     for override in overrides:
         key, sign, value = override.partition("=")
@@ -84,6 +89,8 @@ def load_recipe(
             _set(content, key, yaml.load(value, _Loader), where=override)  # noqa: S506 (a SafeLoader)
         except yaml.YAMLError as error:
             raise RecipeError(f"{override!r}: the value is not YAML; quote it") from error
+    for key, value in (after or {}).items():
+        _set(content, key, value, where=f"{path}: {key}")
     try:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:

@@ -37,7 +37,7 @@ class Question(Section):
     scale: str | None = None
     """One of the recipe's scales to stand on; `--scale` on the command line takes its place."""
     set: dict[str, Any] = {}
-    """Values by key path for every cell, e.g. `study.replicates: 10`."""
+    """Values by key path for every cell, e.g. `study.replicates: 10`; overrides come after them."""
     factors: dict[str, dict[str, dict[str, Any]]] = Field(default={}, max_length=_MOST_FACTORS)
     """One or two factors, each a name for every level and the values it sets by key path; all combinations are
     cells.
@@ -125,21 +125,21 @@ def load_cells(recipe: str, name: str, overrides: Iterable[str] = (), *, scale: 
     """Every cell of a question as a checked recipe, before anything is run.
 
     Args:
-        overrides: `key.path=value` strings for every cell, applied last.
+        overrides: `key.path=value` strings for every cell, applied before the level's own values: those are the
+            question.
         scale: In place of the question's own.
 
     Raises:
         RecipeError: A cell is no recipe, or does not run a variant that is compared; names the cell.
     """
     path, question = _path(recipe, name), load_question(recipe, name)
-    overrides = list(overrides)
+    given = list(overrides)
+    _refuse_hidden(path, question, given)
     cells = []
     for levels, settings in _combinations(question):
         cell = ", ".join(f"{factor}={level}" for factor, level in levels.items()) or "its one cell"
         try:
-            loaded = load_recipe(
-                recipe, overrides, scale=scale or question.scale, settings={**question.set, **settings}
-            )
+            loaded = load_recipe(recipe, given, scale=scale or question.scale, before=question.set, after=settings)
         except RecipeError as error:
             raise RecipeError(f"{path}: {cell}: {error}") from None
         run = loaded.study.variants
@@ -159,6 +159,14 @@ def _path(recipe: str, name: str) -> Path:
     known = list_questions(recipe)
     there = f"its questions are {', '.join(known)}" if known else f"it has none; write one as {path}"
     raise RecipeError(f"{recipe}: no question {name!r}{did_you_mean(name, known)}; {there}")
+
+
+def _refuse_hidden(path: Path, question: Question, overrides: Iterable[str]) -> None:
+    """An override of what the question varies would do nothing, and is refused rather than ignored."""
+    varied = {key for _, values in _combinations(question) for key in values}
+    for key in (override.partition("=")[0] for override in overrides):
+        if key in varied:
+            raise RecipeError(f"{path}: {key} is what this question varies; change its levels in the file instead")
 
 
 def _combinations(question: Question) -> list[tuple[dict[str, str], Mapping[str, Any]]]:

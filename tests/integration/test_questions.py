@@ -183,5 +183,7 @@ def test_an_unknown_question_is_one_line(recipe: Path) -> None:
     ):
         done = sentisynth("study", str(recipe), "--question", name, cwd=recipe, code=2)
         assert message in done.stderr
+    done = sentisynth("study", str(recipe), "--question", "ratios", "natural.label_shares=null", cwd=recipe, code=2)
+    assert "natural.label_shares is what this question varies" in done.stderr
     done = sentisynth("study", str(recipe), "--question", "oracle", "--leave-out", "prompt_id", cwd=recipe, code=2)
     assert "one of them at a time" in done.stderr
