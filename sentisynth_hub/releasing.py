@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from sentisynth_hub import filtering, generation
+from sentisynth_hub import filtering, generation, log
+from sentisynth_hub.annotation.files import RESULT_FILE
 from sentisynth_hub.hub.gates import check_non_inferiority
 from sentisynth_hub.hub.publish import Published, publish_dataset, publish_model
 from sentisynth_hub.hub.release import DatasetRelease, ModelRelease
+from sentisynth_hub.manifest import read_json
 from sentisynth_hub.pipeline import Pipeline
+from sentisynth_hub.rows import content_digest
 
 
 def publish_run(
@@ -56,7 +59,22 @@ def dataset_release(pipeline: Pipeline) -> DatasetRelease:
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, evaluation["primary"]),
         dataset_model=pipeline.recipe.publish.model,
+        human_evaluation=human_evaluation(pipeline),
     )
+
+
+def human_evaluation(pipeline: Pipeline) -> dict[str, Any] | None:
+    """What people said of the corpus, as `annotate score` left it in the run folder; None where it is about other
+    rows."""
+    path = pipeline.run / RESULT_FILE
+    if not path.exists():
+        return None
+    record = dict(read_json(path))
+    kept = filtering.read_kept(pipeline.filter(), 0)
+    if record.get("settings") == [""] and record.get("content_digest") == content_digest(kept):
+        return record
+    log.warn(f"{path}: about other rows than these, so it is left off the card; ask people again or remove it")
+    return None
 
 
 def model_release(pipeline: Pipeline, dataset: dict[str, str] | None) -> ModelRelease:

@@ -82,7 +82,7 @@ def embedded_json(value: Any) -> str:
 def space_card(title: str) -> str:
     """README.md of the static Space."""
     metadata = {
-        "title": f"Rate texts: {title}"[:100],
+        "title": " ".join(f"Rate texts: {title}".split())[:100],  # a line break could end the metadata
         "emoji": "📝",
         "colorFrom": "blue",
         "colorTo": "gray",

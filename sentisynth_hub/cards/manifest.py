@@ -7,6 +7,7 @@ result computed twice gives the same manifest.
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
+from sentisynth_hub.evaluation.human_schema import HumanSummary
 from sentisynth_hub.versions.changes import Changes
 from sentisynth_hub.versions.statistics import Statistics
 
@@ -107,7 +108,7 @@ class Common(TypedDict):
 
 
 class DatasetManifest(Common):
-    """Manifest of a dataset repo."""
+    """Manifest of a dataset repo. `human_evaluation`: what people said of these very rows, where they were asked."""
 
     content_digest: str
     configs: dict[str, ConfigRecord]
@@ -126,6 +127,7 @@ class DatasetManifest(Common):
     examples: list[tuple[str, str]]
     looks: int
     model: NotRequired[str]
+    human_evaluation: NotRequired[HumanSummary]
 
 
 class ModelManifest(Common):

@@ -35,6 +35,7 @@ from sentisynth_hub.versions.tags import FIRST
 
 _VOLATILE = ("toolkit", "inputs_digest")  # differ between runs that publish the very same thing
 _EXAMPLES_PER_LABEL = 2
+_NOT_PUBLISHED = ("format", "version", "per_rater")  # of human_evaluation.json
 
 
 class DatasetPublication:
@@ -78,6 +79,7 @@ class DatasetPublication:
         records, files = self._configs(found)
         figures, drawn = self.pictures.plan(head, found)
         manifest = self._manifest(version.tag[1:], records, changes, self._looks(found), figures)
+        manifest = self._with_people(manifest, found)
         additions = {**self._files(manifest, head), **drawn}
         old = set(found["files"]) if found is not None else set()
         stale = (old - set(manifest["files"])) & head.paths if head is not None else set()
@@ -157,6 +159,7 @@ class DatasetPublication:
             return differing
         figures, _ = self.pictures.plan(head, found)
         manifest = self._manifest(found["version"], found["configs"], found["changes"], self._looks(found), figures)
+        manifest = self._with_people(manifest, found)
         if _stable(manifest) != _stable(found):
             names = (name for name in {**manifest, **found} if name not in _VOLATILE)
             return [f"{name.replace('_', ' ')} changed" for name in names if manifest.get(name) != found.get(name)]
@@ -217,6 +220,14 @@ class DatasetPublication:
         if found is None:
             return 1
         return found["looks"] + int(found["evaluation"] != self.facts["evaluation"])
+
+    def _with_people(self, manifest: DatasetManifest, found: DatasetManifest | None) -> DatasetManifest:
+        """The manifest with what people said of these very rows, in this run or at the head; of no single rater."""
+        for one in (self.release.human_evaluation, found.get("human_evaluation") if found is not None else None):
+            if one is not None and one["content_digest"] == manifest["content_digest"]:
+                public = {name: value for name, value in one.items() if name not in _NOT_PUBLISHED}
+                return cast(DatasetManifest, {**manifest, "human_evaluation": rounded(public)})
+        return manifest
 
     def _manifest(
         self,

@@ -33,6 +33,7 @@ class DatasetRelease:
         evaluation: evaluation.json, None where no study was run.
         inputs_digest: Digest of all that decides what is published.
         dataset_model: Repo id of the model trained on it, if one is published.
+        human_evaluation: human_evaluation.json, None where people were not asked.
     """
 
     recipe: Recipe
@@ -49,6 +50,7 @@ class DatasetRelease:
     inputs_digest: str
     label_budget: Mapping[str, Any] | None = None
     dataset_model: str | None = None
+    human_evaluation: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
