@@ -18,7 +18,8 @@ from sentisynth_hub.text import nfc
 Step = Literal["urls", "mentions", "emoji_names", "punctuation"]
 """What may be done to a text; always in this order, whatever the order in a recipe.
 
-urls: `https://…`, `www.…`, and `https // t . co / …` as some tokenisers leave it, go.
+urls: `https://…`, `www.…`, what a cut-off tweet has left of one (`http…`), and `https // t . co / …` or
+`https // t co / …` as some tokenisers leave it, go.
 mentions: `@name`, and `@ name` as some tokenisers leave it, go; an e-mail address stays.
 emoji_names: an emoji becomes its English CLDR name (😂: face with tears of joy), one name a sequence.
 punctuation: punctuation and ASCII symbols go; `#` and `@` at the start of a word stay, and so do apostrophes, hyphens
@@ -26,7 +27,11 @@ and underscores inside one.
 """
 STEPS: tuple[Step, ...] = get_args(Step)
 
-_URL = re.compile(r"(?:https?\s*:?\s*//|www\.)(?:\s*t\s+\.\s+co\s*/)?\s?\S*", re.IGNORECASE)
+_URL = re.compile(
+    r"\bhttps?\s*:?\s*/{0,2}\s*(?:…|$)"  # cut off where the tweet was
+    r"|(?:https?\s*:?\s*//|www\.)(?:\s*t(?:\s*\.)?\s+co\s*/)?\s?\S*",
+    re.IGNORECASE,
+)
 _MENTION = re.compile(r"(?<![\w.@])@ ?[^\s@:,;!?\"'’()\[\]{}]+")
 _INSIDE = frozenset("'’-_")
 _STARTS = frozenset("#@")
