@@ -100,5 +100,5 @@ def test_the_wordings_differ_and_end_where_the_text_begins() -> None:
         prompts[cell.name] = str(request.prompt)
         assert all(f" text {name}\n" in request.prompt for name in request.demonstration_ids)
         assert len(request.demonstration_ids) == 4
-        assert request.prompt == request.prompt.strip()
+        assert request.prompt == str(request.prompt).strip()
     assert len(set(prompts.values())) == 15
