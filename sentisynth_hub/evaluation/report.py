@@ -162,6 +162,8 @@ def evaluate_study(
     if config.oracle_teacher:
         evaluation["oracle_teacher"] = config.oracle_teacher
         evaluation["warnings"].insert(0, oracle_line(config.oracle_teacher))
+        sentence = evaluation["verdict"]["sentence"]  # what is quoted from a card is this sentence, so it says it too
+        evaluation["verdict"]["sentence"] = f"With an oracle teacher: {sentence[0].lower()}{sentence[1:]}"
     evaluation["table"] = table_lines(evaluation)
     return evaluation
 

@@ -80,6 +80,11 @@ def test_an_oracle_teacher_is_said_in_table_and_warnings() -> None:
     assert found["table"][-2].startswith("oracle teacher: it learned from all 6,920 natural training labels")
     assert found["warnings"][0] == found["table"][-2]
     plain = evaluate_study(made_study(GAIN), QUICK)
+    assert plain["verdict"]["sentence"].startswith("Helps: +")
+    assert found["verdict"] == plain["verdict"] | {
+        "sentence": plain["verdict"]["sentence"].replace("Helps", "With an oracle teacher: helps")
+    }
+    assert found["table"][-1].startswith("verdict: With an oracle teacher: helps: +")
     assert not any("oracle" in line for line in [*plain["table"], *plain["warnings"]])
 
 
