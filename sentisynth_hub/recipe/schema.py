@@ -60,6 +60,21 @@ class Recipe(Section):
             raise ValueError(f"natural.label_shares: names {list(shares)}; give every one of {self.labels} a share")
         return self
 
+    @model_validator(mode="after")
+    def _labels_can_be_asked_for(self) -> "Recipe":
+        asked = [name for name in ("llm_classifier", "pseudo_label") if name in self.study.variants]
+        if asked and self.generate.generator.kind == "fine_tuned":
+            raise ValueError(
+                f"study.variants: {' and '.join(asked)} ask the generator for labels, and a fine-tuned one only "
+                "writes texts; leave them out, or prompt a model"
+            )
+        if asked and self.study.cross_fitting is not None:
+            raise ValueError(
+                f"study.variants: {' and '.join(asked)} want a test split of their own; leave them out under "
+                "cross_fitting"
+            )
+        return self
+
     def with_content(self, content: dict[str, Any]) -> "Recipe":
         """A recipe with other content in the same folder."""
         recipe = Recipe.model_validate(content)
