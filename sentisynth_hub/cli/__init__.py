@@ -26,7 +26,7 @@ _COMMANDS = {  # name: (module, one line for --help, so that listing the command
     "estimate": ("generate", "Estimate tokens, cost and time from a small pilot."),
     "generate": ("generate", "Generate candidate rows."),
     "filter": ("filter", "Decide which candidates stay."),
-    "inspect": ("filter", "Compare a synthetic corpus with the natural one."),
+    "inspect": ("inspection", "Compare a synthetic corpus with the natural one."),
     "sweep": ("filter", "Move a threshold and see yield, diversity and score."),
     "study": ("study", "Train the variants and judge them."),
     "report": ("study", "Write the report of a study."),

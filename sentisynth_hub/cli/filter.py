@@ -1,23 +1,16 @@
-"""`sentisynth filter`, `sentisynth sweep` and `sentisynth inspect`."""
+"""`sentisynth filter` and `sentisynth sweep`."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from sentisynth_hub import log
 from sentisynth_hub.cli import options
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.processes import is_first
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.rows import Row
 from sentisynth_hub.run import open_pipeline
-
-
-if TYPE_CHECKING:
-    from sentisynth_hub.metrics.corpus_report import Embed
-    from sentisynth_hub.metrics.word_languages import WordTagger
-    from sentisynth_hub.pipeline import Pipeline
 
 
 @click.command("filter")
@@ -50,11 +43,9 @@ def filter_command(
         results = _filter_file(Path(source), load_recipe(recipe, overrides), out, hub, runs)
     if not is_first():
         return
-    if as_json:
-        click.echo(json.dumps({"replicates": results}, ensure_ascii=False, indent=1))
-        return
-    for name, result in results.items():
-        click.echo("\n".join(_funnel_lines(name, result)))
+    lines = [line for name, result in results.items() for line in _funnel_lines(name, result)]
+    options.show({"replicates": results}, lines, as_json)
+    options.next_step(f"sentisynth inspect {source}" + (f" --recipe {recipe}" if recipe else ""))
 
 
 def _filter_recipe(recipe: Recipe, hub: str | None, runs: Path) -> dict[str, Any]:
@@ -71,7 +62,7 @@ def _filter_file(path: Path, recipe: Recipe, out: Path | None, hub: str | None, 
     target = out or path.with_name(f"{path.stem}-filtered")
     cache = pipeline.run / "filter" / "features"
     result = filter_file(pipeline.recipe, pipeline.samples[0], pipeline.natural, path, target, cache)
-    click.echo(f"Kept and rejected rows: {target}", err=True)
+    log.info(f"Kept and rejected rows: {target}")
     return {"0": result}
 
 
@@ -139,10 +130,7 @@ def sweep(
         from sentisynth_hub.metrics.figures import draw_sweep
 
         draw_sweep(points, key, figure)
-    if as_json:
-        click.echo(json.dumps({"key": key, "points": points}, ensure_ascii=False, indent=1))
-        return
-    click.echo("\n".join(_sweep_lines(key, points)))
+    options.show({"key": key, "points": points}, _sweep_lines(key, points), as_json)
 
 
 def _sweep_lines(key: str, points: list[dict[str, Any]]) -> list[str]:
@@ -155,103 +143,3 @@ def _sweep_lines(key: str, points: list[dict[str, Any]]) -> list[str]:
             f"{point['macro_f1']:>9.4f} {spread:>7}"
         )
     return [*lines, f"without synthetic rows: macro_f1 {points[0]['natural_macro_f1']:.4f} (natural validation rows)"]
-
-
-@click.command("inspect")
-@click.argument("source", metavar="RECIPE|REPO@TAG|FILE")
-@options.overrides
-@click.option("--recipe", help="Recipe that names the natural rows to compare with; needed for REPO@TAG and FILE.")
-@click.option("--unfiltered", is_flag=True, help="Compare RECIPE's candidates rather than its kept rows.")
-@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help="Folder for figures.")
-@options.hub
-@options.runs
-@options.as_json
-def inspect(
-    source: str,
-    overrides: tuple[str, ...],
-    recipe: str | None,
-    unfiltered: bool,
-    figures: Path | None,
-    hub: str | None,
-    runs: Path,
-    as_json: bool,
-) -> None:
-    """Compare a synthetic corpus with the natural training rows, at equal numbers of rows and tokens.
-
-    SOURCE is a recipe (its kept rows of replicate 0), a dataset on the Hub as namespace/name@tag, or a file.
-    """
-    from sentisynth_hub.metrics.corpus_report import compare_corpora, distributions
-
-    pipeline = open_pipeline(load_recipe(recipe or source, overrides), hub=hub, runs=runs)
-    synthetic = _corpus(pipeline, source if recipe else None, unfiltered)
-    natural = pipeline.natural.train
-    tagger = _tagger(pipeline.recipe)
-    report = compare_corpora(synthetic, natural, embed=_embedder(pipeline.recipe), tagger=tagger)
-    if figures is not None:
-        from sentisynth_hub.metrics.figures import draw_distributions
-
-        for path in draw_distributions(distributions(synthetic, natural, tagger), figures):
-            click.echo(str(path), err=True)
-    click.echo(json.dumps(report, ensure_ascii=False, indent=1) if as_json else "\n".join(_report_lines(report)))
-
-
-def _corpus(pipeline: "Pipeline", source: str | None, unfiltered: bool) -> list[Row]:
-    """The synthetic rows: of the recipe's replicate 0, of a file, or of a dataset on the Hub."""
-    from sentisynth_hub.filtering import file_candidates, hub_candidates, read_kept
-    from sentisynth_hub.generation import read_candidates
-
-    if source is None:
-        return read_candidates(pipeline.generate(), 0)[0] if unfiltered else read_kept(pipeline.filter(), 0)
-    if Path(source).is_file():
-        return file_candidates(pipeline.recipe, Path(source))
-    repo, sign, tag = source.partition("@")
-    if not sign:
-        raise InputError(f"{source}: no such file; a dataset on the Hub is written namespace/name@tag")
-    return hub_candidates(pipeline.recipe, repo, tag)
-
-
-def _embedder(recipe: Recipe) -> "Embed":
-    """Features of the frozen student."""
-    from sentisynth_hub.metrics.embeddings import embed
-
-    student = recipe.study.student
-    return lambda texts: embed(
-        texts, student.model, revision=student.revision, prefix=student.prefix, max_length=student.max_length
-    )
-
-
-def _tagger(recipe: Recipe) -> "WordTagger | None":
-    """A tagger where the recipe's text is code-mixed."""
-    from sentisynth_hub.metrics.word_languages import WordTagger
-
-    return WordTagger(recipe.language) if len(recipe.language) > 1 else None
-
-
-def _report_lines(report: dict[str, Any]) -> list[str]:
-    lines = [f"{'':<24} {'synthetic':>12} {'natural':>12} {'distance':>9}"]
-
-    def line(name: str, ours: Any, theirs: Any, distance: Any = "") -> None:
-        lines.append(f"{name:<24} {ours:>12} {theirs:>12} {distance:>9}")
-
-    line("rows", f"{report['rows']['synthetic']:,}", f"{report['rows']['natural']:,}")
-    for label in sorted(set(report["labels"]["synthetic"]) | set(report["labels"]["natural"])):
-        shares = (report["labels"][side].get(label, 0.0) for side in ("synthetic", "natural"))
-        line(f"  {label}", *(f"{share:.1%}" for share in shares))
-    length = report["length"]
-    line("median length (tokens)", length["synthetic"][1], length["natural"][1], length["distance"])
-    for name in report["diversity"]["synthetic"]:
-        line(name, report["diversity"]["synthetic"][name], report["diversity"]["natural"][name])
-    for name, measured in report.get("code_mixing", {}).items():
-        if name != "tagger":
-            line(name, measured["synthetic"], measured["natural"], measured["distance"])
-    if "code_mixing" in report:
-        lines.append(f"languages by {report['code_mixing']['tagger']}")
-    if "two_sample" in report:
-        found = report["two_sample"]
-        lines.append(
-            f"a classifier tells them apart with accuracy {found['accuracy']:.3f} "
-            f"(0.5: cannot; p {found['p_value']:.2g}, {found['rows']:,} rows a side)"
-        )
-        near = report["nearest_natural"]
-        line("cosine to nearest natural", near["synthetic"][1], near["natural"][1])
-    return lines

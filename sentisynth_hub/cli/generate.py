@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sentisynth_hub import log
+from sentisynth_hub.cli import options
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import RUNS, open_pipeline
+from sentisynth_hub.run import open_pipeline
 from sentisynth_hub.runs import locked
 
 
@@ -21,32 +22,16 @@ if TYPE_CHECKING:
 
 def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     """The arguments of every command here."""
-    options = (
-        click.argument("recipe"),
-        click.argument("overrides", nargs=-1, metavar="[key=value ...]"),
-        click.option("--hub", type=click.Choice(["local"]), help="`local`: the embedded Hub."),
-        click.option(
-            "--runs",
-            type=click.Path(path_type=Path, file_okay=False),
-            default=RUNS,
-            show_default=True,
-            help="Folder of run folders.",
-        ),
-        click.option("--scale", help="A named set of overrides from the recipe's `scales`."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    command = options.hub(options.runs(options.scale(options.as_json(command))))
+    return click.argument("recipe")(options.overrides(command))
 
 
 def _budget_options(command: Callable[..., None]) -> Callable[..., None]:
-    options = (
-        click.option("--max-usd", type=float, help="Stop before more than so many US dollars are spent."),
-        click.option("--max-tokens", type=int, help="Stop before more than so many tokens are spent."),
+    for option in (
         click.option("--max-minutes", type=float, help="Stop after so many minutes."),
-    )
-    for option in reversed(options):
+        click.option("--max-tokens", type=int, help="Stop before more than so many tokens are spent."),
+        click.option("--max-usd", type=float, help="Stop before more than so many US dollars are spent."),
+    ):
         command = option(command)
     return command
 
@@ -94,14 +79,13 @@ def generate(
     pipeline = open_pipeline(loaded, hub=hub, runs=runs, refresh=refresh)
     if dry_run:
         plan = generation.dry_run(pipeline.recipe, pipeline.samples, limit=limit)
-        click.echo(json.dumps(plan, ensure_ascii=False, indent=1) if as_json else "\n".join(_plan_lines(plan)))
+        options.show(plan, _plan_lines(plan), as_json)
         return
     folder = pipeline.generation_folder()
     if resume and not folder.complete and not list(folder.path.glob("replicate-*/completions-*.jsonl")):
         raise InputError(
             f"--resume: {folder.path} holds no answers yet: the recipe, its prompt or its data changed, or nothing "
-            f"was "
-            "run; run without --resume to begin, stored answers to the same requests are used"
+            "was run; run without --resume to begin, stored answers to the same requests are used"
         )
     with _alone(pipeline):
         if limit is None:
@@ -111,10 +95,8 @@ def generate(
                 pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
             )
     if pipeline.processes.is_main:
-        rate = loaded.generate.human_usd_per_row
-        click.echo(
-            json.dumps(manifest, ensure_ascii=False, indent=1) if as_json else "\n".join(_lines(manifest, rate))
-        )
+        options.show(manifest, _lines(manifest, loaded.generate.human_usd_per_row), as_json)
+        options.next_step(f"sentisynth filter {recipe}")
 
 
 @click.command()
@@ -146,7 +128,8 @@ def estimate(
             pipeline.recipe, pipeline.samples, pipeline.generation_folder(), pipeline.processes, requests=pilot
         )
     if pipeline.processes.is_main:
-        click.echo(json.dumps(made, ensure_ascii=False, indent=1) if as_json else "\n".join(_estimate_lines(made)))
+        options.show(made, _estimate_lines(made), as_json)
+        options.next_step(f"sentisynth generate {recipe}")
 
 
 @click.group()

@@ -1,9 +1,12 @@
-"""Options and arguments that many commands share, written once."""
+"""Options and arguments that many commands share, and how they show what they found, written once."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import click
 
+from sentisynth_hub import log
 from sentisynth_hub.run import RUNS
 
 
@@ -18,3 +21,13 @@ runs = click.option(
 )
 scale = click.option("--scale", help="A named set of overrides from the recipe's `scales`.")
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def show(record: Any, lines: list[str], as_json: bool) -> None:
+    """Print a result to stdout: one JSON document, or lines for people."""
+    click.echo(json.dumps(record, ensure_ascii=False, indent=1, default=str) if as_json else "\n".join(lines))
+
+
+def next_step(what: str) -> None:
+    """Say on stderr what one would do next; silent under -q."""
+    log.info(f"Next: {what}")

@@ -1,6 +1,5 @@
 """`sentisynth publish`, `diff`, `verify`, `runs` and `jobs`."""
 
-import json
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -62,7 +61,8 @@ def publish(
     loaded = load_recipe(recipe, overrides, scale=scale)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
     if check:
-        click.echo(f"changed={'true' if refresh or not _unchanged(pipeline) else 'false'}")
+        changed = refresh or not _unchanged(pipeline)
+        options.show({"changed": changed}, [f"changed={'true' if changed else 'false'}"], as_json)
         return
     from sentisynth_hub.releasing import publish_run
     from sentisynth_hub.runs import locked
@@ -75,14 +75,14 @@ def publish(
         raise InputError(f"recipe {loaded.name}: publish names no {only or 'repo'}; name one")
     if summary is not None:
         _append_summary(summary, results)
-    if as_json:
-        click.echo(json.dumps([result.record() for result in results], ensure_ascii=False, indent=1))
-        return
+    lines: list[str] = []
     for result in results:
-        lines = result.plan.lines() if dry_run and result.plan is not None else _published_lines(result)
-        click.echo("\n".join(log.printable(line) for line in lines))
-    if not dry_run:
-        click.echo(f"Next: sentisynth verify {results[0].repo_id}@{results[0].version}", err=True)
+        lines += result.plan.lines() if dry_run and result.plan is not None else _published_lines(result)
+    options.show([result.record() for result in results], [log.printable(line) for line in lines], as_json)
+    first = results[0]
+    options.next_step(
+        "the same without --dry-run" if dry_run else f"sentisynth verify {first.repo_id}@{first.version}"
+    )
 
 
 @click.command()
@@ -99,10 +99,7 @@ def diff(before: str, after: str, hub: str | None, as_json: bool) -> None:
     from sentisynth_hub.hub import diff as difference
 
     sides = difference.read_side(before), difference.read_side(after)
-    if as_json:
-        click.echo(json.dumps(difference.record(*sides), ensure_ascii=False, indent=1))
-    else:
-        click.echo("\n".join(difference.lines(*sides)))
+    options.show(difference.record(*sides), difference.lines(*sides), as_json)
 
 
 @click.command()
@@ -131,14 +128,11 @@ def verify(version: str, overrides: tuple[str, ...], hub: str | None, rebuild: b
             from sentisynth_hub.rebuilding import rebuild as generate_again
 
             checks += generate_again(recipe, head.manifest or {}, Path(folder) / "run")
-    if as_json:
-        click.echo(json.dumps([check.record() for check in checks], ensure_ascii=False, indent=1, default=str))
-    else:
-        click.echo("\n".join(_check_line(check) for check in checks))
+    options.show([check.record() for check in checks], [_check_line(check) for check in checks], as_json)
     wrong = [check.name for check in checks if check.agrees is False]
     if wrong:
         raise DriftError(f"{version}: {len(wrong)} of {len(checks)} checks do not agree: {', '.join(wrong)}")
-    click.echo(f"{len(checks)} checks, none disagrees", err=True)
+    log.info(f"{len(checks)} checks, none disagrees")
 
 
 @click.group()
@@ -151,14 +145,20 @@ def _run_command(action: str) -> Callable[..., None]:
     @click.option("--repo", help="Private dataset repo; default: the published dataset's id with -runs.")
     @options.hub
     @options.runs
-    def command(recipe: str, repo: str | None, hub: str | None, runs: Path) -> None:
+    @options.as_json
+    def command(recipe: str, repo: str | None, hub: str | None, runs: Path, as_json: bool) -> None:
         use_hub(hub)
         from sentisynth_hub.hub.run_store import restore_run, save_run
 
         loaded = load_recipe(recipe)
         repo_id = repo or _run_repo(loaded)
-        count = (restore_run if action == "restore" else save_run)(runs / loaded.name, repo_id)
-        click.echo(f"{count} files {'restored from' if action == 'restore' else 'saved to'} {repo_id}")
+        folder = runs / loaded.name
+        count = (restore_run if action == "restore" else save_run)(folder, repo_id)
+        done = "restored from" if action == "restore" else "saved to"
+        record = {"action": action, "repo_id": repo_id, "folder": str(folder), "files": count}
+        options.show(record, [f"{count} files {done} {repo_id}"], as_json)
+        there = f"sentisynth runs restore {recipe} --repo {repo_id}, on another machine"
+        options.next_step(f"sentisynth run {recipe}" if action == "restore" else there)
 
     return command
 
@@ -182,10 +182,11 @@ def jobs(recipe: str, overrides: tuple[str, ...], flavor: str, timeout: str, sub
 
     job = plan_job(load_recipe(recipe, overrides), recipe, overrides, flavor=flavor, timeout=timeout)
     if submit:
-        click.echo(submit_job(job))
+        url = submit_job(job)
+        options.show(job.record() | {"url": url}, [url], as_json)
         return
-    click.echo(json.dumps(job.record(), ensure_ascii=False, indent=1) if as_json else job.shell())
-    click.echo("Next: the same with --submit, or run the line above", err=True)
+    options.show(job.record(), [job.shell()], as_json)
+    options.next_step("the same with --submit, or run the line above")
 
 
 def _unchanged(pipeline: "Pipeline") -> bool:

@@ -3,10 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
 
+from sentisynth_hub.cli import options
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.recipe import Recipe, find_recipe, list_recipes, load_recipe, recipe_schema
 from sentisynth_hub.recipe.question import list_questions, load_cells
@@ -18,7 +20,7 @@ def recipes() -> None:
 
 
 @recipes.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@options.as_json
 def list_(as_json: bool) -> None:
     """List the recipes that come with the toolkit."""
     found = [
@@ -32,32 +34,34 @@ def list_(as_json: bool) -> None:
         for path in list_recipes()
         for content in [yaml.safe_load(path.read_text("utf-8"))]
     ]
-    if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
-        return
-    for recipe in found:
-        click.echo(f"{recipe['name']:<24} {recipe['description']}")
-    click.echo("Next: sentisynth recipes copy NAME, edit the copy, sentisynth run NAME", err=True)
+    options.show(found, [f"{recipe['name']:<24} {recipe['description']}" for recipe in found], as_json)
+    options.next_step("sentisynth recipes copy NAME, edit the copy, sentisynth run NAME")
 
 
 @recipes.command()
 @click.argument("names", nargs=-1)
-def check(names: tuple[str, ...]) -> None:
+@options.as_json
+def check(names: tuple[str, ...], as_json: bool) -> None:
     """Check recipes by name or path, with their scales, questions and the files they name; all that come with the
     toolkit when none is named.
     """
-    chosen = list(names) or [str(path) for path in list_recipes()]
-    for name in chosen:
+    found: list[dict[str, Any]] = []
+    for name in list(names) or [str(path) for path in list_recipes()]:
         recipe = load_recipe(name)
         for checked in (recipe, *(load_recipe(name, scale=scale) for scale in recipe.scales)):
             _read_files(checked)
-        scales = f" (scales: {', '.join(recipe.scales)})" if recipe.scales else ""
-        click.echo(f"ok  {recipe.name}{scales}")
-        for question in list_questions(name):
-            cells = load_cells(name, question)
-            click.echo(
-                f"ok  {recipe.name} --question {question} ({len(cells)} {'cell' if len(cells) == 1 else 'cells'})"
-            )
+        questions = {question: len(load_cells(name, question)) for question in list_questions(name)}
+        found.append({"name": recipe.name, "scales": list(recipe.scales), "questions": questions})
+    options.show(found, [line for record in found for line in _check_lines(record)], as_json)
+
+
+def _check_lines(record: dict[str, Any]) -> list[str]:
+    scales = f" (scales: {', '.join(record['scales'])})" if record["scales"] else ""
+    cells = record["questions"].items()
+    return [f"ok  {record['name']}{scales}"] + [
+        f"ok  {record['name']} --question {question} ({count} {'cell' if count == 1 else 'cells'})"
+        for question, count in cells
+    ]
 
 
 def _read_files(recipe: Recipe) -> None:
@@ -81,7 +85,7 @@ def copy_(name: str, folder: Path | None) -> None:
         raise InputError(f"{target}: is there already; name another folder")
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     click.echo(str(target))
-    click.echo(f"Next: edit {target}/recipe.yaml, then sentisynth run {target}", err=True)
+    options.next_step(f"edit {target}/recipe.yaml, then sentisynth run {target}")
 
 
 @click.command("schema")

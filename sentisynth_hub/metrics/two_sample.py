@@ -7,10 +7,11 @@ import numpy.typing as npt
 
 
 class TwoSample(TypedDict):
-    """`accuracy` over held-out rows (0.5: cannot be told apart), its one-sided p-value against 0.5, rows a side."""
+    """`accuracy` over held-out rows (0.5: cannot be told apart), its one-sided p-value against 0.5, rows a side; None
+    where there are too few rows to cross-validate."""
 
-    accuracy: float
-    p_value: float
+    accuracy: float | None
+    p_value: float | None
     rows: int
 
 
@@ -32,7 +33,7 @@ def classifier_two_sample(
     random = np.random.default_rng(seed)
     rows = min(len(one), len(other))
     if rows < folds:
-        return {"accuracy": float("nan"), "p_value": float("nan"), "rows": rows}
+        return {"accuracy": None, "p_value": None, "rows": rows}
     chosen = [sample[random.permutation(len(sample))[:rows]].astype(np.float64) for sample in (one, other)]
     x, y = np.concatenate(chosen), np.repeat([0, 1], rows)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))

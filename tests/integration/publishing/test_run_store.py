@@ -1,13 +1,18 @@
 """A run folder in a private repo: a fresh machine gets everything back, and two machines' journals become one."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner, Result
 
+from sentisynth_hub import log
+from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.errors import PublishError
 from sentisynth_hub.hub.run_store import restore_run, save_run
 from sentisynth_hub.localhub.control import HubState
+from tests.unit.hub.making import recipe_in
 
 
 if TYPE_CHECKING:
@@ -84,3 +89,26 @@ def test_a_public_repo_is_refused_because_runs_hold_natural_rows(api: "HfApi", t
         save_run(fill(tmp_path / "run"), "runs-tests/public")
     with pytest.raises(PublishError, match="is public"):
         restore_run(tmp_path / "run", "runs-tests/public")
+
+
+def test_the_commands_print_one_document_and_say_what_is_next(api: "HfApi", tmp_path: Path) -> None:
+    recipe = recipe_in(tmp_path / "tiny")
+    fill(tmp_path / "here" / "tiny")
+
+    def say(action: str, runs: str, *before: str, after: tuple[str, ...] = ()) -> Result:
+        where = ["--repo", "run-tests/cli", "--runs", str(tmp_path / runs)]
+        arguments = [*before, "runs", action, str(recipe.folder), *where, *after]
+        return CliRunner().invoke(sentisynth, arguments, catch_exceptions=False)
+
+    saved, restored = say("save", "here"), say("restore", "there")
+    assert saved.stdout == "2 files saved to run-tests/cli\n"
+    assert "Next: sentisynth runs restore" in saved.stderr
+    assert restored.stdout == "2 files restored from run-tests/cli\n"
+    assert f"Next: sentisynth run {recipe.folder}" in restored.stderr
+    try:
+        again = say("save", "here", "-q", after=("--json",))
+    finally:
+        log.set_quiet(False)
+    folder = str(tmp_path / "here" / "tiny")
+    assert json.loads(again.stdout) == {"action": "save", "repo_id": "run-tests/cli", "folder": folder, "files": 0}
+    assert again.stderr == ""
