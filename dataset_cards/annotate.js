@@ -204,5 +204,5 @@
 
   const last = Number.parseInt(read("last"), 10);
   if (last >= 1 && last <= sheet.orders.length) at("rater").value = String(last);
-  (offer() ? at("go") : at("rater")).focus();
+  (offer() ? at("go") : at("rater")).focus({ preventScroll: true }); // what is stored is read first
 })();

@@ -84,11 +84,17 @@ def make_ratings(key: Key, exports: Sequence[Export]) -> Ratings:
 
 
 def result_path(where: Path, key: Key) -> Path:
-    """human_evaluation.json in the key's run folder; where that is not on this machine, in the one the key lies in,
-    else beside the key."""
+    """human_evaluation.json in the key's run folder; where that is not on this machine, in the one the key lies in.
+
+    Beside the key where it lies in none, and where rows of other settings were rated too: that is not a result about
+    the recipe's corpus.
+    """
+    beside = where.resolve().parent
+    if key.settings != [""]:
+        return beside / RESULT_FILE
     run = Path(key.run)
     if not run.is_dir():
-        run = where.resolve().parents[2] if where.resolve().parents[1].name == "annotate" else where.resolve().parent
+        run = beside.parents[1] if beside.parent.name == "annotate" else beside
     return run / RESULT_FILE
 
 

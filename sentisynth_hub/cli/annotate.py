@@ -135,7 +135,8 @@ def score(files: tuple[Path, ...], runs: Path, as_json: bool) -> None:
 
     FILES are the exports and the key, in any order: `annotate score *.json` in the folder that `annotate make` wrote.
     A key that is not among them is looked for beside the exports and in the run folders. The result is written to
-    human_evaluation.json in the run folder; `sentisynth publish` puts it onto the dataset's card.
+    human_evaluation.json in the run folder (beside the key where other settings were compared); `sentisynth publish`
+    puts it onto the dataset's card.
     """
     from sentisynth_hub.annotation.files import read_files
     from sentisynth_hub.annotation.score import result_path, score_exports, score_lines

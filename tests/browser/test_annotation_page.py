@@ -86,13 +86,14 @@ def shown_row(browser: Any) -> str:
 
 
 def traffic(browser: Any) -> list[str]:
-    """Addresses asked for since the last call, the page itself left out."""
+    """Addresses that a page from a file asked for since the last call, the page itself left out; the browser asks for
+    things of its own."""
     asked = []
     for line in browser.get_log("performance"):
         message = json.loads(line["message"])["message"]
-        if message["method"] == "Network.requestWillBeSent":
+        if message["method"] == "Network.requestWillBeSent" and message["params"]["documentURL"].startswith("file:"):
             asked.append(message["params"]["request"]["url"])
-    return [url for url in asked if not url.startswith(("file:", "data:", "blob:", "chrome:"))]
+    return [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
 
 
 def downloads_to(browser: Any, folder: Path) -> None:
@@ -215,6 +216,7 @@ def test_a_phone_fits_and_its_targets_are_large(made: Path, browser: Any) -> Non
         browser.refresh()
         fits = "return document.documentElement.scrollWidth"
         assert browser.execute_script(fits) <= 360
+        assert browser.execute_script("return scrollY") == 0, "what is stored would be read last"
         browser.find_element("id", "rater").send_keys("1")
         browser.find_element("id", "go").click()
         for number in range(1, 4):
@@ -303,16 +305,19 @@ def test_hostile_rows_are_shown_and_nothing_runs(browser: Any, tmp_path: Path) -
 @pytest.mark.skipif("SENTISYNTH_SCREENSHOTS" not in os.environ, reason="no folder for screenshots")
 def test_photograph_the_page(browser: Any, tmp_path: Path) -> None:
     folder = Path(os.environ["SENTISYNTH_SCREENSHOTS"])
-    texts = ["padam romba nalla irukku, second half konjam slow", "மோசமான படம், ticket kaasu waste da"]
-    natural = [Row(f"{text} {'!' * i}x", LABELS[i % 2]) for i, text in enumerate(texts * 5)]
-    kept = [Row(text, LABELS[i % 2], asked_label=LABELS[i % 2]) for i, text in enumerate(texts)]
+    films = ["padam romba nalla irukku", "மோசமான படம்", "first half bore", "vera level acting"]
+    ends = ["ticket kaasu waste da", "BGM வேற லெவல்", "climax scene mass", "songs ellam okay"]
+    texts = [f"{film}, {end}" for film in films for end in ends]
+    natural = [Row(text, LABELS[i % 2]) for i, text in enumerate(texts)]
+    kept = [Row(f"{text}!", LABELS[i % 2], asked_label=LABELS[i % 2]) for i, text in enumerate(reversed(texts))]
+    kept = [Row(f"indha {row.text}", row.label, asked_label=row.label) for row in kept]
     sheet = draw_sheet(
         "tamil-english",
         str(tmp_path),
         LABELS,
-        [RatedCorpus(kept, 8)],
+        [RatedCorpus(kept, 16)],
         NaturalData(natural, [], []),
-        rows=4,
+        rows=30,
         raters=3,
         strata=[],
         margins=Margins(accuracy=0.1, naturalness=0.5),
@@ -325,13 +330,13 @@ def test_photograph_the_page(browser: Any, tmp_path: Path) -> None:
         browser.execute_script("localStorage.clear()")
         browser.refresh()
         assert browser.save_screenshot(str(folder / f"{name}-start.png"))
-        press(browser, "1", ENTER, "2", "4")
+        press(browser, "1", ENTER, *("1", "4", "1", ENTER) * 11, "2", "4")
         time.sleep(0.2)
         assert browser.save_screenshot(str(folder / f"{name}.png"))
         press(browser, "m", "e")
         assert browser.save_screenshot(str(folder / f"{name}-end.png"))
 
-    browser.set_window_size(1000, 860)
+    browser.set_window_size(900, 680)
     photograph("annotate")
     with phone(browser):
         photograph("annotate-phone")
