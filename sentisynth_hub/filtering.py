@@ -25,8 +25,8 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.filter import OverlapFilter
 from sentisynth_hub.rows import Rejected, Row, content_digest, read_rejected, read_rows, write_rejected, write_rows
 from sentisynth_hub.runs import StageFolder
-from sentisynth_hub.sources import read_file
 from sentisynth_hub.splits import NaturalData, Sample
+from sentisynth_hub.tabular import read_file
 from sentisynth_hub.text import nfc
 from sentisynth_hub.training.folds import natural_of_replicate
 
@@ -110,7 +110,8 @@ def filter_file(
 
 def file_candidates(recipe: Recipe, path: Path) -> list[Row]:
     """The rows of a file as candidates; their `request_id` is the file's own `id`, or the row's number."""
-    return [_candidate(recipe, record, number, str(path)) for number, record in read_file(path)]
+    found = (_candidate(recipe, record, number, str(path)) for number, record in read_file(path))
+    return [row for row in found if row is not None]
 
 
 def hub_candidates(recipe: Recipe, repo_id: str, revision: str) -> list[Row]:
@@ -125,10 +126,11 @@ def hub_candidates(recipe: Recipe, repo_id: str, revision: str) -> list[Row]:
         if names is not None:
             record[recipe.natural.label_column] = names[record[recipe.natural.label_column]]
         rows.append(_candidate(recipe, record, number, f"{repo_id}@{revision}"))
-    return rows
+    return [row for row in rows if row is not None]
 
 
-def _candidate(recipe: Recipe, record: dict[str, Any], number: int, where: str) -> Row:
+def _candidate(recipe: Recipe, record: dict[str, Any], number: int, where: str) -> Row | None:
+    """The record as a row; None where `natural.label_names` leaves its label out."""
     text_column, label_column = recipe.natural.text_column, recipe.natural.label_column
     if text_column not in record or label_column not in record:
         missing = text_column if text_column not in record else label_column
@@ -136,8 +138,10 @@ def _candidate(recipe: Recipe, record: dict[str, Any], number: int, where: str) 
             f"{where}: row {number} has no column {missing!r} (it has {', '.join(map(str, record))}); "
             "name the columns in natural.text_column and natural.label_column"
         )
-    label = str(record[label_column])
-    label = (recipe.natural.label_names or {}).get(label, label)
+    found = str(record[label_column])
+    label = (recipe.natural.label_names or {}).get(found, found)
+    if label is None:
+        return None
     if label not in recipe.labels:
         raise DataError(
             f"{where}: row {number} has label {log.printable(label, 40)!r}, not one of {recipe.labels}; "

@@ -20,7 +20,7 @@ from sentisynth_hub.errors import DataError, InputError
 from sentisynth_hub.manifest import replaced
 from sentisynth_hub.preprocess import Step, preprocess
 from sentisynth_hub.recipe.load import did_you_mean
-from sentisynth_hub.sources import read_file
+from sentisynth_hub.tabular import read_file
 
 
 Format = Literal["csv", "jsonl", "lines", "lince"]

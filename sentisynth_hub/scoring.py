@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 from sentisynth_hub.errors import DataError, InputError
 from sentisynth_hub.recipe.load import did_you_mean
 from sentisynth_hub.rows import Row
-from sentisynth_hub.sources import read_file
+from sentisynth_hub.tabular import read_file
 from sentisynth_hub.text import nfc
 
 

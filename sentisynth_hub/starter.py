@@ -20,7 +20,8 @@ from sentisynth_hub.evaluation.planning import detectable_effect
 from sentisynth_hub.manifest import replaced
 from sentisynth_hub.recipe import load_recipe
 from sentisynth_hub.recipe.load import did_you_mean
-from sentisynth_hub.sources import load_natural, read_file
+from sentisynth_hub.sources import load_natural
+from sentisynth_hub.tabular import read_file
 
 
 ENGLISH_STUDENT = "sentence-transformers/all-MiniLM-L6-v2"

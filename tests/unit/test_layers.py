@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "log", "text"},
     {"preprocess"},
     {"rows", "recipe", "manifest", "runs", "processes"},
-    {"sources", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
+    {"sources", "tabular", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
     {"training"},
     {"generation", "labelling", "filtering", "evaluation", "judging", "predicting", "scoring"},
     {"sweeping"},

@@ -8,8 +8,9 @@ import yaml
 
 from sentisynth_hub.errors import DataError, RecipeError
 from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.sources import load_natural, read_file
+from sentisynth_hub.sources import load_natural
 from sentisynth_hub.splits import NaturalData
+from sentisynth_hub.tabular import read_file
 from sentisynth_hub.text import normalised
 from tests.unit.recipe.test_load import SMALLEST
 

@@ -37,6 +37,19 @@ def sentisynth_says(folder: Path, *arguments: str) -> Result:
     return result
 
 
+def test_rows_of_a_label_called_null_are_no_candidates(folder: Path, mine: Path, tmp_path: Path) -> None:
+    with open(mine, encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    with open(tmp_path / "more.csv", "w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, ["text", "label"])
+        writer.writeheader()
+        writer.writerows([*rows, {"text": "so so", "label": "mixed"}])
+    arguments = ("filter", str(tmp_path / "more.csv"), "natural.label_names={mixed: null}", "--recipe", str(folder))
+    told = sentisynth_says(folder, *arguments, "--out", str(tmp_path / "out"), "--json").stdout
+    (result,) = json.loads(told)["replicates"].values()
+    assert result["candidates"] == 60
+
+
 def test_filter_a_file(folder: Path, mine: Path, tmp_path: Path) -> None:
     arguments = ("filter", str(mine), "--recipe", str(folder), "--out", str(tmp_path / "out"))
     (result,) = json.loads(sentisynth_says(folder, *arguments, "--json").stdout)["replicates"].values()
