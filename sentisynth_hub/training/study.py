@@ -32,7 +32,7 @@ from sentisynth_hub.training.trial import Trial, matched_steps, run_finetune, ru
 from sentisynth_hub.training.variants import Corpus, bootstrapped, check_corpora, publishable, variant_rows
 
 
-VERSION = 2
+VERSION = 3
 ASKED = "llm_classifier"  # the one variant that is asked instead of trained
 
 
