@@ -102,3 +102,48 @@ def test_a_missing_split_or_column_is_named(reviews: str, tmp_path: Path) -> Non
         load_natural(recipe_for(tmp_path, "natural.splits.test=tests"))
     with pytest.raises(DataError, match="no column 'sentence'; the columns are text, label"):
         load_natural(recipe_for(tmp_path, "natural.text_column=sentence"))
+
+
+@pytest.fixture(scope="module")
+def foreign(local_hub: HubState) -> str:
+    """Lists of words under three classes, as LinCE and TweetEval have them, in a subset of its own."""
+    import datasets
+
+    features = datasets.Features(
+        {"words": datasets.List(datasets.Value("string")), "sa": datasets.ClassLabel(names=["bad", "mixed", "good"])}
+    )
+    rows = [{"words": ["so", "foreign", str(i)], "sa": i % 3} for i in range(12)]
+    rows += [{"words": ["train", "first", "2"], "sa": 0}]  # stands among the natural rows
+    datasets.Dataset.from_list(rows, features=features).push_to_hub("source-tests/foreign", "sa_spaeng")
+    return "source-tests/foreign"
+
+
+def test_rows_of_another_language_come_from_the_hub_pinned(reviews: str, foreign: str, tmp_path: Path) -> None:
+    wanted = {"dataset": foreign, "config_name": "sa_spaeng", "text_column": "words", "label_column": "sa",
+              "label_names": {"bad": "negative", "good": "positive", "mixed": None}}  # fmt: skip
+    arguments = [f"study.zero_shot={yaml.safe_dump(wanted, default_flow_style=True)}"]
+    variants = "study.variants=[natural, zero_shot]"
+    assert "study.zero_shot" not in pin_recipe(recipe_for(tmp_path, *arguments))[1]
+    recipe, pins = pin_recipe(recipe_for(tmp_path, *arguments, variants))
+    assert recipe.study.zero_shot is not None
+    assert recipe.study.zero_shot.revision == pins["study.zero_shot"].commit
+    rows = load_natural(recipe).zero_shot
+    assert [row.text for row in rows] == [f"so foreign {i}" for i in range(12) if i % 3 != 1]
+    assert [row.label for row in rows[:2]] == ["negative", "positive"]
+    with pytest.raises(DataError, match=r"study.zero_shot.split: .* has no split 'trian'; it has train"):
+        load_natural(recipe_for(tmp_path, *arguments, variants, "study.zero_shot.split=trian"))
+    with pytest.raises(RecipeError, match=r"study.zero_shot.dataset: 'source-tests/none' is neither"):
+        pin_recipe(recipe_for(tmp_path, *arguments, variants, "study.zero_shot.dataset=source-tests/none"))
+
+
+def test_rows_of_another_language_are_no_source_of_what_is_published(
+    reviews: str, foreign: str, tmp_path: Path
+) -> None:
+    from sentisynth_hub.hub.licences import gather_licences
+
+    wanted = f"study.zero_shot={{dataset: {foreign}, config_name: sa_spaeng, text_column: words, label_column: sa}}"
+    made = recipe_for(tmp_path, wanted, "study.variants=[natural, zero_shot]", "publish.licence=cc-by-4.0",
+                      "publish.licence_reasons={encoder: ours}")  # fmt: skip
+    _, pins = pin_recipe(made)
+    found = gather_licences(made, pins)
+    assert {source["id"] for source in found["sources"]} == {REPO, "encoder"}
