@@ -92,6 +92,9 @@ def publishable_recipe(recipe: Recipe) -> str:
     files = content["natural"].get("files")
     if files:
         content["natural"]["files"] = {split: path and Path(path).name for split, path in files.items()}
+    zero_shot = content["study"].get("zero_shot")
+    if zero_shot and zero_shot.get("file"):
+        zero_shot["file"] = Path(zero_shot["file"]).name
     return yaml.safe_dump(_without_paths(content), allow_unicode=True, sort_keys=False, width=120)
 
 

@@ -183,9 +183,11 @@ def test_the_published_recipe_names_no_endpoint_and_no_path(tmp_path: Path) -> N
             "candidates": 2,
         },
         natural={"files": {"train": str(home / "train.csv")}},
-        study={"student": {"model": str(home / "encoder")}},
+        study={"student": {"model": str(home / "encoder")}, "zero_shot": {"file": "client-x/english.csv"}},
     )
     text = publishable_recipe(recipe)
+    assert "client-x" not in text
+    assert "file: english.csv" in text
     assert "inner.example" not in text
     assert str(home) not in text
     assert "train: train.csv" in text
