@@ -11,13 +11,16 @@ from sentisynth_hub import log
 from sentisynth_hub.cli import options
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.recipe.load import RECIPE_FILE
+from sentisynth_hub.recipe.load import RECIPE_FILE, list_recipes
 from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
     from sentisynth_hub.annotation.sheet import RatedCorpus
     from sentisynth_hub.pipeline import Pipeline
+
+
+FEW_RATERS = 5  # docs/results/human-evaluation.md
 
 
 @click.group("annotate")
@@ -121,6 +124,8 @@ def make(
         click.echo(f"key, for your eyes only {written['key']}")
     if not pipeline.recipe.natural.publish_rows:
         log.warn("the page holds natural rows: make the Space public only if their licence lets you")
+    if raters < FEW_RATERS:
+        log.info(f"{raters} raters give wide intervals: more raters buy more than more rows (docs/how-to/annotate.md)")
     log.info(f"Next: put what the raters send you into {folder}, then: sentisynth annotate score {folder}/*.json")
 
 
@@ -156,9 +161,15 @@ def score(files: tuple[Path, ...], runs: Path, as_json: bool) -> None:
 def _run_of(source: str, runs: Path) -> tuple[str, Path]:
     """A run folder as the name of its recipe and the folder of runs; anything else as it is."""
     folder = Path(source)
-    if folder.is_dir() and not (folder / RECIPE_FILE).exists() and (folder / "generate").is_dir():
-        return folder.resolve().name, folder.resolve().parent
-    return source, runs
+    if not folder.is_dir() or (folder / RECIPE_FILE).exists() or not (folder / "generate").is_dir():
+        return source, runs
+    run = folder.resolve()
+    if run.name not in {path.parent.name for path in list_recipes()}:
+        raise InputError(
+            f"{source}: the run folder of a recipe of your own; give the recipe, with --runs {folder.parent} and the "
+            "overrides it was run with"
+        )
+    return run.name, run.parent
 
 
 def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":

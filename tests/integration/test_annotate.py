@@ -109,3 +109,8 @@ def test_a_result_about_other_rows_is_left_off_the_card(recipe: Path, capsys: py
     capsys.readouterr()
     assert human_evaluation(other) is None
     assert "about other rows than these" in capsys.readouterr().err
+
+
+def test_a_run_folder_stands_for_a_recipe_that_ships_only(recipe: Path) -> None:
+    with pytest.raises(InputError, match="the run folder of a recipe of your own; give the recipe, with --runs"):
+        command("make", str(recipe / "runs" / "tiny"))
