@@ -7,7 +7,8 @@ import numpy as np
 
 from sentisynth_hub.annotation.files import FORMAT_RESULT, RESULT_FILE, Export, Key
 from sentisynth_hub.errors import InputError
-from sentisynth_hub.evaluation.human import MISSING, Ratings, evaluate_ratings
+from sentisynth_hub.evaluation.agreement import MISSING
+from sentisynth_hub.evaluation.human import Ratings, evaluate_ratings
 from sentisynth_hub.evaluation.human_schema import Confusion, Difference, HumanEvaluation, HumanRecord, Mean
 
 

@@ -9,14 +9,13 @@ out before the variance of the rows is measured.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
+from sentisynth_hub.evaluation.agreement import MISSING, agreement
 from sentisynth_hub.evaluation.comparisons import read
 from sentisynth_hub.evaluation.crossed import Estimate, two_way
 from sentisynth_hub.evaluation.human_schema import (
-    Agreement,
     Confusion,
     Difference,
     HumanEvaluation,
@@ -29,7 +28,6 @@ from sentisynth_hub.metrics.classification import Array
 
 
 CHANCE = 0.5
-MISSING = -1
 
 
 @dataclass(frozen=True)
@@ -149,28 +147,6 @@ def accuracy(ratings: Ratings, synthetic: Array, margin: float, alpha: float) ->
     return _difference(found, CHANCE, margin, alpha, (0, 1))
 
 
-def agreement(
-    codes: Array, values: int, level: Literal["nominal", "ordinal"], alpha: float, resamples: int, seed: int
-) -> Agreement:
-    """Krippendorff's alpha of (raters, rows) codes from 0, `MISSING` where open, with a bootstrap interval over rows.
-
-    The rows are drawn again and the raters are not: the interval is about these raters. `alpha` is None where
-    it is not defined: fewer than two raters, or one and the same answer throughout. Resamples where it is not defined
-    are left out of the interval.
-    """
-    counts = np.stack([(codes == value).sum(axis=0) for value in range(values)], axis=1)
-    counts = counts[counts.sum(axis=1) > 1]  # rows that two raters answered
-    value = _krippendorff(counts, level)
-    interval = None
-    if value is not None:
-        random = np.random.default_rng(seed)
-        draws = (_krippendorff(counts[random.integers(0, len(counts), len(counts))], level) for _ in range(resamples))
-        kept = [draw for draw in draws if draw is not None]
-        low, high = np.quantile(kept, [alpha / 2, 1 - alpha / 2])
-        interval = (float(low), float(high))
-    return {"alpha": value, "interval": interval, "level": level, "rows": len(counts)}
-
-
 def confusion(ratings: Ratings, mask: Array) -> Confusion:
     """Labels that most raters gave (last column: no label has most) by the given label, for the rows of `mask`."""
     size = len(ratings.labels)
@@ -183,14 +159,6 @@ def confusion(ratings: Ratings, mask: Array) -> Confusion:
         counts[int(ratings.given[row])][majority] += 1
         agreeing += majority == ratings.given[row]
     return {"counts": counts, "agreeing": int(agreeing)}
-
-
-def _krippendorff(counts: Array, level: str) -> float | None:
-    from krippendorff import alpha
-
-    if not len(counts) or (counts.sum(axis=0) > 0).sum() < 2:
-        return None
-    return float(alpha(value_counts=counts, level_of_measurement=level))
 
 
 def _codes(values: Array) -> Array:

@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sentisynth_hub.evaluation.agreement import MISSING, agreement
 from sentisynth_hub.evaluation.crossed import two_way
 from sentisynth_hub.evaluation.human import (
-    MISSING,
     Ratings,
     accuracy,
-    agreement,
     confusion,
     evaluate_ratings,
     group_estimate,
