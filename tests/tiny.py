@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from tests.encoders import SPECIAL, save_encoder
 from tests.unit.generators.worlds import TEMPLATE, tiny_model
 
 
@@ -42,37 +43,13 @@ def reviews() -> list[dict[str, str]]:
 
 def tiny_encoder(folder: Path) -> Path:
     """Save a random one-layer encoder with a word-level tokenizer over the invented reviews."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.WordLevelTrainer(special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
+    trainer = trainers.WordLevelTrainer(special_tokens=SPECIAL)
     tokenizer.train_from_iterator([row["text"] for row in reviews()], trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        model_max_length=64,
-    )
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(fast),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(folder)
-    fast.save_pretrained(folder)
-    return folder
+    return save_encoder(folder, tokenizer, seed=0, hidden=16, layers=1, positions=64, cut=64)
 
 
 def tiny_recipe(folder: Path, *, name: str = "tiny", publish: dict[str, Any] | None = None) -> Path:

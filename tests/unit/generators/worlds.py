@@ -101,8 +101,9 @@ def request(
     return Request(f"r{index}", index, prompt_id, prompt, index, 100 + index if seed is None else seed, "positive")
 
 
-def tiny_model(folder: Path, kind: str = "llama") -> Path:
-    """Save a random two-layer causal LM with a byte-level tokenizer; a tenth of what it writes ends its text."""
+def tiny_model(folder: Path, kind: str = "llama", *, reads: int = 512) -> Path:
+    """Save a random two-layer causal LM with a byte-level tokenizer that reads so many tokens; a tenth of what it
+    writes ends its text."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
@@ -115,20 +116,20 @@ def tiny_model(folder: Path, kind: str = "llama") -> Path:
     tokenizer.train_from_iterator([row.text for row in natural_rows()] + [TEMPLATE], trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<end>", pad_token="<end>")
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(_config(kind, len(fast)))
+    model = AutoModelForCausalLM.from_config(_config(kind, len(fast), reads))
     model.generation_config.eos_token_id = [0, *range(20, 52)]
     model.save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
 
 
-def _config(kind: str, vocabulary: int) -> Any:
+def _config(kind: str, vocabulary: int, reads: int) -> Any:
     from transformers import Gemma3TextConfig, GPT2Config, LlamaConfig
 
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     ends = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
     if kind == "gpt2":
-        return GPT2Config(vocab_size=vocabulary, n_embd=32, n_layer=2, n_head=4, n_positions=512, **ends)
+        return GPT2Config(vocab_size=vocabulary, n_embd=32, n_layer=2, n_head=4, n_positions=reads, **ends)
     if kind == "gemma3":
         layers = ["sliding_attention", "full_attention"]
         return Gemma3TextConfig(
@@ -137,14 +138,14 @@ def _config(kind: str, vocabulary: int) -> Any:
             num_key_value_heads=2,
             sliding_window=10,
             layer_types=layers,
-            max_position_embeddings=512,
+            max_position_embeddings=reads,
             **sizes,
             **ends,
         )
     return LlamaConfig(
         vocab_size=vocabulary,
         num_key_value_heads=2,
-        max_position_embeddings=512,
+        max_position_embeddings=reads,
         initializer_range=0.3,
         **sizes,
         **ends,

@@ -11,6 +11,7 @@ from sentisynth_hub.runs import StageFolder, stage_folder
 from sentisynth_hub.splits import NaturalData, Sample, draw_samples
 from sentisynth_hub.training.study import run_study
 from sentisynth_hub.training.variants import Corpus
+from tests.encoders import SPECIAL, save_encoder
 
 
 WORDS = {
@@ -23,29 +24,12 @@ LABELS = ["negative", "positive"]
 
 def make_model(folder: Path) -> Path:
     """Write a random two-layer BERT with a word tokenizer to `folder`, without a classification layer."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from tokenizers import Tokenizer, models, pre_tokenizers
 
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(word for words in WORDS.values() for word in words)]
-    inner = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token="[UNK]"))
-    inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    inner.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    PreTrainedTokenizerFast(tokenizer_object=inner, **special).save_pretrained(folder)
-    torch.manual_seed(7)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=24,
-    )
-    BertModel(config).save_pretrained(folder)
-    return folder
+    vocabulary = [*SPECIAL, *(word for words in WORDS.values() for word in words)]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return save_encoder(folder, tokenizer, seed=7, hidden=32, layers=2, positions=24)
 
 
 def make_rows(
