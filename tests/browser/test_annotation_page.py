@@ -10,7 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -170,6 +173,29 @@ def test_a_whole_session_by_keyboard_scored_by_the_command(made: Path, browser: 
     assert rater["label_match"] == {"natural": 1.0, "synthetic": 1.0}
     assert rater["rater"] == 2
     assert json.loads((made.parents[1] / "human_evaluation.json").read_text()) == found
+
+
+def test_a_served_space_is_asked_for_its_page_and_nothing_else(made: Path, browser: Any) -> None:
+    asked = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_request(self, code: Any = "-", size: Any = "-") -> None:
+            asked.append(self.path)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(made / "space")))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        browser.get(f"http://127.0.0.1:{server.server_port}/")
+        press(browser, "1", ENTER, "1", "4", "2")
+        browser.refresh()
+        press(browser, ENTER, ENTER)
+        assert heading(browser) == "Text 2 of 30"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert asked == ["/", "/"]
 
 
 def test_raters_see_the_same_rows_in_other_orders(made: Path, browser: Any) -> None:
