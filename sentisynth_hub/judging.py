@@ -14,7 +14,7 @@ from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.training.folds import make_folds, natural_of_replicate
 
 
-VERSION = 1
+VERSION = 2
 NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural", "zero_shot")
 ASKED = ("llm_classifier", "pseudo_label")
 UNFILTERED = ("unfiltered", "llm_classifier", "pseudo_label")

@@ -8,6 +8,7 @@ result to the next. All processes of a launch walk the same line: what must be d
 others wait.
 """
 
+import json
 from collections.abc import Callable
 from functools import cached_property, wraps
 from pathlib import Path
@@ -20,7 +21,7 @@ from sentisynth_hub.processes import Processes, share_cores
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.runs import StageFolder, stage_folder
 from sentisynth_hub.splits import NaturalData, Sample, samples_digest
-from sentisynth_hub.training import published, study
+from sentisynth_hub.training import blame, published, study
 from sentisynth_hub.training.folds import natural_of_replicate, study_samples
 from sentisynth_hub.training.variants import Corpus
 
@@ -206,10 +207,25 @@ class Pipeline:
             evaluation = judging.judge_study(
                 self.recipe, self.samples, self.natural, self.generate(), self.filter(), trained, self.labels()
             )
+            if evaluation["verdict"]["outcome"] == "hurts":
+                self._say("verdict", "looking for the rows that are to blame, on validation rows")
+                evaluation["blame"] = self.blame()
             write_json(path, evaluation)
             folder.finish({})
         self.processes.wait()
         return dict(read_json(path))
+
+    def blame(self, group_by: str | None = None) -> list[blame.Blame]:
+        """Which group of kept rows does harm, by `group_by` or by everything there is to group by; in one process."""
+        natural, corpora, folder = self.natural, self.corpora(), self.run / "blame"
+        attributes = {
+            line["request_id"]: json.loads(line["attributes"])
+            for replicate in corpora
+            for line in generation.read_lineage(self.generate(), replicate)
+        }
+        if group_by is None:
+            return blame.blame_all(self.recipe, self.samples, natural, corpora, folder, attributes)
+        return blame.blame_groups(self.recipe, self.samples, natural, corpora, group_by, folder, attributes)
 
     @once
     def model(self) -> StageFolder:

@@ -23,8 +23,9 @@ from sentisynth_hub.run import open_pipeline
 @options.scale
 @click.option(
     "--leave-out",
-    type=click.Choice(["prompt_id", "asked_label", "generator"]),
-    help="Say instead which group of synthetic rows is to blame: `mixed` without each group, on validation rows.",
+    metavar="GROUPING",
+    help="Say instead which group of synthetic rows is to blame: `mixed` without each asked_label, prompt_id, "
+    "generator or value of an attribute, on validation rows.",
 )
 @click.option("--question", help="Answer a question beside the recipe, questions/NAME.yaml: every cell is a study.")
 @options.as_json
@@ -47,20 +48,12 @@ def study(
     from contextlib import nullcontext
 
     from sentisynth_hub.runs import locked
+    from sentisynth_hub.training.blame import blame_lines
 
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
     with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
         if leave_out is not None:
-            from sentisynth_hub.training.blame import blame_groups, blame_lines
-
-            groups = blame_groups(
-                pipeline.recipe,
-                pipeline.samples,
-                pipeline.natural,
-                pipeline.corpora(),
-                leave_out,
-                pipeline.run / "blame",
-            )
+            groups = pipeline.blame(leave_out)
             if pipeline.processes.is_main:
                 _show(groups, blame_lines(groups), as_json)
             return
@@ -68,7 +61,8 @@ def study(
         folder = pipeline.study().path
     if pipeline.processes.is_main:
         log.info(f"predictions and trials: {folder}")
-        _show(evaluation, evaluation["table"], as_json)
+        blamed = ["", *blame_lines(evaluation["blame"])] if evaluation["blame"] else []
+        _show(evaluation, [*evaluation["table"], *blamed], as_json)
 
 
 def _ask(

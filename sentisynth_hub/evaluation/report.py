@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sentisynth_hub.errors import DataError
-from sentisynth_hub.evaluation.blame import blame, is_without
 from sentisynth_hub.evaluation.bootstrap import Resampled, crossed_bootstrap
 from sentisynth_hub.evaluation.budget import LabelLedger
 from sentisynth_hub.evaluation.comparisons import Arms, Comparison, Design, compare
@@ -149,7 +148,7 @@ def evaluate_study(
         if config.primary in predictions.variants
         else [],
         "factorial": _factorial(arms, config),
-        "blame": blame(arms, config.primary, config.alpha, config.margin, config.seed),
+        "blame": [],
         "by_label": by_label,
         "slices": slices,
         "distance": distance,
@@ -189,8 +188,6 @@ def _role(name: str, config: EvaluationConfig) -> Role:
         return "baseline"
     if name == config.control:
         return "control"
-    if is_without(name, config.primary):
-        return "without"
     return "curve" if name in config.curve else "secondary"
 
 

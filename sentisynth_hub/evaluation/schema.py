@@ -2,17 +2,17 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-from sentisynth_hub.evaluation.blame import Blame
 from sentisynth_hub.evaluation.budget import Budget
 from sentisynth_hub.evaluation.comparisons import Comparison, Design, Reading
 from sentisynth_hub.evaluation.factorial import Factorial
 from sentisynth_hub.evaluation.slices import DistanceGain, SliceTable
 from sentisynth_hub.evaluation.verdict import Verdict
 from sentisynth_hub.evaluation.worth import LearningCurve, Worth
+from sentisynth_hub.training.blame import Blame
 
 
 SCHEMA_VERSION = 1
-Role = Literal["primary", "baseline", "control", "curve", "without", "secondary"]
+Role = Literal["primary", "baseline", "control", "curve", "secondary"]
 
 
 class LabelScores(TypedDict):

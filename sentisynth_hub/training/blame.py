@@ -27,6 +27,11 @@ from sentisynth_hub.training.variants import Corpus
 
 LEAST_ROWS = 5  # a smaller group cannot be told from chance
 MOST_GROUPS = 50
+GROUPINGS = ("asked_label", "prompt_id", "generator")
+"""What every row can be grouped by; the attributes of its prompt come on top."""
+
+Attributes = Mapping[str, Mapping[str, str]]
+"""By request id, the attributes of the prompt a row came from."""
 
 
 class Blame(TypedDict):
@@ -37,11 +42,30 @@ class Blame(TypedDict):
     with one.
     """
 
+    group_by: str
     group: str
     rows: int
     replicates: int
     gain: float
     standard_error: float | None
+
+
+def blame_all(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    natural: NaturalData,
+    corpora: Mapping[int, Corpus],
+    folder: Path,
+    attributes: Attributes,
+) -> list[Blame]:
+    """Leave out the groups of every grouping the corpus has: label asked for, prompt, generator, each attribute."""
+    found: list[Blame] = []
+    for group_by in (*GROUPINGS, *recipe.generate.prompt.attributes):
+        try:
+            found += blame_groups(recipe, samples, natural, corpora, group_by, folder, attributes)
+        except InputError:  # there is one group of it only, so it can tell nothing
+            continue
+    return found
 
 
 def blame_groups(
@@ -51,49 +75,65 @@ def blame_groups(
     corpora: Mapping[int, Corpus],
     group_by: str,
     folder: Path,
+    attributes: Attributes | None = None,
 ) -> list[Blame]:
-    """Leave out each group of kept rows (by `prompt_id`, `asked_label` or `generator`), the most harmful group first.
+    """Leave out each group of kept rows, the most harmful group first.
+
+    Args:
+        group_by: One of `GROUPINGS`, or an attribute of the recipe's prompts.
+        folder: Where features are kept.
+        attributes: Needed to group by an attribute.
 
     Raises:
-        InputError: There is only one group, so nothing can be left out.
+        InputError: The grouping is unknown, or there is only one group, so nothing can be left out.
     """
+    known = (*GROUPINGS, *recipe.generate.prompt.attributes)
+    if group_by not in known:
+        raise InputError(f"study --leave-out {group_by}: rows can be grouped by {', '.join(known)}")
     natural = replace(natural, test=[])  # the test rows are none of its business
     gains: dict[str, list[float]] = {}
     counts: Counter[str] = Counter()
     for sample in samples:
         seen, corpus = sample_of(recipe, sample, corpora)
-        groups = Counter(_group(row, group_by) for row in corpus.kept)
+        of = {row.request_id: _group(row, group_by, attributes or {}) for row in corpus.kept}
+        groups = Counter(of.values())
         named = [name for name, count in groups.most_common(MOST_GROUPS) if count >= LEAST_ROWS]
         if len(groups) < 2 or not named:
             raise InputError(
                 f"study --leave-out {group_by}: replicate {sample.replicate} has no two groups of {LEAST_ROWS} kept "
                 "rows or more; choose another grouping"
             )
-        without = {name: [row for row in corpus.kept if _group(row, group_by) != name] for name in named}
+        without = {name: [row for row in corpus.kept if of[row.request_id] != name] for name in named}
         (whole,) = plan_replicate(recipe, seen, natural, corpus, ["mixed"])
         features = compute_features(_texts(whole), recipe.study.student, folder / "features", Processes())
         reference = mean_loss_on_validation(recipe, whole, features)
-        for name in log.progress(f"leaving out, replicate {sample.replicate}", named, total=len(named)):
+        title = f"leaving out by {group_by}, replicate {sample.replicate}"
+        for name in log.progress(title, named, total=len(named)):
             (trial,) = plan_replicate(recipe, seen, natural, replace(corpus, kept=without[name]), ["mixed"])
             gains.setdefault(name, []).append(reference - mean_loss_on_validation(recipe, trial, features))
             counts[name] += groups[name]
-    found = [_blame(name, counts[name], values) for name, values in gains.items()]
+    found = [_blame(group_by, name, counts[name], values) for name, values in gains.items()]
     return sorted(found, key=lambda one: -one["gain"])
 
 
 def blame_lines(groups: Sequence[Blame]) -> list[str]:
-    """The groups as lines of text, the most harmful first."""
+    """The groups as lines of text, grouping by grouping, the most harmful first."""
     width = max(len(log.printable(one["group"], 40)) for one in groups)
-    lines = [f"{'group left out':<{width}}  rows  validation loss falls by (nats; above 0: better without the group)"]
-    for one in groups:
-        error = "" if one["standard_error"] is None else f" ± {one['standard_error']:.4f}"
-        lines.append(f"{log.printable(one['group'], 40):<{width}}  {one['rows']:4}  {one['gain']:+.4f}{error}")
+    lines = []
+    for group_by in dict.fromkeys(one["group_by"] for one in groups):
+        title = f"without a {group_by}"
+        width = max(width, len(title))
+        lines.append(f"{title:<{width}}  rows  validation loss falls by (nats; above 0: better without it)")
+        for one in (one for one in groups if one["group_by"] == group_by):
+            error = "" if one["standard_error"] is None else f" ± {one['standard_error']:.4f}"
+            lines.append(f"{log.printable(one['group'], 40):<{width}}  {one['rows']:4}  {one['gain']:+.4f}{error}")
     return lines
 
 
-def _blame(name: str, rows: int, gains: Sequence[float]) -> Blame:
+def _blame(group_by: str, name: str, rows: int, gains: Sequence[float]) -> Blame:
     spread = float(np.std(gains, ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None
     return {
+        "group_by": group_by,
         "group": name,
         "rows": rows,
         "replicates": len(gains),
@@ -102,8 +142,9 @@ def _blame(name: str, rows: int, gains: Sequence[float]) -> Blame:
     }
 
 
-def _group(row: Row, group_by: str) -> str:
-    value = {"prompt_id": row.prompt_id, "asked_label": row.asked_label, "generator": row.generator}[group_by]
+def _group(row: Row, group_by: str, attributes: Attributes) -> str:
+    own = {"prompt_id": row.prompt_id, "asked_label": row.asked_label, "generator": row.generator}
+    value = own[group_by] if group_by in own else attributes.get(row.request_id, {}).get(group_by)
     return "(none)" if value is None else value
 
 

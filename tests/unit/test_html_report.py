@@ -54,6 +54,21 @@ def test_every_figure_is_drawn_and_the_same_twice(evaluation: dict[str, Any]) ->
         assert "<script" not in svg
 
 
+def test_rows_to_blame_are_named_and_escaped(evaluation: dict[str, Any]) -> None:
+    assert "to blame" not in render_report("study", "a study", evaluation)
+    one = {
+        "group_by": "topic",
+        "group": HOSTILE,
+        "rows": 40,
+        "replicates": 1,
+        "gain": 0.01234,
+        "standard_error": None,
+    }
+    page = render_report("study", "a study", evaluation | {"blame": [one]})
+    assert "Which rows are to blame" in page
+    assert '&lt;script&gt;alert(1)&lt;/script&gt;</td><td class="number">40</td><td class="number">+0.0123' in page
+
+
 def test_effects_show_every_difference(evaluation: dict[str, Any]) -> None:
     words = re.sub(r"<[^>]+>", " ", draw(evaluation)["effects"])
     difference = next(one for one in evaluation["comparisons"] if one["family"] == "primary")["difference"]

@@ -7,7 +7,7 @@ import pytest
 
 from sentisynth_hub.errors import InputError
 from sentisynth_hub.splits import draw_samples
-from sentisynth_hub.training.blame import blame_groups, blame_lines
+from sentisynth_hub.training.blame import blame_all, blame_groups, blame_lines
 from sentisynth_hub.training.variants import Corpus
 from tests.unit.training.tiny import make_natural, make_recipe, make_rows
 
@@ -30,6 +30,30 @@ def test_the_lying_prompt_is_named_first(tiny_model: Path, tmp_path: Path) -> No
     assert found[0]["gain"] > 3 * abs(found[1]["gain"])
     assert [one["rows"] for one in found] == [60] * 4
     assert "prompt-2" in blame_lines(found)[1]
+    everything = blame_all(recipe, samples, natural, corpora, tmp_path, {})
+    assert [one for one in everything if one["group_by"] == "prompt_id"] == found
+    assert {one["group_by"] for one in everything} == {"prompt_id"}  # one generator, and no label was asked for
+
+
+def test_rows_are_grouped_by_an_attribute_of_their_prompts(tiny_model: Path, tmp_path: Path) -> None:
+    attributes = {"topic": ["acting", "plot"]}
+    recipe = make_recipe(tiny_model, mode="head", replicates=1)
+    content = recipe.model_dump(mode="json")
+    content["generate"]["prompt"]["attributes"] = attributes
+    recipe = recipe.with_content(content)
+    natural = make_natural()
+    other = {"negative": "positive", "positive": "negative"}
+    rows = make_rows(80, 5, origin="s")
+    topics = {row.request_id: {"topic": attributes["topic"][i // 2 % 2]} for i, row in enumerate(rows)}
+    rows = [
+        replace(row, label=other[str(row.label)]) if topics[row.request_id]["topic"] == "plot" else row for row in rows
+    ]
+    corpora = {0: Corpus(rows, rows)}
+    found = blame_groups(recipe, draw_samples(recipe, natural), natural, corpora, "topic", tmp_path, topics)
+    assert [(one["group"], one["rows"]) for one in found] == [("plot", 40), ("acting", 40)]
+    assert found[0]["gain"] > 0 > found[1]["gain"]
+    with pytest.raises(InputError, match="can be grouped by asked_label, prompt_id, generator, topic"):
+        blame_groups(recipe, draw_samples(recipe, natural), natural, corpora, "tone", tmp_path, topics)
 
 
 def test_one_group_cannot_be_left_out(tiny_model: Path, tmp_path: Path) -> None:
