@@ -36,7 +36,7 @@ def test_study_then_report(recipe: Path) -> None:
 
 def test_leaving_out_prompts_shows_groups(recipe: Path) -> None:
     told = call(recipe, "study", str(recipe), "--leave-out", "prompt_id")
-    assert told.startswith("group left out")
+    assert told.startswith("without a prompt_id")
     assert len(told.splitlines()) > 1
 
 
