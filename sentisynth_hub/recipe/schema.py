@@ -89,7 +89,7 @@ class Recipe(Section):
     def file_digests(self) -> dict[str, str]:
         """sha256 of every file the recipe names (prompt template, lexicons, seeds), human-labelled data left out:
         that is pinned."""
-        elsewhere = {"natural": {"files"}, "scales": True, "study": {"zero_shot": {"file"}}}
+        elsewhere: dict[str, Any] = {"natural": {"files"}, "scales": True, "study": {"zero_shot": {"file"}}}
         named = set(_strings(self.model_dump(exclude=elsewhere)))
         return {
             name: hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
