@@ -60,6 +60,15 @@ def typed(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProce
         stop(home / "hub")
 
 
+def test_the_page_names_commands_that_there_are() -> None:
+    from sentisynth_hub.cli import _COMMANDS
+
+    named = re.findall(r"^(?:eval \"\$\()?sentisynth (\S+)", commands(), re.MULTILINE)
+    assert len(named) >= 13
+    assert set(named) <= set(_COMMANDS)
+
+
+@pytest.mark.slow  # some twenty commands, each starting Python; three minutes of one core
 def test_every_command_does_what_the_page_says(typed: subprocess.CompletedProcess[str]) -> None:
     assert typed.returncode == 0, typed.stdout[-3000:] + typed.stderr[-3000:]
     said, told = typed.stdout, typed.stderr
