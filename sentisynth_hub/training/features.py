@@ -36,10 +36,19 @@ class Features:
         return self.vectors[[self.place[row.text] for row in rows]]
 
 
-def compute_features(texts: Iterable[str], student: Student, folder: Path, processes: Processes) -> Features:
-    """Features of the distinct `texts` by the frozen encoder `student.model`, cut at `student.max_length` tokens."""
-    distinct = sorted(set(texts), key=lambda text: (len(text), text))
-    chunks = [distinct[i : i + _CHUNK] for i in range(0, len(distinct), _CHUNK)]
+def compute_features(
+    texts: Iterable[str], student: Student, folder: Path, processes: Processes, *, lasting: Iterable[str] = ()
+) -> Features:
+    """Features of the distinct `texts` by the frozen encoder `student.model`, cut at `student.max_length` tokens.
+
+    `lasting` texts, among them or not, are chunked by themselves: test rows stay the same from study to study while
+    what is trained on changes, and a chunk is made again when one of its texts is another.
+    """
+    chunks: list[list[str]] = []
+    kept = set(lasting)
+    for part in (kept, set(texts) - kept):
+        ordered = sorted(part, key=lambda text: (len(text), text))
+        chunks += [ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK)]
     settings = [
         model_digest(student.model, student.revision),
         student.prefix,
@@ -67,4 +76,5 @@ def compute_features(texts: Iterable[str], student: Student, folder: Path, proce
     if missing:
         progress.close()
     processes.wait()
+    distinct = (text for chunk in chunks for text in chunk)
     return Features(np.concatenate([np.load(path) for path in paths]), {text: i for i, text in enumerate(distinct)})

@@ -32,7 +32,7 @@ from sentisynth_hub.training.trial import Trial, matched_steps, run_finetune, ru
 from sentisynth_hub.training.variants import Corpus, bootstrapped, check_corpora, publishable, variant_rows
 
 
-VERSION = 3
+VERSION = 4
 ASKED = "llm_classifier"  # the one variant that is asked instead of trained
 
 
@@ -63,9 +63,8 @@ def run_study(
     with fixed_threads(recipe.study.student.threads):
         features = None
         if recipe.study.mode == "head":
-            features = compute_features(
-                _texts(trials), recipe.study.student, folder.path.parent / "features", processes
-            )
+            kept, tested = folder.path.parent / "features", (row.text for row in natural.test)
+            features = compute_features(_texts(trials), recipe.study.student, kept, processes, lasting=tested)
         _train(recipe, trials, features, folder.path / "trials", processes)
         processes.wait()
         if processes.is_main:

@@ -26,7 +26,7 @@ from sentisynth_hub.training.loop import EarlyStopping, Launch, StageData, fit, 
 from sentisynth_hub.training.variants import VariantRows, chooses_budget
 
 
-VERSION = 3
+VERSION = 4
 Array = npt.NDArray[Any]
 _DIGITS = 6  # of a stored probability
 
