@@ -279,10 +279,9 @@ def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> 
 
 def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
     _, price_record = _price(recipe)
-    model = {name: replicates[0].model[name] for name in ("id", "revision", "commit")}
     return {
         "replicates": {str(replicate.sample.replicate): _collect(replicate) for replicate in replicates},
-        "model": {**model, "license": None},
+        "model": {name: replicates[0].model[name] for name in ("id", "revision", "commit")},
         "prompt_digest": replicates[0].template.digest,
         "parser_version": parsing.VERSION,
         "sampling": replicates[0].sampling,
