@@ -153,6 +153,20 @@ def find(evaluation: dict[str, Any], variant: str) -> dict[str, Any]:
     return next(one for one in evaluation["comparisons"] if one["variant"] == variant and one["baseline"] == "natural")
 
 
+def what_follows(evaluation: dict[str, Any]) -> str:
+    """The answer to the question, in words that the readings decide."""
+    unfiltered, mixed = find(evaluation, "unfiltered"), find(evaluation, "mixed")
+    before = {"worse": "hurt here too", "better": "help here"}.get(unfiltered["reading"], "are not shown to hurt here")
+    outcome = evaluation["verdict"]["outcome"]
+    after = {"helps": "they help", "hurts": "they still hurt"}.get(outcome, "neither harm nor gain is shown")
+    interval = mixed["interval"]
+    return (
+        f"All the GPT-4 rows together {before} ({unfiltered['difference']:+.3f}). Filtered, {after}: with 95 % "
+        f"confidence the effect on {evaluation['metric']} lies between {interval[0]:+.3f} and {interval[1]:+.3f}. The "
+        "claim is about this corpus, this student and this metric."
+    )
+
+
 def page(recipe: Recipe, mode: str, evaluation: dict[str, Any]) -> str:
     """The results page."""
     corpus = evaluation["corpus"]
@@ -178,6 +192,7 @@ def page(recipe: Recipe, mode: str, evaluation: dict[str, Any]) -> str:
         *([] if mode == "finetune" else ["In head mode more steps have no meaning, so `natural_repeated` equals `natural` "
                                          "(docs/concepts/training.md).", ""]),
         "Controls: " + "; ".join(f"`{one['variant']}` expected {one['expected']}, found {one['found']}" for one in evaluation["controls"]) + ".",
+        "", "**What follows.** " + what_follows(evaluation),
     ]) + "\n"  # fmt: skip
 
 
