@@ -38,3 +38,15 @@ def use_hub(hub: str | None) -> str:
         log.info(f"using the embedded Hub at {state.endpoint}")
     os.environ.update(client_environment(state))
     return state.endpoint
+
+
+def unreachable(error: BaseException) -> str | None:
+    """Say in one line that the Hub cannot be reached, where `error` means that; None where it means something else."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "TransportError" not in names and not isinstance(error, ConnectionError | TimeoutError):
+        return None
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    return (
+        f"the Hub at {endpoint} cannot be reached ({' '.join(str(error).split()) or type(error).__name__}); check the "
+        "network and HF_ENDPOINT, use --hub local, or name local files and model folders in place of repos"
+    )

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.errors import RecipeError
+from sentisynth_hub.connect import unreachable
+from sentisynth_hub.errors import RecipeError, StageError
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.text import digest
 
@@ -126,6 +127,10 @@ def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) ->
             f"{where}: {repo_id!r} is neither a folder here nor a {repo_type} on the Hub you may read; check the "
             f"id and HF_TOKEN"
         ) from None
+    except Exception as error:
+        if (why := unreachable(error)) is None:
+            raise
+        raise StageError(f"{where}: {repo_id} cannot be looked up: {why}") from None
     assert info.sha is not None
     card: Any = getattr(info, "card_data", None)
     licence = card.get("license") if card is not None else None

@@ -13,6 +13,7 @@ from typing import NoReturn
 import click
 
 from sentisynth_hub import __version__, log
+from sentisynth_hub.connect import unreachable
 from sentisynth_hub.errors import SentisynthError
 from sentisynth_hub.processes import is_first, share_cores
 
@@ -85,4 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except SentisynthError as error:
         click.echo(f"error: {log.printable(str(error))}", err=True)
         raise SystemExit(error.exit_code) from None
+    except Exception as error:
+        if (why := unreachable(error)) is None:
+            raise  # a bug of ours keeps its traceback
+        click.echo(f"error: {log.printable(why)}", err=True)
+        raise SystemExit(1) from None
     raise SystemExit(0)

@@ -48,3 +48,22 @@ def test_a_copied_recipe_is_ones_own(tmp_path) -> None:  # type: ignore[no-untyp
     assert sentisynth("recipes", "copy", "quickstart", target).returncode == 0
     assert sentisynth("recipes", "check", target).stdout.startswith("ok  quickstart")
     assert sentisynth("recipes", "copy", "quickstart", target).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (("prompt", "show", "sst2-low-resource"), "natural.dataset: stanfordnlp/sst2 cannot be looked up: "),
+        (("verify", "someone/corpus@v1.0.0"), ""),
+    ],
+)
+def test_a_hub_out_of_reach_is_one_line(
+    arguments: tuple[str, ...], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # the discard port: nothing listens
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    done = sentisynth(*arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"error: {where}the Hub at http://127.0.0.1:9 cannot be reached (")
+    assert len(done.stderr.splitlines()) == 1
