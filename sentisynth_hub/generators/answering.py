@@ -143,16 +143,14 @@ class Watch:
         self._accepted = self._parsed = 0
         self._texts = replicate.texts
         self._meter = DiversityMeter(self.recipe.generate.diversity, [row.text for row in replicate.sample.train])
-        total = replicate.count()
-        if replicate.limit is not None:
-            total = min(total, sum(len(batch) for _, batch in replicate.batches()))
-        done = min(total, len(answers))
+        total = sum(len(batch) for _, batch in replicate.batches())
         name = f"{replicate.doing}, replicate {replicate.sample.replicate}"
         if processes.count > 1:  # each process shows its own share
             mine = itertools.islice(_missing(replicate, answers), processes.rank, None, processes.count)
             share = sum(len(batch) for _, batch in mine)
             self._bar = log.Progress(f"{name}, process {processes.rank + 1} of {processes.count}", share)
         else:
+            done = total - sum(len(batch) for _, batch in _missing(replicate, answers))
             self._bar = log.Progress(name, total, done=done)
 
     def add(self, answered: Iterable[tuple[Request, Completion]]) -> None:

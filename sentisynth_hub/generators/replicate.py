@@ -62,11 +62,6 @@ class Replicate:
         """The file of what is asked, a line a request."""
         return self.folder / "requests.jsonl"
 
-    def count(self) -> int:
-        """How many requests there are, once they are written."""
-        with open(self.plan, "rb") as lines:
-            return sum(1 for _ in lines)
-
     def journals(self) -> list[Path]:
         """This folder's journals, of any number of processes."""
         return sorted(self.folder.glob("completions-*.jsonl"))

@@ -252,3 +252,16 @@ def test_the_digest_is_over_texts_and_labels(tmp_path: Path) -> None:
     changed = generation.generate(made, samples(), stage(tmp_path / "other", made), alone(), generator=other)
     assert manifest["replicates"]["0"]["digest"] != changed["replicates"]["0"]["digest"]
     assert content_digest(generation.read_candidates(folder, 0)[0])
+
+
+def test_progress_counts_this_plan_and_not_what_another_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = recipe(tmp_path, prompt={"num_shots": 2})
+    generation.generate(other, samples(), stage(tmp_path / "runs", other), alone(), generator=QueuedGenerator(texts()))
+    made = recipe(tmp_path)
+    folder = stage(tmp_path / "runs", made)
+    generation.generate(made, samples(), folder, alone(), limit=4, generator=QueuedGenerator(texts()))
+    capsys.readouterr()
+    generation.generate(made, samples(), folder, alone(), generator=QueuedGenerator(texts()))
+    assert "replicate 0: 12/12 " in capsys.readouterr().err
