@@ -28,9 +28,6 @@ class Answers:
     def __contains__(self, key: tuple[str, str | None]) -> bool:
         return hash(key) in self._places
 
-    def __len__(self) -> int:
-        return len(self._places)
-
     def record(self, request_id: str, batch: str | None) -> dict[str, Any] | None:
         """The journal's line of a completion; None where the request has no answer yet."""
         place = self._places.get(hash((request_id, batch)))
