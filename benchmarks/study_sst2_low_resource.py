@@ -56,7 +56,9 @@ def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
     pipeline = Pipeline(recipe, arguments.runs, Processes())
     evaluation = pipeline.verdict()
     filtered = pipeline.filter().manifest()["replicates"].values()
+    empty = sum(not one["kept"] for one in filtered)
     corpus = {"candidates": sum(one["candidates"] for one in filtered), "kept": sum(one["kept"] for one in filtered)}
+    corpus["without"] = empty
     return evaluation | {"corpus": corpus, "models": {key: pin.id for key, pin in pipeline.pins.items()}}
 
 
@@ -84,7 +86,13 @@ def page(results: dict[str, dict[str, Any]]) -> str:
             "",
             f"## {title}",
             "",
-            f"{found['corpus']['kept']:,} of {found['corpus']['candidates']:,} candidates kept.",
+            f"{found['corpus']['kept']:,} of {found['corpus']['candidates']:,} candidates kept."
+            + (
+                f" {found['corpus']['without']} of the replicates kept none: there `mixed` is natural rows alone, and "
+                "`synthetic` a student that saw no row."
+                if found["corpus"]["without"]
+                else ""
+            ),
             "",
         ]
         lines += ["```", *found["table"], "```"]
