@@ -37,7 +37,7 @@ class Diversity:
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
-        vectors = unit(self.features.of(rows, self.encoder))
+        vectors = unit(self.features.of(rows, self.encoder), in_place=True)
         decisions = [Decision(False, "redundant", 1.0)] * len(rows)
         groups = [
             np.array([i for i, row in enumerate(rows) if row.label == label], dtype=int) for label in self.labels

@@ -26,8 +26,8 @@ class Features:
         self._of_candidates: dict[Encoder, Vectors] = {}
 
     def of(self, rows: Sequence[Row], encoder: Encoder) -> Vectors:
-        """The encoder's features of the rows' texts, (rows, d) float32; rows that are no candidates may be asked for
-        too.
+        """The encoder's features of the rows' texts, (rows, d) float32, an array of the caller's own; rows that are no
+        candidates may be asked for too.
         """
         texts = [row.text for row in rows]
         if not texts or not all(text in self._place for text in texts):

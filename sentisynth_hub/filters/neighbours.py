@@ -30,44 +30,45 @@ def highest_cosine(vectors: Vectors, others: Vectors, *, skip_self: bool = False
     return best
 
 
-def close_pairs(vectors: Vectors, limit: float) -> Iterator[tuple[int, int, float]]:
-    """Yield (row, earlier row, cosine) of pairs with a cosine of `limit` or more, each pair once, in no order.
+Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
+
+def close_pairs(vectors: Vectors, limit: float) -> Pairs:
+    """Pairs with a cosine of `limit` or more: row, earlier row, cosine, (pairs,) each, ascending; each pair once.
 
     Up to 20,000 rows every pair is compared. Beyond, only pairs that share one of their two nearest k-means clusters
     (after SemDeDup, Abbas et al. 2023), so that the cost grows little faster than the number of rows.
     """
-    if len(vectors) <= _EXACT_UP_TO:
-        yield from _pairs_within(vectors, np.arange(len(vectors)), limit)
-        return
-    seen: set[tuple[int, int]] = set()
-    for members in _clusters(vectors):
-        for row, earlier, cosine in _pairs_within(vectors, members, limit):
-            if (row, earlier) not in seen:
-                seen.add((row, earlier))
-                yield row, earlier, cosine
+    whole = len(vectors) <= _EXACT_UP_TO
+    groups = [np.arange(len(vectors))] if whole else _clusters(vectors)
+    parts = [part for members in groups for part in _pairs_within(vectors, members, limit)]
+    if not parts:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32)
+    rows, earlier, cosines = (np.concatenate(column) for column in zip(*parts, strict=True))
+    _, first = np.unique(rows * len(vectors) + earlier, return_index=True)  # a pair may share two clusters
+    return rows[first], earlier[first], cosines[first]
 
 
-def _pairs_within(vectors: Vectors, members: npt.NDArray[Any], limit: float) -> Iterator[tuple[int, int, float]]:
-    """Pairs among the rows `members`, which are in ascending order."""
+def _pairs_within(vectors: Vectors, members: npt.NDArray[np.int64], limit: float) -> Iterator[Pairs]:
+    """Pairs among the rows `members`, which are in ascending order, block by block."""
     chosen = vectors[members]
     for start in range(0, len(members), _BLOCK):
         end = min(start + _BLOCK, len(members))
         cosines = chosen[start:end] @ chosen[:end].T
         rows, earlier = np.nonzero(cosines >= limit)
         before = earlier < rows + start
-        for row, other in zip(rows[before], earlier[before], strict=True):
-            yield int(members[start + row]), int(members[other]), float(cosines[row, other])
+        rows, earlier = rows[before], earlier[before]
+        if len(rows):
+            yield members[start + rows], members[earlier], cosines[rows, earlier]
 
 
 def _clusters(vectors: Vectors) -> Iterator[npt.NDArray[Any]]:
     """Rows of each cluster, ascending; every row is in its `_PROBES` nearest."""
     centres = cluster_centres(vectors, max(2, int(len(vectors) ** 0.5)))
-    nearest = np.concatenate(
-        [
-            np.argpartition(-(vectors[start : start + _BLOCK] @ centres.T), _PROBES, axis=1)[:, :_PROBES]
-            for start in range(0, len(vectors), _BLOCK)
-        ]
-    )
+    nearest = np.empty((len(vectors), _PROBES), dtype=np.int64)
+    for start in range(0, len(vectors), _BLOCK):
+        cosines = vectors[start : start + _BLOCK] @ centres.T
+        nearest[start : start + _BLOCK] = np.argpartition(-cosines, _PROBES, axis=1)[:, :_PROBES]
     rows = np.repeat(np.arange(len(vectors)), _PROBES)
     order = np.argsort(nearest.ravel(), kind="stable")
     borders = np.searchsorted(nearest.ravel()[order], np.arange(1, len(centres)))

@@ -41,14 +41,16 @@ class SemanticDuplicates:
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
-        close: dict[int, list[tuple[int, float]]] = {}
-        for row, earlier, cosine in close_pairs(unit(self.features.of(rows, self.encoder)), self.limit):
-            close.setdefault(row, []).append((earlier, cosine))
-        dropped: set[int] = set()
+        vectors = unit(self.features.of(rows, self.encoder), in_place=True)
+        later, earlier, cosines = close_pairs(vectors, self.limit)
+        borders = np.searchsorted(later, np.arange(len(rows) + 1))
+        dropped = np.zeros(len(rows), dtype=bool)
         decisions = []
         for number in range(len(rows)):
-            cosine = max((value for earlier, value in close.get(number, ()) if earlier not in dropped), default=0.0)
-            decisions.append(Decision(False, "same_meaning", cosine) if cosine else Decision(True, None, 0.0))
-            if cosine:
-                dropped.add(number)
+            pairs = slice(borders[number], borders[number + 1])
+            found = cosines[pairs][~dropped[earlier[pairs]]]
+            dropped[number] = len(found) > 0
+            decisions.append(
+                Decision(False, "same_meaning", float(found.max())) if len(found) else Decision(True, None, 0.0)
+            )
         return decisions

@@ -124,11 +124,15 @@ class Teacher:
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row; every row has a label."""
-        probabilities = self.classifier.probabilities(self.features.of(rows, self.encoder))
-        return [
-            self._decide(row_probabilities, label)
-            for row_probabilities, label in zip(probabilities, label_numbers(rows, self.labels), strict=True)
-        ]
+        decisions = []
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            probabilities = self.classifier.probabilities(self.features.of(block, self.encoder))
+            decisions += [
+                self._decide(row_probabilities, label)
+                for row_probabilities, label in zip(probabilities, label_numbers(block, self.labels), strict=True)
+            ]
+        return decisions
 
     def _decide(self, probabilities: Array, label: int) -> Decision:
         confidence = float(probabilities[label])
@@ -137,6 +141,9 @@ class Teacher:
         if confidence < self.min_confidence:
             return Decision(False, "low_confidence", confidence)
         return Decision(True, None, confidence)
+
+
+_BLOCK = 8192  # rows judged at once: their features are turned into float64
 
 
 def label_numbers(rows: Sequence[Row], labels: Sequence[str]) -> Array:

@@ -18,6 +18,9 @@ from sentisynth_hub.metrics.batching import best_device, fixed_threads, length_s
 _PROGRESS_FROM = 1000  # texts from which a progress line is worth its place
 
 
+_BLOCK = 8192  # rows whose lengths are taken at once: the temporaries of a large array would double it
+
+
 def embed(
     texts: Sequence[str],
     model: str,
@@ -60,10 +63,17 @@ def embed(
     return np.asarray(vectors[[place[text] for text in texts]], dtype=np.float32)
 
 
-def unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return `vectors` (n, d) with every row of L2 length 1 (zero rows stay zero): dot products are cosines."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(norms == 0, 1, norms), dtype=np.float32)
+def unit(vectors: npt.NDArray[np.float32], *, in_place: bool = False) -> npt.NDArray[np.float32]:
+    """Return `vectors` (n, d) with every row of L2 length 1 (zero rows stay zero): dot products are cosines.
+
+    `in_place` overwrites `vectors`, for a caller who needs nothing else of a large array.
+    """
+    found = vectors if in_place else np.empty_like(vectors, dtype=np.float32)
+    for start in range(0, len(vectors), _BLOCK):
+        block = vectors[start : start + _BLOCK]
+        norms = np.linalg.norm(block, axis=1, keepdims=True)
+        found[start : start + _BLOCK] = block / np.where(norms == 0, 1, norms)
+    return found
 
 
 def _embed(

@@ -130,9 +130,15 @@ def test_clusters_find_the_pairs_that_comparing_all_finds(monkeypatch: pytest.Mo
     base = unit(random.normal(size=(1500, 24)).astype(np.float32))
     near = unit(base[:500] + 0.02 * random.normal(size=(500, 24)).astype(np.float32))
     vectors = np.concatenate([base, near])
-    exact = {(row, earlier) for row, earlier, _ in close_pairs(vectors, 0.98)}
+
+    def pairs() -> list[tuple[int, int]]:
+        rows, earlier, cosines = close_pairs(vectors, 0.98)
+        assert np.allclose(cosines, (vectors[rows] * vectors[earlier]).sum(1), atol=1e-5)
+        return list(zip(rows.tolist(), earlier.tolist(), strict=True))
+
+    exact = set(pairs())
     monkeypatch.setattr("sentisynth_hub.filters.neighbours._EXACT_UP_TO", 100)
-    found = [(row, earlier) for row, earlier, _ in close_pairs(vectors, 0.98)]
+    found = pairs()
     assert len(exact) >= 450
     assert len(found) == len(set(found))
     assert set(found) <= exact
