@@ -16,7 +16,6 @@ made up of word lists, with the skewed lengths of comments. DIR holds SmolLM2-13
 import argparse
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import peak_memory_mb
 
 
 SEED = 11
@@ -237,16 +237,9 @@ def chain(size: int) -> dict[str, Any]:
         "rows": size,
         "cpu_seconds": round(time.process_time() - cpu, 2),
         "wall_seconds": round(time.perf_counter() - wall, 2),
-        "peak_memory_gb": round(peak_memory() / 1e6, 3),
+        "peak_memory_gb": round(peak_memory_mb() / 1000, 3),
         "kept": len(kept),
     }
-
-
-def peak_memory() -> int:
-    """kB this process held at most; `getrusage` would count the process it was forked from."""
-    if Path("/proc/self/status").exists():
-        return int(Path("/proc/self/status").read_text("utf-8").partition("VmHWM:")[2].split()[0])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _chain_recipe(folder: Path, size: int) -> Path:

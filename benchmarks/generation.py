@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from measuring import peak_memory_mb
 
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -343,15 +343,7 @@ def run_stage(recipe: str, runs: str, rows: str) -> str:
     manifest = generation.generate(loaded, [Sample(0, natural, [])], folder, Processes())
     seconds = time.perf_counter() - started
     assert manifest["replicates"]["0"]["candidates"] == int(rows)
-    return json.dumps([seconds, peak_memory()])
-
-
-def peak_memory() -> float:
-    """MB this process held at most; `getrusage` would count the process it was forked from."""
-    if Path("/proc/self/status").exists():
-        status = Path("/proc/self/status").read_text("utf-8")
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return json.dumps([seconds, peak_memory_mb()])
 
 
 class FixedServer:

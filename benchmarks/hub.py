@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from measuring import MB, peak_memory_mb
+
 from sentisynth_hub.localhub.control import HubState, client_environment, start, stop
 
 
-MB = 10**6
 REPO = "bench/model"
 DATASET = "bench/dataset"
 LOAD = f"""
@@ -106,13 +107,13 @@ def memory(state: HubState, folder: Path, size_mb: int) -> dict[str, float]:
     """The server's peak resident memory before and after it took in and served a large file."""
     from huggingface_hub import HfApi
 
-    before = peak_rss_mb(state.pid)
+    before = peak_memory_mb(state.pid)
     large = folder / "large.bin"
     write_file(large, size_mb)
     HfApi().upload_file(repo_id=REPO, path_in_repo="large.bin", path_or_fileobj=large)
     large.unlink()
     get(f"{state.endpoint}/{REPO}/resolve/main/large.bin")
-    return {"served_mb": size_mb, "peak_rss_mb_before": before, "peak_rss_mb": peak_rss_mb(state.pid)}
+    return {"served_mb": size_mb, "peak_rss_mb_before": before, "peak_rss_mb": peak_memory_mb(state.pid)}
 
 
 def small_commits(count: int) -> dict[str, float]:
@@ -226,13 +227,6 @@ def write_file(path: Path, size_mb: int) -> None:
     with path.open("wb") as file:
         for number in range(size_mb // 10):
             file.write(number.to_bytes(8, "big") + block)
-
-
-def peak_rss_mb(pid: int) -> float:
-    """The most memory a process ever held resident, in megabytes of 10**6 bytes."""
-    line = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert line is not None
-    return round(int(line[1]) * 1024 / MB, 1)
 
 
 def seconds(action: Callable[[], Any]) -> float:

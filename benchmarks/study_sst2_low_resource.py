@@ -26,12 +26,16 @@ SCALES = {
     "n250": "250 labels a class, frozen student",
     "n50-finetune": "50 labels a class, fine-tuned student",
 }
-SCALE_OF = {"n50": None}  # the recipe as it stands
 QUICK = [
     "study.replicates=2",
     "generate.candidates=32",
     "study.variants=[natural, natural_repeated, synthetic, mixed]",
 ]
+
+
+NO_ROWS = (
+    " {} of the replicates kept none: there `mixed` is natural rows alone, and `synthetic` a student that saw no row."
+)
 
 
 def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
@@ -50,15 +54,12 @@ def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
         f"filter.teacher.teacher.model={arguments.student}",
         f"study.student.model={arguments.student}",
     ]
-    recipe = load_recipe(
-        "sst2-low-resource", overrides + (QUICK if arguments.quick else []), scale=SCALE_OF.get(scale, scale)
-    )
+    recipe = load_recipe("sst2-low-resource", overrides + (QUICK if arguments.quick else []), scale=scale)
     pipeline = Pipeline(recipe, arguments.runs, Processes())
     evaluation = pipeline.verdict()
     filtered = pipeline.filter().manifest()["replicates"].values()
-    empty = sum(not one["kept"] for one in filtered)
     corpus = {"candidates": sum(one["candidates"] for one in filtered), "kept": sum(one["kept"] for one in filtered)}
-    corpus["without"] = empty
+    corpus["replicates_without_rows"] = sum(not one["kept"] for one in filtered)
     return evaluation | {"corpus": corpus, "models": {key: pin.id for key, pin in pipeline.pins.items()}}
 
 
@@ -82,17 +83,13 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         "recipe (replicates and items).",
     ]
     for title, found in results.items():
+        kept = found["corpus"]
+        none = kept["replicates_without_rows"]
         lines += [
             "",
             f"## {title}",
             "",
-            f"{found['corpus']['kept']:,} of {found['corpus']['candidates']:,} candidates kept."
-            + (
-                f" {found['corpus']['without']} of the replicates kept none: there `mixed` is natural rows alone, and "
-                "`synthetic` a student that saw no row."
-                if found["corpus"]["without"]
-                else ""
-            ),
+            f"{kept['kept']:,} of {kept['candidates']:,} candidates kept." + (NO_ROWS.format(none) if none else ""),
             "",
         ]
         lines += ["```", *found["table"], "```"]

@@ -42,7 +42,7 @@ def use_hub(hub: str | None) -> str:
 
 def unreachable(error: BaseException) -> str | None:
     """Say in one line that the Hub cannot be reached, where `error` means that; None where it means something else."""
-    names = {kind.__name__ for kind in type(error).__mro__}
+    names = {kind.__name__ for kind in type(error).__mro__}  # by name: which http library it is, the clients decide
     if "TransportError" not in names and not isinstance(error, ConnectionError | TimeoutError):
         return None
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")

@@ -8,7 +8,7 @@ from typing import Any
 
 from sentisynth_hub.manifest import read_json
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.study import NATURAL_OF_SIZE
+from sentisynth_hub.recipe.study import ASKED_VARIANTS, NATURAL_OF_SIZE
 from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.training.folds import make_folds, natural_of_replicate
@@ -16,8 +16,7 @@ from sentisynth_hub.training.folds import make_folds, natural_of_replicate
 
 VERSION = 2
 NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural", "zero_shot")
-ASKED = ("llm_classifier", "pseudo_label")
-UNFILTERED = ("unfiltered", "llm_classifier", "pseudo_label")
+UNFILTERED = ("unfiltered", *ASKED_VARIANTS)
 
 
 def judge_study(
@@ -90,7 +89,7 @@ def label_ledger(
                 continue
             corpus = name if name in prompts else "0"  # a conditional study has one corpus
             known = _ids_by_request(samples[replicate])
-            shown = questions if variant in ASKED else prompts
+            shown = questions if variant in ASKED_VARIANTS else prompts
             ledger.record(variant, replicate, "demonstrations", _row_ids(shown[corpus]["demonstration_ids"], known))
             if variant not in UNFILTERED:
                 for use, ids in teachers[corpus].get("human_labels", {}).items():
@@ -112,7 +111,7 @@ def asking_cost(labels: StageFolder | None) -> dict[str, float]:
     if labels is None:
         return {}
     replicates = list(labels.manifest()["replicates"].values())
-    paid = {name: [one[name]["cost_usd"] for one in replicates] for name in ASKED if name in replicates[0]}
+    paid = {name: [one[name]["cost_usd"] for one in replicates] for name in ASKED_VARIANTS if name in replicates[0]}
     return {name: sum(costs) / len(costs) for name, costs in paid.items() if None not in costs}
 
 
@@ -122,7 +121,7 @@ def corpus_cost(variants: Iterable[str], generated: StageFolder) -> dict[str, fl
     if not costs or None in costs:
         return {}
     mean = sum(costs) / len(costs)
-    without = (*NATURAL_ONLY, *ASKED)
+    without = (*NATURAL_ONLY, *ASKED_VARIANTS)
     return {name: mean for name in variants if name not in without and not NATURAL_OF_SIZE.fullmatch(name)}
 
 

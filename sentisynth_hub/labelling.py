@@ -20,6 +20,7 @@ from sentisynth_hub.manifest import canonical_json, json_digest, read_json, writ
 from sentisynth_hub.processes import Processes
 from sentisynth_hub.prompts import PromptTemplate
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.study import ASKED_VARIANTS
 from sentisynth_hub.rows import Request, Row, read_rows, write_rows
 from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.splits import NaturalData, Sample
@@ -28,13 +29,12 @@ from sentisynth_hub.training.asking import demonstrations, label_prompt, parse_l
 
 
 VERSION = 1
-VARIANTS = ("llm_classifier", "pseudo_label")
 _TOKENS = 8  # of an answer: a label's name, and what shows that there is more than that
 
 
 def wanted(recipe: Recipe) -> list[str]:
     """The variants of the study that need the model's labels."""
-    return [name for name in VARIANTS if name in recipe.study.variants]
+    return [name for name in ASKED_VARIANTS if name in recipe.study.variants]
 
 
 def label(

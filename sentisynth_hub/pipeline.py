@@ -209,13 +209,13 @@ class Pipeline:
             )
             if evaluation["verdict"]["outcome"] == "hurts":
                 self._say("verdict", "looking for the rows that are to blame, on validation rows")
-                evaluation["blame"] = self.blame()
+                evaluation["blame"] = self.rows_to_blame()
             write_json(path, evaluation)
             folder.finish({})
         self.processes.wait()
         return dict(read_json(path))
 
-    def blame(self, group_by: str | None = None) -> list[blame.Blame]:
+    def rows_to_blame(self, group_by: str | None = None) -> list[blame.Blame]:
         """Which group of kept rows does harm, by `group_by` or by everything there is to group by; in one process."""
         natural, corpora, folder = self.natural, self.corpora(), self.run / "blame"
         attributes = {

@@ -146,6 +146,9 @@ def _open(key: Key, export: Export) -> int:
     return 3 * len(key.items) - given
 
 
+_ALONE = "One rater: nothing can be said of others"
+
+
 def _sentences(found: HumanEvaluation) -> list[str]:
     tell, gap = found["tell"], found["naturalness"]["difference"]
     sentences = []
@@ -155,7 +158,7 @@ def _sentences(found: HumanEvaluation) -> list[str]:
             "worse": "Raters take natural rows for synthetic ones and the other way round",
             "no difference that matters": f"Raters cannot tell: within {tell['margin']:g} of chance",
             "undecided": "Whether raters can tell is not decided",
-            "no verdict": "One rater: nothing can be said of others",
+            "no verdict": _ALONE,
         }[tell["reading"]]
         sentences.append(f"{says}: accuracy {_shown(tell)}, chance {tell['null']:g}.")
     if gap is not None:
@@ -164,7 +167,7 @@ def _sentences(found: HumanEvaluation) -> list[str]:
             "worse": "Synthetic rows sound more natural than natural ones",
             "no difference that matters": f"Both sound as natural, within {gap['margin']:g} points",
             "undecided": "Whether natural rows sound more natural is not decided",
-            "no verdict": "One rater: nothing can be said of others",
+            "no verdict": _ALONE,
         }[gap["reading"]]
         sentences.append(f"{says}: naturalness, natural minus synthetic, {_signed(gap)} points.")
     return sentences

@@ -53,7 +53,7 @@ def study(
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
     with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
         if leave_out is not None:
-            groups = pipeline.blame(leave_out)
+            groups = pipeline.rows_to_blame(leave_out)
             if pipeline.processes.is_main:
                 _show(groups, blame_lines(groups), as_json)
             return

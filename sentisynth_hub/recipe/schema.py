@@ -12,7 +12,7 @@ from sentisynth_hub.recipe.filter import Filter
 from sentisynth_hub.recipe.generate import Generate
 from sentisynth_hub.recipe.natural import Natural
 from sentisynth_hub.recipe.publish import Publish
-from sentisynth_hub.recipe.study import Study
+from sentisynth_hub.recipe.study import ASKED_VARIANTS, Study
 
 
 class Recipe(Section):
@@ -62,7 +62,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _labels_can_be_asked_for(self) -> "Recipe":
-        asked = [name for name in ("llm_classifier", "pseudo_label") if name in self.study.variants]
+        asked = [name for name in ASKED_VARIANTS if name in self.study.variants]
         if asked and self.generate.generator.kind == "fine_tuned":
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} ask the generator for labels, and a fine-tuned one only "

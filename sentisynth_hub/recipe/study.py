@@ -30,6 +30,9 @@ VARIANTS = {
 }
 """Variant names a recipe may list, with one line each; `natural_<n>` and `mixed_<r>x` come on top."""
 
+ASKED_VARIANTS = ("llm_classifier", "pseudo_label")
+"""Variants made of the labels that the generator's own model gives when it is asked for them."""
+
 NATURAL_OF_SIZE = re.compile(r"natural_([1-9][0-9]*)")
 """`natural_100`: natural with 100 rows a label, a point of the learning curve."""
 MIXED_AT_RATIO = re.compile(r"mixed_([0-9]+(?:\.[0-9]+)?)x")

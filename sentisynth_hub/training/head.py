@@ -112,9 +112,9 @@ def cross_entropy(probabilities: Array, y: Array) -> float:
 class _Problem:
     """One stage's rows, turned into the directions in which they vary.
 
-    An encoder's features vary a hundred times more in some directions than in others, and a minimiser that does not
-    know takes hundreds of steps. In the principal directions, each in units of the loss's expected curvature there
-    (its variance over the number of labels, plus the penalty), the same minimum is some twenty steps away.
+    An encoder's features vary much more in some directions than in others, which a minimiser has to find out step by
+    step. In the principal directions, each in units of the loss's expected curvature there (its variance over the
+    number of labels, plus the penalty), the same minimum is fewer steps away.
     """
 
     def __init__(self, x: Array, y: Array, n_labels: int):

@@ -33,7 +33,7 @@ from sentisynth_hub.training.variants import Corpus, bootstrapped, check_corpora
 
 
 VERSION = 4
-ASKED = "llm_classifier"  # the one variant that is asked instead of trained
+NOT_TRAINED = "llm_classifier"  # the one variant that is asked for the test rows instead of trained
 
 
 def run_study(
@@ -90,17 +90,17 @@ def plan_trials(
 def _asked(
     recipe: Recipe, samples: Sequence[Sample], natural: NaturalData, answers: Mapping[int, Sequence[str | None]]
 ) -> list[TrialPredictions]:
-    if ASKED not in recipe.study.variants:
+    if NOT_TRAINED not in recipe.study.variants:
         return []
     ids, truth = item_ids(natural.test), [str(row.label) for row in natural.test]
     for sample in samples:
         found = len(answers.get(sample.replicate, ()))
         if found != len(ids):
             raise DataError(
-                f"study: {ASKED} has {found} answers for {len(ids)} test rows in replicate {sample.replicate}; "
+                f"study: {NOT_TRAINED} has {found} answers for {len(ids)} test rows in replicate {sample.replicate}; "
                 "ask the generator's model for the missing ones, or leave the variant out"
             )
-    return [TrialPredictions(ASKED, one.replicate, ids, truth, answers[one.replicate]) for one in samples]
+    return [TrialPredictions(NOT_TRAINED, one.replicate, ids, truth, answers[one.replicate]) for one in samples]
 
 
 def sample_of(recipe: Recipe, sample: Sample, corpora: Mapping[int, Corpus]) -> tuple[Sample, Corpus]:
@@ -117,7 +117,7 @@ def plan_replicate(
     steps = matched_steps(recipe, len(sample.train) + len(corpus.kept))
     trials = []
     for variant in variants:
-        if variant == ASKED:
+        if variant == NOT_TRAINED:
             continue
         rows = variant_rows(variant, recipe, sample, corpus, natural)
         if rows.missing_labels:

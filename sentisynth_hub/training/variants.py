@@ -15,7 +15,7 @@ from typing import Any
 from sentisynth_hub import log
 from sentisynth_hub.errors import DataError
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.study import MIXED_AT_RATIO, NATURAL_OF_SIZE
+from sentisynth_hub.recipe.study import ASKED_VARIANTS, MIXED_AT_RATIO, NATURAL_OF_SIZE
 from sentisynth_hub.rows import Row
 from sentisynth_hub.splits import NaturalData, Sample, allot, by_label, rng
 from sentisynth_hub.training.augment import eda_rows, translated_rows
@@ -145,8 +145,7 @@ def check_corpora(recipe: Recipe, corpora: Mapping[int, Corpus]) -> None:
 
 def _wants_kept(variant: str) -> bool:
     return not (
-        chooses_budget(variant)
-        or variant in ("natural_repeated", "rebalanced", "unfiltered", "pseudo_label", "llm_classifier", "zero_shot")
+        chooses_budget(variant) or variant in ("natural_repeated", "rebalanced", "unfiltered", *ASKED_VARIANTS)
     )
 
 
