@@ -9,7 +9,8 @@ frozen student with a trained head), planned, trained and judged by the code eve
 - shuffled labels: `mixed` adds 100 human rows under shuffled labels. Helps is a false verdict.
 - more human rows: `mixed` adds 100 human rows. Helps is the right one.
 
-Writes docs/results/controls.md; `--json` prints the counts as the last line.
+Writes docs/results/controls.md; `--json` prints the counts as the last line. With `--measured FILE` every study's
+verdicts are kept there as they come, and a second start goes on from them.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import json
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -76,18 +78,40 @@ def make_recipe(task: Task, seed: int, variants: list[str]) -> Any:
     )
 
 
-def run_studies(job: tuple[Task, list[int]]) -> list[dict[str, str]]:
-    """The verdict of each question for each seed."""
+def studies(task: Task, seeds: list[int], processes: int) -> Iterator[dict[str, Any]]:
+    """Yield the verdicts of each seed's studies as they come, `processes` studies at a time."""
+    if not seeds:
+        return
+    with get_context("spawn").Pool(processes, start_worker, (task,)) as pool:
+        yield from pool.imap_unordered(run_seed, seeds)
+
+
+def start_worker(task: Task) -> None:
+    """Load the rows and their features once a process, which keeps to one core."""
+    import torch
+
+    torch.set_num_threads(1)
+    _worker["task"], _worker["natural"], _worker["features"] = task, *load(task)
+
+
+def run_seed(seed: int) -> dict[str, Any]:
+    """The verdict of each question for one seed, in a process `start_worker` has prepared."""
+    return {"seed": seed} | judge_seed(_worker["task"], _worker["natural"], _worker["features"], seed)
+
+
+_worker: dict[str, Any] = {}
+
+
+def load(task: Task) -> tuple[Any, Any]:
+    """The natural rows and their features, computed where they are not stored yet."""
     from sentisynth_hub.processes import Processes
     from sentisynth_hub.sources import load_natural
     from sentisynth_hub.training.features import compute_features
 
-    task, seeds = job
     recipe = make_recipe(task, 0, ["natural"])
     natural = load_natural(recipe)
     texts = (row.text for rows in (natural.train, natural.validation, natural.test) for row in rows)
-    features = compute_features(texts, recipe.study.student, task.features, Processes())
-    return [judge_seed(task, natural, features, seed) for seed in seeds]
+    return natural, compute_features(texts, recipe.study.student, task.features, Processes())
 
 
 def judge_seed(task: Task, natural: Any, features: Any, seed: int) -> dict[str, str]:
@@ -108,7 +132,7 @@ def judge_seed(task: Task, natural: Any, features: Any, seed: int) -> dict[str, 
     another = make_recipe(task, seed + ANOTHER_DRAW, ["natural"])
     nothing = {replicate: Corpus([], []) for replicate in corpora}
     others = plan_trials(another, draw_samples(another, natural), natural, nothing)
-    predicted = {name: [] for name in (*recipe.study.variants, "another draw")}
+    predicted: dict[str, list[list[str]]] = {name: [] for name in (*recipe.study.variants, "another draw")}
     for name, trial, of in [
         *((t.variant, t, recipe) for t in trials),
         *(("another draw", t, another) for t in others),
@@ -186,20 +210,26 @@ def main() -> None:
     parser.add_argument(
         "--student", default="sentence-transformers/all-MiniLM-L6-v2", help="encoder: Hub id or folder"
     )
-    parser.add_argument("--studies", type=int, default=200, help="studies a question")
+    parser.add_argument("--studies", type=int, default=100, help="studies a question")
     parser.add_argument("--processes", type=int, default=2, help="studies at the same time")
+    parser.add_argument("--measured", type=Path, help="JSONL file that keeps every study's verdicts, to go on from")
     parser.add_argument("--quick", action="store_true", help="8 studies a question; writes no page")
     parser.add_argument("--json", action="store_true", help="last line: one object")
     arguments = parser.parse_args()
-    studies = 8 if arguments.quick else arguments.studies
+    wanted = range(8 if arguments.quick else arguments.studies)
     with tempfile.TemporaryDirectory() as folder:
+        kept = arguments.measured or Path(folder, "measured.jsonl")
+        kept.touch()
+        outcomes = {found["seed"]: found for found in map(json.loads, kept.read_text("utf-8").splitlines())}
         task = Task(arguments.data, arguments.student, 0.02, Path(folder))
-        run_studies((task, []))  # the features, once
-        jobs = [(task, list(range(first, studies, arguments.processes))) for first in range(arguments.processes)]
-        with get_context("spawn").Pool(arguments.processes) as pool:
-            outcomes = [found for part in pool.map(run_studies, jobs) for found in part]
-    counts = {question: Counter(found[question] for found in outcomes) for question in QUESTIONS}
-    text = page(counts, studies)
+        load(task)  # the features, once
+        with kept.open("a", encoding="utf-8") as file:
+            for found in studies(task, [seed for seed in wanted if seed not in outcomes], arguments.processes):
+                outcomes[found["seed"]] = found
+                file.write(json.dumps(found) + "\n")
+                file.flush()
+    counts = {question: Counter(outcomes[seed][question] for seed in wanted) for question in QUESTIONS}
+    text = page(counts, len(wanted))
     print(text)
     if not arguments.quick:
         PAGE.write_text(text, "utf-8")
