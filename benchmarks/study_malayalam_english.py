@@ -16,21 +16,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sentisynth_hub.evaluation.budget import LabelLedger
-from sentisynth_hub.evaluation.predictions import read_predictions
-from sentisynth_hub.evaluation.report import EvaluationConfig, TestItems, evaluate_study
-from sentisynth_hub.filtering import file_candidates, filter_file
-from sentisynth_hub.manifest import json_digest, read_json, write_json
 from sentisynth_hub.processes import Processes, join_launch
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.rows import Row, content_digest, read_rows
-from sentisynth_hub.runs import stage_folder
-from sentisynth_hub.sources import load_natural
-from sentisynth_hub.splits import draw_samples
-from sentisynth_hub.training.study import VERSION, run_study
-from sentisynth_hub.training.variants import Corpus
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,14 +43,14 @@ def main() -> None:
     )
     parser.add_argument("--student", default="intfloat/multilingual-e5-small", help="encoder: Hub id or folder")
     parser.add_argument("--mode", choices=["head", "finetune"], default="head")
-    parser.add_argument("--runs", type=Path, default=Path("runs/malayalam-english"), help="run folder")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
     parser.add_argument("--output", type=Path, default=PAGE)
     parser.add_argument("--quick", action="store_true", help="3 replicates of a tenth of the rows; writes no page")
     parser.add_argument("--json", action="store_true", help="last line: one object")
     arguments = parser.parse_args()
     processes = join_launch()
     recipe = make_recipe(arguments)
-    evaluation = study(recipe, arguments, processes)
+    evaluation = study(recipe, arguments.runs, processes)
     if not processes.is_main:
         return
     if not arguments.quick:
@@ -83,69 +70,26 @@ def make_recipe(arguments: argparse.Namespace) -> Recipe:
         "mode": arguments.mode, "design": "conditional", "replicates": 3 if arguments.quick else 10,
         "variants": VARIANTS, "metric": "weighted_f1", "margin": 0.01,
     }  # fmt: skip
-    recipe = load_recipe(str(FILTERS), [f"natural.files={json.dumps(files)}", f"study={json.dumps(study)}"])
-    content = recipe.model_dump(mode="json")
-    for name, key in (("semantic_duplicates", "encoder"), ("teacher", "teacher")):
-        content["filter"][name][key]["model"] = arguments.student
-    if arguments.quick:
-        content["natural"] |= {"rows_per_label": 40, "validation_per_label": 40, "test_rows": 200}
-    return recipe.with_content(content)
-
-
-def study(recipe: Recipe, arguments: argparse.Namespace, processes: Processes) -> dict[str, Any]:
-    """Filter and train what is not there yet, then evaluate."""
-    natural = load_natural(recipe)
-    samples = draw_samples(recipe, natural)
-    source = arguments.data / "synthetic_llm.jsonl"
-    candidates = file_candidates(recipe, source)
-    if arguments.quick:
-        candidates = [
-            candidates[i] for i in np.random.default_rng(0).permutation(len(candidates))[: len(candidates) // 10]
-        ]
-        source = write_sample(arguments.runs / "sample.jsonl", candidates)
-    run = arguments.runs
-    filtered = stage_folder(
-        run, "filter", version=1, recipe=recipe.part("labels", "seed", "natural", "filter"),
-        inputs={"candidates": content_digest(candidates), "natural": natural.digest},
-    )  # fmt: skip
-    if not filtered.complete and processes.is_main:
-        filtered.finish(filter_file(recipe, samples[0], natural, source, filtered.path, run / "features"))
-    processes.wait()
-    kept = read_rows(filtered.path / "kept.parquet")
-    trained = stage_folder(
-        run, "study", version=VERSION, recipe=recipe.part("labels", "seed", "natural", "study"),
-        inputs={"filter": filtered.digest},
-    )  # fmt: skip
-    if not trained.complete:
-        run_study(recipe, samples, natural, {0: Corpus(kept, candidates)}, trained, processes)
-    if not processes.is_main:
-        return {}
-    path = trained.path / f"evaluation-{json_digest(recipe.study.metric)[:8]}.json"
-    if not path.exists():
-        ledger = LabelLedger()
-        for variant, by_replicate in read_json(trained.path / "human_labels.json").items():
-            for replicate, uses in by_replicate.items():
-                for use, ids in uses.items():
-                    ledger.record(variant, int(replicate), use, ids)
-                if variant in ("synthetic", "mixed", "gradual", "shuffled_labels"):
-                    ledger.record(variant, int(replicate), "teacher", [row.id for row in samples[0].train])
-        evaluation = evaluate_study(
-            read_predictions([trained.path / "predictions.parquet"]),
-            EvaluationConfig(metric=recipe.study.metric, margin=recipe.study.margin, design="conditional", worth_of=()),
-            test_items=TestItems(texts=[row.text for row in natural.test]), ledger=ledger,
-        )  # fmt: skip
-        write_json(path, dict(evaluation) | {"corpus": {"candidates": len(candidates), "kept": len(kept)}})
-    return dict(read_json(path))
-
-
-def write_sample(path: Path, rows: list[Row]) -> Path:
-    """The quick form's candidates as a file, for the filters to read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        json.dumps({"id": row.request_id, "text": row.text, "label": row.label}, ensure_ascii=False) for row in rows
+    overrides = [
+        f"natural.files={json.dumps(files)}",
+        f"generate.generator.file={arguments.data / 'synthetic_llm.jsonl'}",
+        f"filter.semantic_duplicates.encoder.model={arguments.student}",
+        f"filter.teacher.teacher.model={arguments.student}",
+        f"study={json.dumps(study)}",
     ]
-    path.write_text("\n".join(lines), "utf-8")
-    return path
+    quick = ["natural.rows_per_label=40", "natural.validation_per_label=40", "natural.test_rows=200",
+             "generate.candidates=2391"]  # fmt: skip
+    return load_recipe(str(FILTERS), overrides + (quick if arguments.quick else []))
+
+
+def study(recipe: Recipe, runs: Path, processes: Processes) -> dict[str, Any]:
+    """Filter and train what is not there yet, then evaluate."""
+    from sentisynth_hub.pipeline import Pipeline
+
+    pipeline = Pipeline(recipe, runs, processes)
+    evaluation = pipeline.verdict()
+    filtered = pipeline.filter().manifest()["replicates"]["0"]
+    return evaluation | {"corpus": {name: filtered[name] for name in ("candidates", "kept")}}
 
 
 def find(evaluation: dict[str, Any], variant: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub import log
-from sentisynth_hub.errors import DataError, StageError
+from sentisynth_hub.errors import StageError
 from sentisynth_hub.filters.contract import Filter
 from sentisynth_hub.filters.features import Features
 from sentisynth_hub.filters.gate import check_corpus
@@ -25,9 +25,8 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.filter import OverlapFilter
 from sentisynth_hub.rows import Rejected, Row, content_digest, read_rejected, read_rows, write_rejected, write_rows
 from sentisynth_hub.runs import StageFolder
+from sentisynth_hub.sources import file_candidates
 from sentisynth_hub.splits import NaturalData, Sample
-from sentisynth_hub.tabular import read_file
-from sentisynth_hub.text import nfc
 from sentisynth_hub.training.folds import natural_of_replicate
 
 
@@ -106,49 +105,6 @@ def filter_file(
     kept, rejected = run_filters(filters, candidates)
     check_corpus(kept, natural)
     return _write(target, kept, rejected, filters, len(candidates))
-
-
-def file_candidates(recipe: Recipe, path: Path) -> list[Row]:
-    """The rows of a file as candidates; their `request_id` is the file's own `id`, or the row's number."""
-    found = (_candidate(recipe, record, number, str(path)) for number, record in read_file(path))
-    return [row for row in found if row is not None]
-
-
-def hub_candidates(recipe: Recipe, repo_id: str, revision: str) -> list[Row]:
-    """The rows of a published dataset's `train` split as candidates."""
-    import datasets
-
-    split = datasets.load_dataset(repo_id, revision=revision, split="train")
-    label = split.features.get(recipe.natural.label_column)
-    names = label.names if isinstance(label, datasets.ClassLabel) else None
-    rows = []
-    for number, record in enumerate(split):
-        if names is not None:
-            record[recipe.natural.label_column] = names[record[recipe.natural.label_column]]
-        rows.append(_candidate(recipe, record, number, f"{repo_id}@{revision}"))
-    return [row for row in rows if row is not None]
-
-
-def _candidate(recipe: Recipe, record: dict[str, Any], number: int, where: str) -> Row | None:
-    """The record as a row; None where `natural.label_names` leaves its label out."""
-    text_column, label_column = recipe.natural.text_column, recipe.natural.label_column
-    if text_column not in record or label_column not in record:
-        missing = text_column if text_column not in record else label_column
-        raise DataError(
-            f"{where}: row {number} has no column {missing!r} (it has {', '.join(map(str, record))}); "
-            "name the columns in natural.text_column and natural.label_column"
-        )
-    found = str(record[label_column])
-    label = (recipe.natural.label_names or {}).get(found, found)
-    if label is None:
-        return None
-    if label not in recipe.labels:
-        raise DataError(
-            f"{where}: row {number} has label {log.printable(label, 40)!r}, not one of {recipe.labels}; "
-            "map it in natural.label_names"
-        )
-    request_id = str(record.get("request_id") or record.get("id") or number)
-    return Row(nfc(str(record[text_column] or "")), label, request_id, asked_label=label)
 
 
 def read_kept(folder: StageFolder, replicate: int) -> list[Row]:

@@ -10,7 +10,6 @@ the same.
 """
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,26 +20,22 @@ from sentisynth_hub.errors import StageError
 from sentisynth_hub.generators import Generator, parsing
 from sentisynth_hub.generators.answering import Answering
 from sentisynth_hub.generators.estimate import Asked, estimate
+from sentisynth_hub.generators.given import take_given
 from sentisynth_hub.generators.journal import repair
 from sentisynth_hub.generators.ledger import Ledger, ModelPrice, find_price, worst_case
 from sentisynth_hub.generators.replicate import Replicate, identity, write_requests
 from sentisynth_hub.generators.store import spent
-from sentisynth_hub.manifest import canonical_json, json_digest
-from sentisynth_hub.preprocess import preprocess
+from sentisynth_hub.generators.tables import collect
+from sentisynth_hub.manifest import json_digest
 from sentisynth_hub.processes import Processes
 from sentisynth_hub.prompts import PromptTemplate, calls_per_label, plan_requests
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import (
-    Completion,
-    ContentDigest,
     Rejected,
-    Request,
     Row,
-    TableFile,
     read_records,
     read_rejected,
     read_rows,
-    row_schema,
 )
 from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.splits import Sample
@@ -80,6 +75,8 @@ def generate(
     """
     if folder.complete:
         return folder.manifest()
+    if recipe.generate.generator.kind == "rows":
+        return take_given(recipe, folder, processes)
     replicates = [_prepare(recipe, sample, folder, limit, refresh) for sample in served(recipe, samples)]
     answer_all(recipe, replicates, processes, generator=generator)
     result: dict[str, Any] = {}
@@ -119,11 +116,9 @@ def answer_all(
     already = spent([*(path for replicate in replicates for path in replicate.journals()), *journals])
     processes.wait()  # every process has read the same state before one writes
     price, _ = _price(recipe)
-    name = recipe.generate.generator.model
-    sharing = (
-        1 if recipe.generate.generator.kind == "openai" and recipe.generate.generator.batch_api else processes.count
-    )
-    ledger = Ledger(recipe.generate.budget, price, model=name, spent=already, processes=sharing)
+    asked = recipe.generate.asked
+    sharing = 1 if asked.kind == "openai" and asked.batch_api else processes.count
+    ledger = Ledger(recipe.generate.budget, price, model=asked.model, spent=already, processes=sharing)
     answering = Answering(recipe, ledger, processes, generator)
     answering.prepare(replicates, answered)
     stopped: str | None = None
@@ -147,6 +142,7 @@ def pilot(
 
     The answers are kept for the stage itself. See `generators.estimate.estimate` for what is returned.
     """
+    _ = recipe.generate.asked  # an error where nobody is
     asking = served(recipe, samples)
     generate(recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
     rows, _ = read_candidates(folder, asking[0].replicate)
@@ -198,6 +194,11 @@ def stage_recipe(recipe: Recipe) -> dict[str, Any]:
 
     Left out is what only decides when and at what price an answer comes: changing it must not start anew.
     """
+    steps = sorted(recipe.natural.preprocess)
+    common = ({"preprocess": steps} if steps else {}) | recipe.part("labels", "language", "seed")
+    if recipe.generate.generator.kind == "rows":  # what is in them is among the stage's inputs
+        section = recipe.generate.generator.model_dump(mode="json", exclude={"file", "licence"})
+        return common | {"given": section, "candidates": recipe.generate.candidates}
     generate = recipe.model_dump(mode="json")["generate"]
     for name in ("budget", "diversity", "human_usd_per_row"):
         del generate[name]
@@ -206,10 +207,8 @@ def stage_recipe(recipe: Recipe) -> dict[str, Any]:
     for name in _DECIDES_NOTHING & generate["generator"].keys():
         del generate["generator"][name]
     template = PromptTemplate(recipe)
-    steps = sorted(recipe.natural.preprocess)
     return {
-        **({"preprocess": steps} if steps else {}),
-        **recipe.part("labels", "language", "seed"),
+        **common,
         "generate": generate,
         "template": template.digest,
         "seed_texts": json_digest(template.seed_texts),
@@ -280,7 +279,7 @@ def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> 
 def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
     _, price_record = _price(recipe)
     return {
-        "replicates": {str(replicate.sample.replicate): _collect(replicate) for replicate in replicates},
+        "replicates": {str(replicate.sample.replicate): collect(replicate) for replicate in replicates},
         "model": {name: replicates[0].model[name] for name in ("id", "revision", "commit")},
         "prompt_digest": replicates[0].template.digest,
         "parser_version": parsing.VERSION,
@@ -288,105 +287,6 @@ def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
         "num_shots": recipe.generate.prompt.num_shots,
         "prices": price_record,
     }
-
-
-def _collect(replicate: Replicate) -> dict[str, Any]:
-    """Parse every completion of a replicate, write its tables, and return its part of the manifest."""
-    import pyarrow as pa
-
-    recipe, answers, folder = replicate.recipe, replicate.answers(), replicate.folder
-    reasons: Counter[str] = Counter()
-    used: set[str] = set()
-    prompt_tokens = completion_tokens = requests = 0
-    costs: list[float | None] = []
-    unparsed_schema = row_schema() | {"filter": pa.string(), "reason": pa.string(), "score": pa.float64()}
-    kept, dropped = ContentDigest(), ContentDigest()
-    with (
-        TableFile(folder / "candidates.parquet", row_schema()) as candidates,
-        TableFile(folder / "unparsed.parquet", unparsed_schema) as unparsed,
-        TableFile(folder / "lineage.parquet", _lineage_schema()) as lineage,
-    ):
-        for batch_id, batch in replicate.batches():
-            for request in batch:
-                completion = answers.completion(request.request_id, batch_id)
-                assert completion is not None
-                requests += 1
-                used.update(request.demonstration_ids)
-                prompt_tokens += completion.prompt_tokens
-                completion_tokens += completion.completion_tokens
-                costs.append(completion.cost_usd)
-                for place, parsed in enumerate(
-                    parsing.parse(completion, request, recipe.generate.prompt.texts_per_call)
-                ):
-                    row = _row(recipe, request, completion, parsed, place)
-                    if parsed.reason is None:
-                        candidates.add_row(row)
-                        kept.add(row)
-                    else:
-                        unparsed.add_row(row, filter="parse", reason=parsed.reason, score=None)
-                        dropped.add(row)
-                        reasons[parsed.reason] += 1
-                    lineage.add(_lineage(replicate, request, completion, row.request_id, first=place == 0))
-    return {
-        "requests": requests,
-        "candidates": len(kept),
-        "unparsed": len(dropped),
-        "reasons": dict(sorted(reasons.items())),
-        "demonstration_ids": sorted(used),
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "cost_usd": math.fsum(cost or 0.0 for cost in costs) if costs and None not in costs else None,
-        "digest": json_digest([kept.hexdigest(), dropped.hexdigest()]),
-    }
-
-
-def _row(recipe: Recipe, request: Request, completion: Completion, parsed: parsing.Parsed, place: int) -> Row:
-    several = recipe.generate.prompt.texts_per_call > 1
-    return Row(
-        text=parsed.text if parsed.reason else preprocess(parsed.text, recipe.natural.preprocess),
-        label=request.asked_label if parsed.reason is None else None,
-        request_id=f"{request.request_id}.{place}" if several else request.request_id,
-        asked_label=request.asked_label,
-        prompt_id=request.prompt_id,
-        language=",".join(recipe.language),
-        generator=completion.model,
-        num_shots=recipe.generate.prompt.num_shots,
-    )
-
-
-def _lineage(
-    replicate: Replicate, request: Request, completion: Completion, row_id: str, *, first: bool
-) -> dict[str, Any]:
-    known = completion.cost_usd is not None
-    return {
-        "request_id": row_id,
-        "prompt_id": request.prompt_id,
-        "demonstration_ids": list(request.demonstration_ids),
-        "model": completion.model,
-        "model_revision": replicate.model["commit"] or replicate.model["revision"],
-        "system_fingerprint": completion.system_fingerprint,
-        "sampling": canonical_json(replicate.sampling),
-        "seed": request.seed,
-        "sample_index": request.sample_index,
-        "prompt_tokens": completion.prompt_tokens if first else 0,
-        "completion_tokens": completion.completion_tokens if first else 0,
-        "cost_usd": completion.cost_usd if first or not known else 0.0,
-        "attributes": canonical_json(request.attributes),
-    }
-
-
-def _lineage_schema() -> dict[str, Any]:
-    import pyarrow as pa
-
-    columns = dict.fromkeys(_LINEAGE, pa.string())
-    columns |= dict.fromkeys(("seed", "sample_index", "prompt_tokens", "completion_tokens"), pa.int64())
-    return columns | {"demonstration_ids": pa.list_(pa.string()), "cost_usd": pa.float64()}
-
-
-_LINEAGE = (
-    "request_id", "prompt_id", "demonstration_ids", "model", "model_revision", "system_fingerprint", "sampling",
-    "seed", "sample_index", "prompt_tokens", "completion_tokens", "cost_usd", "attributes",
-)  # fmt: skip
 
 
 def _price(recipe: Recipe) -> tuple[ModelPrice | None, dict[str, Any] | None]:

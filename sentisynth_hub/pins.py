@@ -19,6 +19,8 @@ from sentisynth_hub.text import digest
 
 ZERO_SHOT = "study.zero_shot"
 """Key path of the rows that only the variant `zero_shot` sees: nothing that is published comes from them."""
+GIVEN_ROWS = "generate.generator"
+"""Key path of rows that are there already: the pin of a generator that is a dataset."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,10 @@ def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple
     else:
         pins["natural"] = _pin_repo(natural["dataset"], natural["revision"], "dataset", "natural.dataset")
         natural["revision"] = pins["natural"].commit
-    zero_shot = content["study"]["zero_shot"] if sections is None or "study" in sections else None
-    if zero_shot is not None and "zero_shot" in recipe.study.variants:
-        if zero_shot["file"] is not None:
-            pins[ZERO_SHOT] = _pin_file(recipe.local_file(zero_shot["file"]), f"{ZERO_SHOT}.file")
-        else:
-            pins[ZERO_SHOT] = _pin_repo(zero_shot["dataset"], zero_shot["revision"], "dataset", f"{ZERO_SHOT}.dataset")
-            zero_shot["revision"] = pins[ZERO_SHOT].commit
+    if recipe.generate.generator.kind == "rows":
+        pins[GIVEN_ROWS] = _pin_rows(recipe, content["generate"]["generator"], GIVEN_ROWS)
+    if (sections is None or "study" in sections) and "zero_shot" in recipe.study.variants:
+        pins[ZERO_SHOT] = _pin_rows(recipe, content["study"]["zero_shot"], ZERO_SHOT)
     for path, section in model_sections(content):
         if sections is not None and path.partition(".")[0] not in sections:
             continue
@@ -135,6 +134,15 @@ def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) ->
     card: Any = getattr(info, "card_data", None)
     licence = card.get("license") if card is not None else None
     return Pin(repo_id, repo_type, revision, info.sha, ", ".join(licence) if isinstance(licence, list) else licence)
+
+
+def _pin_rows(recipe: Recipe, section: dict[str, Any], key: str) -> Pin:
+    """Pin a file or a split of a Hub dataset; the section then carries its commit."""
+    if section["file"] is not None:
+        return _pin_file(recipe.local_file(section["file"]), f"{key}.file")
+    pin = _pin_repo(section["dataset"], section["revision"], "dataset", f"{key}.dataset")
+    section["revision"] = pin.commit
+    return pin
 
 
 def _pin_file(path: Path, where: str) -> Pin:

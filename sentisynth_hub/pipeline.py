@@ -19,6 +19,7 @@ from sentisynth_hub.manifest import json_digest, read_json, write_json
 from sentisynth_hub.pins import pin_recipe
 from sentisynth_hub.processes import Processes, share_cores
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.schema import DATA_PATHS
 from sentisynth_hub.runs import StageFolder, stage_folder
 from sentisynth_hub.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.training import blame, published, study
@@ -86,12 +87,7 @@ class Pipeline:
         """
         recipe = self.recipe.model_dump(
             mode="json",
-            exclude={
-                "scales": True,
-                "publish": {"private"},
-                "natural": {"files"},
-                "study": {"zero_shot": {"file"}},
-            },
+            exclude=DATA_PATHS | {"scales": True, "publish": {"private"}},
         )
         inputs = {path: pin.commit for path, pin in self.pins.items()}
         return json_digest(

@@ -42,6 +42,7 @@ class PromptTemplate:
         from jinja2 import StrictUndefined, TemplateSyntaxError
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+        _ = recipe.generate.asked  # an error where nobody is
         self.recipe = recipe
         self.path = recipe.folder / recipe.generate.prompt.template
         self.source = self.path.read_text("utf-8")
@@ -220,7 +221,7 @@ def samples_per_prompt(recipe: Recipe) -> int:
     """Completions asked of one prompt: the recipe's number, or 32 where a prompt is encoded once for all, 1 where
     each is paid.
     """
-    return recipe.generate.samples_per_prompt or (1 if recipe.generate.generator.kind == "openai" else 32)
+    return recipe.generate.samples_per_prompt or (1 if recipe.generate.asked.kind == "openai" else 32)
 
 
 def plan_requests(

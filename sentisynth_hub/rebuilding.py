@@ -96,6 +96,9 @@ def _missing_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for split, path in recipe.natural.files or ():
         if path is not None and not recipe.local_file(path).is_file():
             yield f"natural.files.{split}", "FILE"
+    generator = recipe.generate.generator
+    if generator.kind == "rows" and generator.file is not None and not recipe.local_file(generator.file).is_file():
+        yield "generate.generator.file", "FILE"
     seeds = recipe.generate.prompt.seed_texts
     if seeds is not None and not recipe.local_file(seeds).is_file():
         yield "generate.prompt.seed_texts", "FILE"

@@ -6,8 +6,8 @@ Splits the source lacks are taken out of train once, seeded, stratified by label
 given.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from sentisynth_hub.errors import DataError
 from sentisynth_hub.filters.gate import check_natural_splits
 from sentisynth_hub.preprocess import Step, preprocess
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.base import RowSource
 from sentisynth_hub.recipe.load import did_you_mean
 from sentisynth_hub.recipe.natural import Natural
-from sentisynth_hub.recipe.study import ZeroShot
 from sentisynth_hub.rows import Row, content_digest
 from sentisynth_hub.splits import NaturalData, by_label, rng, shared_texts
 from sentisynth_hub.tabular import read_file
@@ -72,9 +72,11 @@ class _Reading:
     """How a source's records become rows; `keys` is the section of the recipe that says so."""
 
     recipe: Recipe
-    wanted: Natural | ZeroShot
+    wanted: Natural | RowSource
     keys: str
     steps: Sequence[Step]
+    keep_empty: bool = False
+    """Whether an empty text is a row to be dropped later, with a reason, rather than the end of it."""
 
     def rows(self, records: Iterable[tuple[str, str, dict[str, Any]]], names: list[str] | None = None) -> list[Row]:
         """The rows of (where, row id, record); `names` are those of a ClassLabel column."""
@@ -104,7 +106,9 @@ class _Reading:
             return None
         if isinstance(text, list) and all(isinstance(word, str) for word in text):
             text = " ".join(text)
-        if not isinstance(text, str) or not text.strip():
+        if self.keep_empty and text is None:
+            text = ""
+        if not isinstance(text, str) or not (text.strip() or self.keep_empty):
             raise DataError(f"{where}: the text in column {wanted.text_column!r} is empty; remove the row")
         if called not in self.recipe.labels:
             raise DataError(
@@ -113,6 +117,85 @@ class _Reading:
             )
         text = preprocess(text, self.steps)
         return Row(text, called, request_id=row_id, language=",".join(self.recipe.language))
+
+
+def given_rows(recipe: Recipe) -> list[tuple[Row, dict[str, str]]]:
+    """The rows that `generate.generator` names (kind `rows`) as candidates, at most `generate.candidates` of them.
+
+    Returns:
+        Each row, and what its `attribute_columns` say of it.
+
+    Raises:
+        DataError: A column is missing, or a label is not one of the recipe's.
+    """
+    wanted = recipe.generate.generator
+    assert wanted.kind == "rows"
+    reading = _Reading(recipe, wanted, "generate.generator", recipe.natural.preprocess, keep_empty=True)
+    place, records, names = _source_records(recipe, wanted, "generate.generator")
+    attributes: dict[str, dict[str, str]] = {}
+
+    def numbered() -> Iterator[tuple[str, str, dict[str, Any]]]:
+        for number, record in records:
+            if missing := [column for column in wanted.attribute_columns if column not in record]:
+                raise DataError(
+                    f"{place} row {number}: no column {missing[0]!r}{did_you_mean(missing[0], record)}; mend "
+                    "generate.generator.attribute_columns"
+                )
+            attributes[str(number)] = {column: str(record[column]) for column in wanted.attribute_columns}
+            yield f"{place} row {number}", str(number), record
+
+    chosen = _drawn(reading.rows(numbered(), names), recipe, recipe.generate.candidates)
+    return [
+        (replace(row, asked_label=row.label, generator=wanted.written_by), attributes[row.request_id])
+        for row in chosen
+    ]
+
+
+def file_candidates(recipe: Recipe, path: Path) -> list[Row]:
+    """The rows of a file as candidates; their `request_id` is the file's own, its `id`, or the row's number."""
+    records = read_file(path)
+    return _candidates(recipe, ((f"{path}: row {number}", number, record) for number, record in records))
+
+
+def hub_candidates(recipe: Recipe, repo_id: str, revision: str) -> list[Row]:
+    """The rows of a published dataset's `train` split as candidates."""
+    import datasets
+
+    split = datasets.load_dataset(repo_id, revision=revision, split="train")
+    names = _class_names(split.features.get(recipe.natural.label_column))
+    where = f"{repo_id}@{revision}: row "
+    return _candidates(recipe, ((f"{where}{number}", number, record) for number, record in enumerate(split)), names)
+
+
+def _candidates(
+    recipe: Recipe, records: Iterable[tuple[str, int, dict[str, Any]]], names: list[str] | None = None
+) -> list[Row]:
+    """The records (where, number, record) as candidates, with the columns that the natural rows have."""
+    reading = _Reading(recipe, recipe.natural, "natural", (), keep_empty=True)
+    found = reading.rows(
+        (
+            (where, str(record.get("request_id") or record.get("id") or number), record)
+            for where, number, record in records
+        ),
+        names,
+    )
+    return [replace(row, asked_label=row.label) for row in found]
+
+
+def _drawn(rows: Sequence[Row], recipe: Recipe, count: int) -> list[Row]:
+    """At most `count` of the rows with their own label shares, in their own order."""
+    if count >= len(rows):
+        return list(rows)
+    random = rng(recipe.seed, "given rows")
+    places: dict[str | None, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.label, []).append(place)
+    chosen = [
+        group[i]
+        for group in places.values()
+        for i in random.permutation(len(group))[: round(count * len(group) / len(rows))]
+    ]
+    return [rows[place] for place in sorted(chosen)]
 
 
 def _reading(recipe: Recipe) -> _Reading:
@@ -126,11 +209,11 @@ def _zero_shot_rows(recipe: Recipe, natural: NaturalData) -> list[Row]:
     if wanted is None or "zero_shot" not in recipe.study.variants:
         return []
     reading = _Reading(recipe, wanted, "study.zero_shot", recipe.natural.preprocess)
-    if wanted.file is not None:
-        rows = reading.file(recipe.local_file(wanted.file), "zero_shot")
-    else:
-        parts, _ = _parts(wanted, "study.zero_shot")
-        rows = _part_rows(reading, parts, wanted.split, "zero_shot", "study.zero_shot.split")
+    place, records, names = _source_records(recipe, wanted, "study.zero_shot")
+    rows = reading.rows(
+        ((f"{place} row {number}", f"zero_shot/{record.get('id', number)}", record) for number, record in records),
+        names,
+    )
     shared = {row.request_id for row in shared_texts(rows, [*natural.train, *natural.validation, *natural.test])}
     if shared:
         log.warn(f"{len(shared)} rows of study.zero_shot stand among the natural rows, and are left out")
@@ -157,7 +240,7 @@ def _hub_rows(recipe: Recipe) -> tuple[dict[str, Any], dict[str, list[Row]]]:
     return source, found
 
 
-def _parts(wanted: Natural | ZeroShot, keys: str) -> tuple[Any, Any]:
+def _parts(wanted: Natural | RowSource, keys: str) -> tuple[Any, Any]:
     """The splits of a Hub dataset at its pinned commit, and what the Hub says of it."""
     import datasets
     from huggingface_hub import HfApi
@@ -181,18 +264,39 @@ def _parts(wanted: Natural | ZeroShot, keys: str) -> tuple[Any, Any]:
     return datasets.load_dataset(wanted.dataset, wanted.config_name, revision=info.sha), info
 
 
+def _source_records(
+    recipe: Recipe, wanted: RowSource, keys: str
+) -> tuple[str, Iterable[tuple[int, dict[str, Any]]], list[str] | None]:
+    """Where the records are from, the records with their numbers, and the names of their labels if they are
+    integers."""
+    if wanted.file is not None:
+        path = recipe.local_file(wanted.file)
+        return f"{path}:", read_file(path), None
+    parts, _ = _parts(wanted, keys)
+    part = _part(parts, wanted.split, wanted.dataset, f"{keys}.split")
+    return (
+        f"{wanted.dataset}: {wanted.split}",
+        enumerate(part),
+        _class_names(part.features.get(wanted.label_column)),
+    )
+
+
 def _part_rows(reading: _Reading, parts: Any, name: str, split: str, key: str) -> list[Row]:
     dataset = reading.wanted.dataset
+    part = _part(parts, name, dataset, key)
+    records = (
+        (f"{dataset}: {name} row {number}", f"{split}/{record.get('id', number)}", record)
+        for number, record in enumerate(part)
+    )
+    return reading.rows(records, _class_names(part.features.get(reading.wanted.label_column)))
+
+
+def _part(parts: Any, name: str, dataset: str | None, key: str) -> Any:
     if name not in parts:
         raise DataError(
             f"{key}: {dataset} has no split {name!r}; it has {', '.join(parts)}{did_you_mean(name, parts)}"
         )
-    names = _class_names(parts[name].features.get(reading.wanted.label_column))
-    records = (
-        (f"{dataset}: {name} row {number}", f"{split}/{record.get('id', number)}", record)
-        for number, record in enumerate(parts[name])
-    )
-    return reading.rows(records, names)
+    return parts[name]
 
 
 def _class_names(feature: Any) -> list[str] | None:

@@ -122,7 +122,7 @@ class DatasetManifest(Common):
     cost: Cost
     generator: dict[str, Any]
     natural: dict[str, Any]
-    prompt_digest: str
+    prompt_digest: str | None
     personal_data_checked: bool
     examples: list[tuple[str, str]]
     looks: int

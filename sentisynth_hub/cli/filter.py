@@ -100,8 +100,8 @@ def sweep(
     The score is macro_f1 of a logistic regression on the frozen student's features, on natural validation rows that
     had no part in setting anything. Test rows are not looked at.
     """
-    from sentisynth_hub.filtering import file_candidates
     from sentisynth_hub.generation import read_candidates
+    from sentisynth_hub.sources import file_candidates
     from sentisynth_hub.sweeping import sweep as move
     from sentisynth_hub.sweeping import sweep_values
 

@@ -76,6 +76,8 @@ def generate(
     from sentisynth_hub import generation
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
+    if dry_run or resume or refresh or limit is not None:
+        _ = loaded.generate.asked  # an error where nobody is asked
     pipeline = open_pipeline(loaded, hub=hub, runs=runs, refresh=refresh)
     if dry_run:
         plan = generation.dry_run(pipeline.recipe, pipeline.samples, limit=limit)
@@ -186,7 +188,7 @@ def _one_prompt(
         if request.asked_label == label and request.sample_index == 0:
             numbers.append(request.prompt_id)
         if len(numbers) > number:
-            if recipe.generate.generator.kind == "openai":
+            if recipe.generate.asked.kind == "openai":
                 return request.prompt, openai_protocol.body(recipe, request)
             return request.prompt, {"prompt": request.prompt, **recipe.generate.sampling.model_dump()}
     raise InputError(f"--number: the recipe makes {len(numbers)} prompts for {label!r}, 0 is the first")

@@ -74,8 +74,9 @@ def _of_recipe(
     source: str, overrides: tuple[str, ...], recipe: str | None, unfiltered: bool, runs: Path
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A recipe's own rows, or with `--recipe` those of a file, a run folder or any dataset on the Hub."""
-    from sentisynth_hub.filtering import file_candidates, hub_candidates, read_kept
+    from sentisynth_hub.filtering import read_kept
     from sentisynth_hub.generation import read_candidates
+    from sentisynth_hub.sources import file_candidates, hub_candidates
 
     path = Path(source)
     if recipe is None and path.suffix.lower() in _FILES:

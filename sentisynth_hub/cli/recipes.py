@@ -69,7 +69,8 @@ def _read_files(recipe: Recipe) -> None:
     from sentisynth_hub.prompts import PromptTemplate
     from sentisynth_hub.training.augment import read_lexicon
 
-    _ = PromptTemplate(recipe).seed_texts
+    if recipe.generate.generator.kind != "rows":
+        _ = PromptTemplate(recipe).seed_texts
     if recipe.study.word_translation is not None:
         read_lexicon(recipe.local_file(recipe.study.word_translation.lexicon))
 

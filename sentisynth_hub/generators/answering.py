@@ -29,12 +29,12 @@ class Answering:
         self.recipe, self.ledger, self.processes = recipe, ledger, processes
         self._generator = given
         self._given = given is not None
-        section = recipe.generate.generator
+        section = recipe.generate.asked
         self._batch_api = section.kind == "openai" and section.batch_api and not self._given
 
     def prepare(self, replicates: Sequence[Replicate], answered: Sequence[Answers]) -> None:
         """Train what has to be trained before anything can be asked: in the first process, while the others wait."""
-        if self.recipe.generate.generator.kind == "fine_tuned" and not self._given and self.processes.is_main:
+        if self.recipe.generate.asked.kind == "fine_tuned" and not self._given and self.processes.is_main:
             from sentisynth_hub.generators import fine_tuned
 
             for replicate, answers in zip(replicates, answered, strict=True):
@@ -59,7 +59,7 @@ class Answering:
         watch = Watch(replicate, answers, self.ledger, self.processes)
         journal = Journal(replicate.folder / f"completions-{self.processes.rank}.jsonl")
         try:
-            if self.recipe.generate.generator.kind == "openai" and not self._given:
+            if self.recipe.generate.asked.kind == "openai" and not self._given:
                 return self._by_calls(replicate, work, journal, watch)
             return self._in_batches(self._local(replicate), work, journal, watch)
         finally:
@@ -116,13 +116,14 @@ class Answering:
         from sentisynth_hub.generators.transformers_lm import TransformersGenerator
 
         generate = self.recipe.generate
-        assert generate.generator.kind != "openai"
-        if generate.generator.kind == "fine_tuned":
+        asked = generate.asked
+        assert asked.kind != "openai"
+        if asked.kind == "fine_tuned":
             from sentisynth_hub.generators import fine_tuned
 
             weights = fine_tuned.weights_folder(replicate.folder)
-            return TransformersGenerator(generate.generator, generate.sampling, generate.prompt, weights=weights)
-        self._generator = TransformersGenerator(generate.generator, generate.sampling, generate.prompt)
+            return TransformersGenerator(asked, generate.sampling, generate.prompt, weights=weights)
+        self._generator = TransformersGenerator(asked, generate.sampling, generate.prompt)
         return self._generator
 
 

@@ -58,7 +58,7 @@ def train(recipe: Recipe, sample: Sample, template: PromptTemplate, folder: Path
     from accelerate import Accelerator
     from transformers import get_linear_schedule_with_warmup
 
-    generator = recipe.generate.generator
+    generator = recipe.generate.asked
     assert generator.kind == "fine_tuned"
     done = weights_folder(folder)
     if done.exists():

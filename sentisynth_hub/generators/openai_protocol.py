@@ -28,7 +28,7 @@ class Answer:
 
 def endpoint_of(recipe: Recipe) -> EndpointGenerator:
     """The recipe's generator section, which must be an endpoint's."""
-    generator = recipe.generate.generator
+    generator = recipe.generate.asked
     assert generator.kind == "openai"
     return generator
 

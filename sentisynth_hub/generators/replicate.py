@@ -48,8 +48,9 @@ class Replicate:
         """The requests in the batches they are drawn in, each with its digest; for an endpoint every request
         stands alone.
         """
-        local = self.recipe.generate.generator.kind != "openai"
-        size = self.recipe.generate.generator.batch_size if self.recipe.generate.generator.kind != "openai" else 1
+        generator = self.recipe.generate.asked
+        local = generator.kind != "openai"
+        size = 1 if generator.kind == "openai" else generator.batch_size
         requests, planned = self.requests(), 0
         while batch := list(itertools.islice(requests, size)):
             yield json_digest([request.request_id for request in batch])[:16] if local else None, batch
@@ -75,7 +76,7 @@ def identity(recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, 
     """What identifies the model and how it draws: JSON-ready, and part of every request's id."""
     from sentisynth_hub.generators import transformers_lm
 
-    generator, sampling = recipe.generate.generator, recipe.generate.sampling.model_dump()
+    generator, sampling = recipe.generate.asked, recipe.generate.sampling.model_dump()
     if generator.kind == "openai":
         structured = generator.structured_output and recipe.generate.prompt.texts_per_call > 1
         return {"id": generator.model, "revision": None, "commit": None}, {**sampling, "structured_output": structured}

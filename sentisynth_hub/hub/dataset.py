@@ -56,7 +56,9 @@ class DatasetPublication:
         check_rows(release, self.natural)
         hidden = hidden_texts(release, self.natural)
         self.tables = dataset_tables(release, hidden, salt(release.natural))
-        self.texts = {"recipe.yaml": publishable_recipe(release.recipe), "prompt.jinja2": release.prompt_text}
+        self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
+        if release.prompt_text:
+            self.texts["prompt.jinja2"] = release.prompt_text
         self.facts = self._facts(sum(hidden))
         self.pictures = Pictures(self.facts["evaluation"])
         self._written: dict[str, tuple[ConfigRecord, dict[str, Path]]] = {}

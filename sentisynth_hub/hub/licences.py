@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from sentisynth_hub.cards.manifest import Licence, LicenceSource
 from sentisynth_hub.errors import RecipeError
-from sentisynth_hub.pins import ZERO_SHOT, Pin
+from sentisynth_hub.pins import GIVEN_ROWS, ZERO_SHOT, Pin
 from sentisynth_hub.recipe import Recipe
 
 
@@ -77,7 +77,7 @@ def gather_licences(recipe: Recipe, pins: Mapping[str, Pin]) -> Licence:
         raise RecipeError(
             "publish.licence: missing; choose the licence of what is published, e.g. apache-2.0 or cc-by-4.0"
         )
-    sources = [_source(pin, recipe) for pin in _distinct(pins)] + _endpoint(recipe)
+    sources = [_source(path, pin, recipe) for path, pin in _distinct(pins).items()] + _endpoint(recipe)
     for source in sources:
         problem = clash(source["licence"], chosen)
         if problem is not None and source["reason"] is None:
@@ -107,15 +107,21 @@ def clash(licence: str | None, chosen: str) -> str | None:
     return None
 
 
-def _distinct(pins: Mapping[str, Pin]) -> list[Pin]:
-    """Each source of what is published once, whatever number of keys of the recipe name it."""
-    used = (pin for path, pin in pins.items() if path != ZERO_SHOT)
-    return list({(pin.repo_type, pin.id, pin.commit): pin for pin in used}.values())
+def _distinct(pins: Mapping[str, Pin]) -> dict[str, Pin]:
+    """Each source of what is published once, by the first key of the recipe that names it."""
+    first: dict[tuple[str, str, str], str] = {}
+    for path, pin in pins.items():
+        if path != ZERO_SHOT:
+            first.setdefault((pin.repo_type, pin.id, pin.commit), path)
+    return {path: pins[path] for path in first.values()}
 
 
-def _source(pin: Pin, recipe: Recipe) -> LicenceSource:
-    natural = pin.repo_type == "dataset"
-    licence = (recipe.natural.licence if natural else None) or pin.licence
+def _source(path: str, pin: Pin, recipe: Recipe) -> LicenceSource:
+    generator = recipe.generate.generator
+    said = recipe.natural.licence if path.partition(".")[0] == "natural" else None
+    if path == GIVEN_ROWS and generator.kind == "rows":
+        said = generator.licence
+    licence = said or pin.licence
     reason = recipe.publish.licence_reasons.get(pin.id)
     return {"id": pin.id, "repo_type": pin.repo_type, "commit": pin.commit, "licence": licence, "reason": reason}
 

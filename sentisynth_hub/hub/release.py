@@ -19,7 +19,7 @@ class DatasetRelease:
 
     Attributes:
         recipe: As pinned (revisions are commits).
-        prompt_text: Source of the prompt template.
+        prompt_text: Source of the prompt template; "" where the rows were given and nobody was asked.
         pins: What the recipe's repos and files resolved to, by key path.
         natural: All natural rows; they are kept out of what is published, and measured for comparison.
         kept: Rows that passed every filter, in the order they were asked for.
@@ -88,13 +88,14 @@ def publishable_recipe(recipe: Recipe) -> str:
     it."""
     content = recipe.model_dump(mode="json", exclude_unset=True, exclude={"scales": True})
     content["generate"]["generator"].pop("base_url", None)
-    content["generate"].setdefault("prompt", {})["template"] = "prompt.jinja2"
+    if recipe.generate.generator.kind != "rows":
+        content["generate"].setdefault("prompt", {})["template"] = "prompt.jinja2"
     files = content["natural"].get("files")
     if files:
         content["natural"]["files"] = {split: path and Path(path).name for split, path in files.items()}
-    zero_shot = content["study"].get("zero_shot")
-    if zero_shot and zero_shot.get("file"):
-        zero_shot["file"] = Path(zero_shot["file"]).name
+    for source in (content["generate"]["generator"], content["study"].get("zero_shot")):
+        if source and source.get("file"):
+            source["file"] = Path(source["file"]).name
     return yaml.safe_dump(_without_paths(content), allow_unicode=True, sort_keys=False, width=120)
 
 

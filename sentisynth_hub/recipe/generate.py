@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sentisynth_hub.recipe.base import Section
+from sentisynth_hub.errors import RecipeError
+from sentisynth_hub.recipe.base import RowSource, Section
 
 
 class Sampling(Section):
@@ -143,7 +144,21 @@ class EndpointGenerator(Section):
     """Price of the model; None: from the shipped table."""
 
 
-Generator = Annotated[LocalGenerator | FineTunedGenerator | EndpointGenerator, Field(discriminator="kind")]
+class GivenRows(RowSource):
+    """Rows that are there already, whoever wrote them: nobody is asked, and everything after that is the same."""
+
+    kind: Literal["rows"]
+    """`rows`: taken from a file or a Hub dataset."""
+    written_by: str = Field(min_length=1)
+    """Who wrote them, as far as is known, such as `gpt-4-0613 by distilabel 1.5`; for the card."""
+    attribute_columns: list[str] = []
+    """Columns that say how a row came about (topic, prompt, model): what may be to blame, for `study --leave-out`."""
+    licence: str | None = None
+    """Licence of these rows as a Hub licence id; None: read from the dataset's card."""
+
+
+Asked = LocalGenerator | FineTunedGenerator | EndpointGenerator
+Generator = Annotated[Asked | GivenRows, Field(discriminator="kind")]
 
 
 class Budget(Section):
@@ -180,7 +195,9 @@ class Generate(Section):
     sampling: Sampling = Sampling()
     """How tokens are drawn."""
     candidates: int = Field(ge=1)
-    """Candidate rows to ask for in each replicate, the same number for every label."""
+    """Candidate rows to ask for in each replicate, the same number for every label; of given rows at most so many,
+    drawn with their own label shares.
+    """
     samples_per_prompt: int | None = Field(default=None, ge=1)
     """Texts asked of one prompt; None: 32 for a local model, 1 for an endpoint."""
     budget: Budget = Budget()
@@ -189,6 +206,26 @@ class Generate(Section):
     """When a corpus that repeats itself is not worth going on with."""
     human_usd_per_row: float = Field(default=0.20, gt=0)
     """What one human label costs you, for the comparison beside the cost of an accepted row."""
+
+    @property
+    def asked(self) -> Asked:
+        """The model that is asked.
+
+        Raises:
+            RecipeError: The rows are given.
+        """
+        if self.generator.kind == "rows":
+            raise RecipeError(
+                "generate.generator: the rows are given (kind: rows) and nobody is asked: there is no prompt, no "
+                "pilot and nothing to refresh; go on with `sentisynth filter` and `sentisynth study`"
+            )
+        return self.generator
+
+    @property
+    def attribute_names(self) -> list[str]:
+        """What is told apart from row to row: the prompt's attributes, or the columns of given rows."""
+        generator = self.generator
+        return generator.attribute_columns if generator.kind == "rows" else list(self.prompt.attributes)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Generate":

@@ -97,7 +97,7 @@ def load_recipe(
         raise RecipeError(f"{path}: {explain(error)}") from None
     recipe._folder = path.parent.resolve()
     template = recipe.folder / recipe.generate.prompt.template
-    if not template.is_file():
+    if recipe.generate.generator.kind != "rows" and not template.is_file():
         raise RecipeError(
             f"{path}: generate.prompt.template: {recipe.generate.prompt.template} is not beside the recipe; add it"
         )

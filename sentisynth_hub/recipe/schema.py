@@ -15,6 +15,14 @@ from sentisynth_hub.recipe.publish import Publish
 from sentisynth_hub.recipe.study import ASKED_VARIANTS, Study
 
 
+DATA_PATHS: dict[str, Any] = {
+    "natural": {"files"},
+    "generate": {"generator": {"file"}},
+    "study": {"zero_shot": {"file"}},
+}
+"""Where a recipe says on what disk rows lie, as pydantic excludes it: what lies there is pinned by its content."""
+
+
 class Recipe(Section):
     """One experiment."""
 
@@ -63,6 +71,11 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _labels_can_be_asked_for(self) -> "Recipe":
         asked = [name for name in ASKED_VARIANTS if name in self.study.variants]
+        if asked and self.generate.generator.kind == "rows":
+            raise ValueError(
+                f"study.variants: {' and '.join(asked)} ask the generator for labels, and the rows of this recipe are "
+                "given; leave them out"
+            )
         if asked and self.generate.generator.kind == "fine_tuned":
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} ask the generator for labels, and a fine-tuned one only "
@@ -72,6 +85,15 @@ class Recipe(Section):
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} want a test split of their own; leave them out under "
                 "cross_fitting"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _given_rows_are_one_corpus(self) -> "Recipe":
+        if self.generate.generator.kind == "rows" and self.study.design == "nested":
+            raise ValueError(
+                "study.design: given rows are one corpus for all replicates, so the claim is about this corpus; set "
+                "it to conditional"
             )
         return self
 
@@ -87,10 +109,9 @@ class Recipe(Section):
         return beside if beside.is_file() else Path(path).expanduser()
 
     def file_digests(self) -> dict[str, str]:
-        """sha256 of every file the recipe names (prompt template, lexicons, seeds), human-labelled data left out:
-        that is pinned."""
-        elsewhere: dict[str, Any] = {"natural": {"files"}, "scales": True, "study": {"zero_shot": {"file"}}}
-        named = set(_strings(self.model_dump(exclude=elsewhere)))
+        """sha256 of every file the recipe names (prompt template, lexicons, seeds), data left out: that is
+        pinned."""
+        named = set(_strings(self.model_dump(exclude=DATA_PATHS | {"scales": True})))
         return {
             name: hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
             for name in sorted(named)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from sentisynth_hub.recipe.base import Section
+from sentisynth_hub.recipe.base import RowSource, Section
 
 
 Metric = Literal["macro_f1", "accuracy", "weighted_f1"]
@@ -132,33 +132,11 @@ class WordTranslation(Section):
     """Share of a text's words that are replaced, of those in the lexicon."""
 
 
-class ZeroShot(Section):
+class ZeroShot(RowSource):
     """Labelled rows of another language or genre: what `zero_shot` trains on in place of natural rows."""
 
-    dataset: str | None = None
-    """Hub dataset id; or give `file`."""
-    revision: str | None = None
-    """Tag, branch or commit of the dataset."""
-    config_name: str | None = None
-    """Subset of the Hub dataset."""
-    split: str = "train"
-    """Split of the Hub dataset."""
-    file: str | None = None
-    """Local file (CSV, JSONL or Parquet) in place of a Hub dataset."""
-    text_column: str = "text"
-    """Column with the text; a list of words is joined by spaces."""
-    label_column: str = "label"
-    """Column with the label: a name, or an integer of a ClassLabel."""
-    label_names: dict[str, str | None] | None = None
-    """What the source's labels are called here; rows of a label that is called null are left out."""
     rows: int | None = Field(default=None, ge=1)
     """Rows each replicate draws, with the source's label shares; None: all of them."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "ZeroShot":
-        if (self.dataset is None) == (self.file is None):
-            raise ValueError("give either `dataset` (a Hub id) or `file` (a local path)")
-        return self
 
 
 class CrossFitting(Section):

@@ -60,7 +60,7 @@ def blame_all(
 ) -> list[Blame]:
     """Leave out the groups of every grouping the corpus has: label asked for, prompt, generator, each attribute."""
     found: list[Blame] = []
-    for group_by in (*GROUPINGS, *recipe.generate.prompt.attributes):
+    for group_by in (*GROUPINGS, *recipe.generate.attribute_names):
         try:
             found += blame_groups(recipe, samples, natural, corpora, group_by, folder, attributes)
         except InputError:  # there is one group of it only, so it can tell nothing
@@ -87,7 +87,7 @@ def blame_groups(
     Raises:
         InputError: The grouping is unknown, or there is only one group, so nothing can be left out.
     """
-    known = (*GROUPINGS, *recipe.generate.prompt.attributes)
+    known = (*GROUPINGS, *recipe.generate.attribute_names)
     if group_by not in known:
         raise InputError(f"study --leave-out {group_by}: rows can be grouped by {', '.join(known)}")
     natural = replace(natural, test=[])  # the test rows are none of its business

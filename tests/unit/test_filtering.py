@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentisynth_hub import filtering
+from sentisynth_hub import filtering, sources
 from sentisynth_hub.errors import DataError, RecipeError
 from sentisynth_hub.filters.conflicts import ConflictingLabels
 from sentisynth_hub.filters.contract import Filter
@@ -216,12 +216,12 @@ def test_a_file_is_filtered_as_a_corpus_is(tmp_path: Path, model: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("text\nfine", "no column 'label'"), ("text,label\nfine,great", "label 'great', not one of")],
+    [("text\nfine", "no column 'label'"), ("text,label\nfine,great", "label 'great' is not one of")],
 )
 def test_a_file_that_does_not_fit_is_named(tmp_path: Path, model: str, content: str, message: str) -> None:
     (tmp_path / "mine.csv").write_text(content, "utf-8")
     with pytest.raises(DataError, match=message):
-        filtering.file_candidates(recipe_of(tmp_path, model), tmp_path / "mine.csv")
+        sources.file_candidates(recipe_of(tmp_path, model), tmp_path / "mine.csv")
 
 
 def test_values_to_sweep() -> None:
