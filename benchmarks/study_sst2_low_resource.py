@@ -1,4 +1,4 @@
-"""The SST-2 low-resource study: 10, 50 and 250 human labels a class, with controls, verdicts and "worth N labels".
+"""The SST-2 study: 10, 50, 250 human labels a class and all, with controls, verdicts and "worth N labels".
 
     python benchmarks/study_sst2_low_resource.py --data $DATA/sst2 --generator FOLDER --student FOLDER
     python benchmarks/study_sst2_low_resource.py --quick ...        # 2 replicates of 32 candidates: the way, not the
@@ -25,6 +25,7 @@ SCALES = {
     "n50": "50 labels a class, frozen student",
     "n250": "250 labels a class, frozen student",
     "n50-finetune": "50 labels a class, fine-tuned student",
+    "full": "all 6,920 labels, frozen student, one corpus",
 }
 QUICK = [
     "study.replicates=2",
@@ -66,10 +67,10 @@ def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
 def page(results: dict[str, dict[str, Any]]) -> str:
     """The results page."""
     lines = [
-        "# SST-2 with few labels",
+        "# SST-2 with few labels, and with all",
         "",
         "**Question.** Does text written by a small language model help a sentiment classifier that has 10, 50 "
-        "or 250 human labels a class?",
+        "or 250 human labels a class, or 6,920 in all?",
         "",
         "**Command.** `python benchmarks/study_sst2_low_resource.py --data $DATA/sst2 --generator "
         "SmolLM2-135M-Instruct "
@@ -80,7 +81,9 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         "regression on the same labels) and its own corpus of 240 candidates by SmolLM2-135M-Instruct, 8 shots. "
         "Test: the 1,821 SST-2 test "
         "sentences, read once. `frozen`: a head on mean-pooled MiniLM features. Intervals 95 %, of the whole "
-        "recipe (replicates and items).",
+        "recipe (replicates and items). With all labels there is one natural sample, one teacher and one corpus of "
+        "3,460 candidates: ten replicates draw the training rows anew from the natural ones (with replacement), and "
+        "the claim is about that corpus.",
     ]
     for title, found in results.items():
         kept = found["corpus"]
