@@ -4,8 +4,10 @@ One run a study, one curve a trial. Under several processes that share out the t
 first process; every trial's losses stand in its file in `trials/` anyway.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
 
 from sentisynth_hub.errors import RecipeError
 from sentisynth_hub.recipe import Recipe
@@ -35,10 +37,22 @@ def check_trackers(recipe: Recipe) -> None:
 def tracked(recipe: Recipe, launch: Launch) -> Iterator[Launch]:
     """Open the trackers the recipe names, and close them at the end."""
     if recipe.study.trackers:
-        launch.accelerator.init_trackers(recipe.name, recipe.study.student.model_dump(include=_SHOWN))
+        with redirect_stdout(sys.stderr):  # trackio talks, and standard output is for results
+            launch.accelerator.init_trackers(recipe.name, recipe.study.student.model_dump(include=_SHOWN))
     yield launch
-    for tracker in launch.accelerator.trackers:
-        tracker.finish()  # not end_training(), which also ends the launch's process group
+    with redirect_stdout(sys.stderr):
+        for tracker in launch.accelerator.trackers:
+            _finish(launch, tracker)
+
+
+def _finish(launch: Launch, tracker: Any) -> None:
+    """End one tracker; not by `end_training()`, which also ends the launch's process group."""
+    if tracker.name == "trackio" and launch.accelerator.is_main_process:
+        import trackio
+
+        trackio.finish()  # forgets the run too; it would be ended once more at exit, on standard output
+    else:
+        tracker.finish()
 
 
 def report_trial(launch: Launch, name: str, score: float, losses: Sequence[float]) -> None:

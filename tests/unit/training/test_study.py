@@ -1,6 +1,7 @@
 """Whole studies with the tiny student: what they leave behind, what a kill costs, and what bad input gets."""
 
 import json
+import sqlite3
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,27 @@ def test_trackers_get_losses_and_scores(tiny_model: Path, tmp_path: Path) -> Non
     assert events.Scalars("natural-0/validation")[0].value == pytest.approx(
         manifest["variants"]["natural"]["validation"][0]
     )
+
+
+def test_trackio_gets_them_too_and_keeps_off_standard_output(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    pytest.importorskip("trackio")
+    recipe = make_recipe(
+        tiny_model,
+        variants=["natural"],
+        replicates=1,
+        trackers=["trackio"],
+        student={"budgets": [1], "epochs": 12},
+    )
+    stage, _ = study_of(recipe, tmp_path)
+    with sqlite3.connect(tmp_path / "trackio" / f"{recipe.name}.db") as database:
+        logged = [json.loads(line) for (line,) in database.execute("select metrics from metrics order by id")]
+    found = [line["natural-0/loss"] for line in logged if "natural-0/loss" in line]
+    losses = json.loads((stage.path / "trials/natural-0.json").read_text("utf-8"))["chosen"]["losses"]
+    assert found == pytest.approx(losses)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_tracker_that_is_not_installed_is_named(tiny_model: Path, tmp_path: Path) -> None:
