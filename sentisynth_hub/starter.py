@@ -7,7 +7,7 @@ made.folder      # recipes/reviews: recipe.yaml, prompt.jinja2, README.md, data/
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,13 +50,18 @@ def start_recipe(
     generator: str | None = None,
     endpoint_model: str | None = None,
     student: str | None = None,
+    synthetic: str | None = None,
     embedded: bool = False,
     folder: Path | None = None,
 ) -> Started:
     """Write a recipe folder for a CSV, JSONL or Parquet file, or a Hub dataset id.
 
+    Args:
+        synthetic: The same kind of source, of synthetic rows that are there already: they take the generator's place.
+
     Raises:
-        DataError: The file cannot be read, a column is missing, or a label has too few rows.
+        DataError: A source cannot be read, a column is missing, a label has too few rows, or the synthetic rows have
+            another one.
         InputError: The folder is there already.
     """
     name = name or re.sub(r"[^a-z0-9]+", "-", Path(source).stem.lower()).strip("-") or "my-recipe"
@@ -66,6 +71,12 @@ def start_recipe(
     rows = _read(source, text_column, label_column)
     counts = Counter(row["label"] for row in rows)
     _check(source, label_column, counts)
+    given = _read(synthetic, text_column, label_column) if synthetic else []
+    if strange := sorted({row["label"] for row in given} - set(counts)):
+        raise DataError(
+            f"{synthetic}: {log.printable(repr(strange[0]), 40)} is no label of {source}, whose labels are "
+            f"{', '.join(sorted(counts))}; rename it, or leave those rows out"
+        )
     english = [tag.split("-")[0] for tag in languages] == ["en"]
     models = (
         EMBEDDED if embedded else {"generator": SMALL_WRITER, "student": ENGLISH_STUDENT if english else OTHER_STUDENT}
@@ -73,7 +84,11 @@ def start_recipe(
     models = {"generator": generator or models["generator"], "student": student or models["student"]}
     prefix = "query: " if "e5-" in models["student"] else ""
     content = _recipe(name, languages, sorted(counts), models, endpoint_model, prefix)
-    _write(folder, content, rows)
+    if synthetic:
+        written_by = f"the author of {Path(synthetic).name}"
+        generator_of_rows = {"kind": "rows", "file": "data/synthetic.jsonl", "written_by": written_by}
+        content["generate"] = {"generator": generator_of_rows, "candidates": len(given)}
+    _write(folder, content, rows, given)
     return Started(folder, _expectations(folder, len(rows), endpoint_model, " --hub local" if embedded else ""))
 
 
@@ -180,25 +195,30 @@ def _recipe(
     }
 
 
-def _write(folder: Path, content: dict[str, Any], rows: list[dict[str, str]]) -> None:
+def _write(folder: Path, content: dict[str, Any], rows: list[dict[str, str]], given: list[dict[str, str]]) -> None:
     """Write the folder: splits are made here once, so that the user sees them and may move rows between them."""
     whole = folder / "data" / "all.jsonl"
     with replaced(whole) as temporary:
-        temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
-    (folder / "prompt.jinja2").write_text(_PROMPT, "utf-8")
+        temporary.write_text(_json_lines(rows), "utf-8")
+    if given:
+        (folder / "data" / "synthetic.jsonl").write_text(_json_lines(given), "utf-8")
+    else:
+        (folder / "prompt.jinja2").write_text(_PROMPT, "utf-8")
     unsplit = content | {"natural": {"files": {"train": "data/all.jsonl"}}}
     (folder / "recipe.yaml").write_text(_yaml(unsplit), "utf-8")
     natural = load_natural(load_recipe(str(folder)))
     for split in ("train", "validation", "test"):
-        lines = [
-            json.dumps({"id": row.request_id, "text": row.text, "label": row.label}, ensure_ascii=False)
-            for row in getattr(natural, split)
-        ]
-        (folder / "data" / f"{split}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+        part = [{"id": row.request_id, "text": row.text, "label": row.label} for row in getattr(natural, split)]
+        (folder / "data" / f"{split}.jsonl").write_text(_json_lines(part), "utf-8")
     whole.unlink()
     (folder / "recipe.yaml").write_text(_HEADER + _yaml(content), "utf-8")
     (folder / ".gitignore").write_text("data/\n", "utf-8")
-    (folder / "README.md").write_text(_README.format(name=content["name"]), "utf-8")
+    show = "" if given else _SHOW
+    (folder / "README.md").write_text(_README.format(name=content["name"], show=show), "utf-8")
+
+
+def _json_lines(rows: Sequence[Mapping[str, str | None]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _yaml(content: dict[str, Any]) -> str:
@@ -223,10 +243,10 @@ def _expectations(folder: Path, rows: int, endpoint_model: str | None, hub: str)
             f"Rows will leave this machine: every prompt shows {recipe.generate.prompt.num_shots} of your texts "
             f"to the endpoint's operator."
         )
-    lines.append(
-        f"Next: look at {folder}/recipe.yaml and `sentisynth prompt show {folder} --label {recipe.labels[0]}{hub}`, "
-        f"then `sentisynth run {folder} --no-publish{hub}`"
-    )
+    look = f"{folder}/recipe.yaml"
+    if recipe.generate.generator.kind != "rows":
+        look += f" and `sentisynth prompt show {folder} --label {recipe.labels[0]}{hub}`"
+    lines.append(f"Next: look at {look}, then `sentisynth run {folder} --no-publish{hub}`")
     return lines
 
 
@@ -244,11 +264,11 @@ _PROMPT = """\
 {{ verbalizer | capitalize }} text:
 """
 
+_SHOW = "    sentisynth prompt show .          what will be sent\n"
 _README = """\
 # {name}
 
-    sentisynth prompt show .          what will be sent
-    sentisynth run . --no-publish     every stage, nothing leaves this machine
+{show}    sentisynth run . --no-publish     every stage, nothing leaves this machine
     sentisynth run .                  the same, then publish to the repos that recipe.yaml names
 
 `data/` holds the natural rows, split once; `.gitignore` keeps them out of version control.

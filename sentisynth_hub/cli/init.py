@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sentisynth_hub.cli import ci
+from sentisynth_hub.errors import InputError
 
 
 class _Init(click.Command):
@@ -30,6 +31,7 @@ class _Init(click.Command):
 )
 @click.option("--generator", help="Causal language model that writes (Hub id or folder).")
 @click.option("--endpoint-model", help="Model of an OpenAI-compatible endpoint that writes, in place of --generator.")
+@click.option("--synthetic", help="Synthetic rows that are there already (same columns), in place of a generator.")
 @click.option("--student", help="Encoder that is trained (Hub id or folder).")
 @click.option("--hub", type=click.Choice(["local"]), help="Use the models of the embedded Hub's quickstart.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to write; default: recipes/NAME here.")
@@ -41,6 +43,7 @@ def init(
     language: str,
     generator: str | None,
     endpoint_model: str | None,
+    synthetic: str | None,
     student: str | None,
     hub: str | None,
     folder: Path | None,
@@ -53,6 +56,10 @@ def init(
     from sentisynth_hub import starter
     from sentisynth_hub.connect import use_hub
 
+    if synthetic and (generator or endpoint_model):
+        raise InputError(
+            "--synthetic: the rows are there, so nobody writes; leave --generator and --endpoint-model out"
+        )
     use_hub(hub)
     made = starter.start_recipe(
         source,
@@ -63,6 +70,7 @@ def init(
         generator=generator,
         endpoint_model=endpoint_model,
         student=student,
+        synthetic=synthetic,
         embedded=hub == "local",
         folder=folder,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from sentisynth_hub.errors import DataError, InputError
 from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.sources import load_natural
+from sentisynth_hub.sources import given_rows, load_natural
 from sentisynth_hub.starter import start_recipe
 
 
@@ -85,3 +85,25 @@ def test_jsonl_with_missing_labels_keeps_the_rest(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     made = start_recipe(str(path), text_column="text", label_column="label", folder=tmp_path / "f")
     assert made.lines[0].startswith("180 rows")
+
+
+def test_synthetic_rows_that_are_there_take_the_generators_place(tmp_path: Path) -> None:
+    source, theirs = reviews(tmp_path / "r.csv"), reviews(tmp_path / "theirs.csv", 40)
+    made = start_recipe(
+        str(source), text_column="review", label_column="stars", synthetic=str(theirs), folder=tmp_path / "mine"
+    )
+    recipe = load_recipe(str(made.folder))
+    assert recipe.generate.generator.kind == "rows"
+    assert recipe.generate.generator.written_by == "the author of theirs.csv"
+    assert len(given_rows(recipe)) == recipe.generate.candidates == 40
+    assert not (made.folder / "prompt.jinja2").exists()
+    assert "prompt show" not in "".join(made.lines) + (made.folder / "README.md").read_text()
+
+
+def test_synthetic_rows_of_another_label_are_named(tmp_path: Path) -> None:
+    source, theirs = reviews(tmp_path / "r.csv"), reviews(tmp_path / "theirs.csv", 9, ("bad", "good", "so so"))
+    with pytest.raises(DataError, match="theirs.csv: 'so so' is no label of .*r.csv, whose labels are bad, good"):
+        start_recipe(
+            str(source), text_column="review", label_column="stars", synthetic=str(theirs), folder=tmp_path / "mine"
+        )
+    assert not (tmp_path / "mine").exists()
