@@ -30,7 +30,7 @@ from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.training.folds import natural_of_replicate
 
 
-VERSION = 1
+VERSION = 2
 _RESULT = "result.json"  # a replicate's part of the manifest, written when its tables are
 
 

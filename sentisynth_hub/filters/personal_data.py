@@ -6,6 +6,7 @@ looked for.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,10 @@ from sentisynth_hub.text import nfc
 
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
 _HANDLE = re.compile(r"(?<![\w@.])@(?!\d+\b)\w[\w.]{1,29}")
+_SPLIT_HANDLE = re.compile(  # as tokenised corpora have it: "@ name" where handles stand, or a name no word looks like
+    r"(?:^|\bRT\s|@\s?\w+\s)\s*@\s[^\W\d]\w{1,29}"
+    r"|(?<!\S)@\s(?:[^\W\d_]\w*\s?_\s?\w+|[^\W\d_]{2,}\d+\b|[^\W\d_]*[a-z][A-Z][a-z]\w*)"
+)
 _DIGITS = re.compile(r"\d(?:\W{0,3}\d){6}")  # fewer than seven digits are no telephone number
 
 
@@ -44,7 +49,8 @@ class PersonalData:
         if "@" in text:
             if _EMAIL.search(text):
                 return "email"
-            if _HANDLE.search(text):
+            name = _marks_as_letters(text)
+            if _HANDLE.search(name) or _SPLIT_HANDLE.search(name):
                 return "handle"
         return "phone" if _DIGITS.search(text) and self._has_number(text) else None
 
@@ -52,3 +58,10 @@ class PersonalData:
         from phonenumbers import PhoneNumberMatcher
 
         return any(PhoneNumberMatcher(text, region).has_next() for region in self.regions)
+
+
+def _marks_as_letters(text: str) -> str:
+    """The text with every combining mark (a vowel sign of Malayalam, say) as a letter, which `\\w` takes it for."""
+    if text.isascii():
+        return text
+    return "".join("x" if unicodedata.category(character)[0] == "M" else character for character in text)
