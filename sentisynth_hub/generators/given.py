@@ -12,8 +12,15 @@ from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.sources import given_rows
 
 
+_NOTHING_SPENT = {"demonstration_ids": [], "prompt_tokens": 0, "completion_tokens": 0, "cost_usd": None}
+
+
 def take_given(recipe: Recipe, folder: StageFolder, processes: Processes) -> dict[str, Any]:
-    """Write rows that are there already as the one corpus of replicate 0; empty texts become no candidates."""
+    """Write rows that are there already as the one corpus of replicate 0; empty texts become no candidates.
+
+    Returns:
+        The manifest, with the keys of any generate stage; what is not known is None.
+    """
     given = recipe.generate.generator
     assert given.kind == "rows"
     if processes.is_main:
@@ -23,22 +30,15 @@ def take_given(recipe: Recipe, folder: StageFolder, processes: Processes) -> dic
         with Tables(path) as tables:
             for row, attributes in given_rows(recipe):
                 requests += 1
-                reason = None if row.text.strip() else "empty"
-                tables.add(
-                    row if reason is None else replace(row, label=None),
-                    reason,
-                    dict.fromkeys(LINEAGE)
-                    | {
-                        "request_id": row.request_id,
-                        "model": given.written_by,
-                        "attributes": canonical_json(attributes),
-                    }
-                    | {"demonstration_ids": [], "prompt_tokens": 0, "completion_tokens": 0},
-                )
-        nothing = {"demonstration_ids": [], "prompt_tokens": 0, "completion_tokens": 0, "cost_usd": None}
+                known = {"request_id": row.request_id, "model": given.written_by}
+                lineage = dict.fromkeys(LINEAGE) | _NOTHING_SPENT | known | {"attributes": canonical_json(attributes)}
+                if row.text.strip():
+                    tables.add(row, None, lineage)
+                else:
+                    tables.add(replace(row, label=None), "empty", lineage)
         folder.finish(
             {
-                "replicates": {"0": {"requests": requests, **nothing, **tables.record()}},
+                "replicates": {"0": {"requests": requests, **_NOTHING_SPENT, **tables.record()}},
                 "model": {"id": given.written_by, "revision": given.revision, "commit": None},
                 "prompt_digest": None,
                 "parser_version": parsing.VERSION,

@@ -157,8 +157,8 @@ class GivenRows(RowSource):
     """Licence of these rows as a Hub licence id; None: read from the dataset's card."""
 
 
-Asked = LocalGenerator | FineTunedGenerator | EndpointGenerator
-Generator = Annotated[Asked | GivenRows, Field(discriminator="kind")]
+AskedGenerator = LocalGenerator | FineTunedGenerator | EndpointGenerator
+Generator = Annotated[AskedGenerator | GivenRows, Field(discriminator="kind")]
 
 
 class Budget(Section):
@@ -208,7 +208,7 @@ class Generate(Section):
     """What one human label costs you, for the comparison beside the cost of an accepted row."""
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> AskedGenerator:
         """The model that is asked.
 
         Raises:
