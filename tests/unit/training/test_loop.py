@@ -96,6 +96,30 @@ def test_equals_a_loop_written_out(tiny_model: Path) -> None:
     assert torch.allclose(weights(found), weights(by_hand), atol=1e-6)
 
 
+def test_equals_trainer_where_both_see_the_same_batches(tiny_model: Path, tmp_path: Path) -> None:
+    """Without dropout and with all rows in one batch the order of rows has no say: equal weights, step by step."""
+    from transformers import Trainer, TrainingArguments
+
+    found, _, student, encoded, launch = prepared(tiny_model, batch_size=40)
+    other, *_ = prepared(tiny_model)
+    without_dropout(found)
+    without_dropout(other)
+    steps = 21
+    fit(found, [StageData(encoded, steps, 1e-3)], student, launch, seed=3, pad_id=0, name="x")
+    settings = TrainingArguments(
+        str(tmp_path), num_train_epochs=steps, per_device_train_batch_size=40, learning_rate=1e-3, weight_decay=0.01,
+        warmup_steps=3, use_cpu=True, report_to=[], save_strategy="no", disable_tqdm=True, logging_strategy="no",
+    )  # fmt: skip
+    rows = [{"input_ids": ids, "labels": label} for ids, label in zip(encoded.token_ids, encoded.labels, strict=True)]
+
+    def one_batch(parts: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        inputs = collate([part["input_ids"] for part in parts], 0)
+        return {**inputs, "labels": torch.tensor([part["labels"] for part in parts])}
+
+    Trainer(other, settings, train_dataset=rows, data_collator=one_batch).train()
+    assert torch.allclose(weights(found), weights(other), atol=1e-6)
+
+
 @pytest.mark.parametrize("parts", [2, 3, 8, 50])
 def test_gradient_accumulation_changes_nothing(tiny_model: Path, parts: int) -> None:
     # In one pass and in parts the same rows draw other dropout masks, so dropout is off for this comparison.
