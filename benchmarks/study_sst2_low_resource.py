@@ -117,11 +117,18 @@ def page(results: dict[str, dict[str, Any]]) -> str:
 def follows(found: dict[str, Any]) -> str:
     """What one scale says, in words that its readings decide."""
     verdict = found["verdict"]
-    mixed = next(one for one in found["comparisons"] if one["variant"] == "mixed" and one["baseline"] == "natural")
+    beside = {one["baseline"]: one for one in found["comparisons"] if one["variant"] == "mixed"}
+    mixed, repeated = beside["natural"], beside["natural_repeated"]
     low, high = mixed["interval"]
     told = f"**{verdict['outcome']}**, {mixed['difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
     if verdict["minimum_detectable_effect"] is not None:
         told += f"; a gain of {verdict['minimum_detectable_effect']:.4f} would have been found"
+    if repeated["interval"][0] > 0 >= low:
+        told += (
+            f". Against `natural_repeated` alone, the same rows for as many steps, it would have been "
+            f"{repeated['difference']:+.4f} [{repeated['interval'][0]:+.4f}, {repeated['interval'][1]:+.4f}]: those "
+            "steps do harm, and a comparison without `natural` at its own best number of steps would report a gain"
+        )
     failed = [check["variant"] for check in found["controls"] if not check["passed"]]
     return told + (f". Not as it must be: {', '.join(failed)}." if failed else "; the controls are as they must be.")
 
