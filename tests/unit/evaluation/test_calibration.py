@@ -43,6 +43,19 @@ def test_the_world_has_the_truth_it_claims(monkeypatch: pytest.MonkeyPatch) -> N
     assert np.std(gains, axis=1, ddof=1).mean() == pytest.approx(0.02, rel=0.35)  # and some noise of the items
 
 
+def test_cross_fitting_errs_on_the_safe_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small cell of benchmarks/cross_fitting_calibration.py, whose table is in docs/results/cross-fitting.md."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from cross_fitting_calibration import Cell, run_cell
+
+    nothing = run_cell(Cell(rows=100, repetitions=5, rare=0.5), "no effect", 200, seed=2)
+    assert nothing["false"] <= 0.03
+    assert nothing["missed"] <= 0.05
+    assert nothing["missed_if_independent"] > 0.15  # the world is one where folds are not independent
+    gain = run_cell(Cell(rows=600, repetitions=5, rare=0.5), "gain", 60, seed=2)
+    assert gain["helps"] >= 0.75
+
+
 @pytest.mark.slow
 def test_quick_run_of_the_benchmark_passes() -> None:
     command = [sys.executable, str(BENCHMARKS / "verdict_calibration.py"), "--quick", "--json", "--studies", "400"]
