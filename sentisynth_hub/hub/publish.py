@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 
-_ATTEMPTS = 50  # of planning again; each lost race means that another publisher got through
+_ATTEMPTS = 100  # of planning again; each lost race means that another publisher got through
+_LONGEST_WAIT = 1.0  # seconds before planning again; who has lost more often waits less, so that nobody starves
 _MOVED = (409, 412)  # the Hub's answers when the head is not the parent any more
 
 
@@ -133,7 +134,7 @@ def _publish(
         commit = _commit(api, plan, create_pr)
         if commit is None:
             log.info(f"{plan.repo_id}: another publisher was first; planning again")
-            time.sleep(random.uniform(0, 0.05 * (attempt + 1)))
+            time.sleep(random.uniform(0, _LONGEST_WAIT / (attempt + 1)))
             continue
         if create_pr:
             return _result(api, plan, commit.oid, pull_request=commit.pr_url)

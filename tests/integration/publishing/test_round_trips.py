@@ -67,7 +67,7 @@ HOSTILE = {
     "git": ["<<<<<<< HEAD", "=======", ">>>>>>> main"],
     "ndjson": ['{"key": "header"}\n{"key": "file"}'],
     "bibtex": ["{misc, x, title={y}}", "}", "{"],
-    "badges": ["[![x](y)](z)", ":smile:", "#1", "@ org/team"],
+    "badges": ["[![x](y)](z)", ":smile:", "#1", "by @ org/team"],
     "footnotes": ["[^1]: note", "* * *", "***", "___"],
     "tables": ["| --- |", "\\|", "a | b\n--- | ---"],
     "details": ["<details open>", "<style>*{display:none}</style>", "<svg onload=alert(1)>"],

@@ -166,6 +166,22 @@ def test_a_changed_card_is_found_but_not_what_people_add(published: str, tmp_pat
         assert checks_of("verify-tests/forged", "v1.0.0")["card says what the manifest says"].agrees is agrees
 
 
+def test_a_card_in_the_words_of_another_toolkit_is_not_called_drift(published: str, tmp_path: Path) -> None:
+    from huggingface_hub import HfApi, hf_hub_download
+
+    def of(name: str) -> str:
+        path = hf_hub_download(published, name, repo_type="dataset", revision="v1.0.0")
+        return Path(path).read_text("utf-8")
+
+    (tmp_path / "README.md").write_text(of("README.md").replace("## Does it help?", "## Is it of use?"), "utf-8")
+    (tmp_path / "sentisynth.json").write_text(json.dumps({**json.loads(of("sentisynth.json")), "toolkit": "0.0.1"}))
+    forge(HfApi(), published, {name: tmp_path / name for name in ("README.md", "sentisynth.json")})
+    checks = checks_of("verify-tests/forged", "v1.0.0")
+    assert checks["card says what the manifest says"].agrees is None
+    assert "written by sentisynth-hub 0.0.1" in checks["card says what the manifest says"].found
+    assert disagreeing(checks) <= {"repo in the manifest"}  # the copy has another id
+
+
 def test_a_moved_tag_is_found(published: str) -> None:
     from dataclasses import replace
 
