@@ -130,7 +130,7 @@ def estimate(
             pipeline.recipe, pipeline.samples, pipeline.generation_folder(), pipeline.processes, requests=pilot
         )
     if pipeline.processes.is_main:
-        options.show(made, _estimate_lines(made), as_json)
+        options.show(made, _estimate_lines(made, loaded.generate.asked.kind), as_json)
         options.next_step(f"sentisynth generate {recipe}")
 
 
@@ -222,7 +222,7 @@ def _lines(manifest: dict[str, Any], human_usd_per_row: float) -> list[str]:
     return [log.printable(line) for line in lines]
 
 
-def _estimate_lines(made: dict[str, Any]) -> list[str]:
+def _estimate_lines(made: dict[str, Any], kind: str) -> list[str]:
     def between(name: str, form: str) -> str:
         low, high = made[name]["interval"]
         return f"{made[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
@@ -232,6 +232,8 @@ def _estimate_lines(made: dict[str, Any]) -> list[str]:
         f"tokens: {between('tokens', ',.0f')}",
         f"parsed share: {between('accepted_share', '.2f')}, rows: {between('accepted_rows', ',.0f')}",
     ]
+    if kind != "openai":
+        return [*lines, "cost: none but time; the model runs here"]
     if made["usd"] is None:
         return [*lines, "cost: no price is known for this model; state it as generate.generator.price"]
     lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {made['prices']['as_of']}")

@@ -81,8 +81,9 @@ class Ledger:
         """
         if budget.max_usd is not None and price is None:
             raise RecipeError(
-                f"generate.budget.max_usd: no price is known for {model}; state it as generate.generator.price "
-                "(input_usd_per_million, output_usd_per_million, as_of), or set max_tokens"
+                f"generate.budget.max_usd: no price is known for {model}; for an endpoint state it as "
+                "generate.generator.price (input_usd_per_million, output_usd_per_million, as_of); a model that runs "
+                "here has none, so limit it by max_minutes or max_tokens and set max_usd to null"
             )
         spent = spent or Cost()
         self.price = price

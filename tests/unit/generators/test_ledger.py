@@ -47,7 +47,9 @@ def test_money_is_counted_in_and_out() -> None:
 
 
 def test_a_budget_in_money_needs_a_price() -> None:
-    with pytest.raises(RecipeError, match="no price is known for m; state it as generate.generator.price"):
+    with pytest.raises(
+        RecipeError, match="no price is known for m; for an endpoint state it as generate.generator.price"
+    ):
         Ledger(Budget(max_usd=1), None, model="m")
 
 
