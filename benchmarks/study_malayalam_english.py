@@ -4,9 +4,8 @@
     python benchmarks/study_malayalam_english.py --quick ...        # 3 replicates, a tenth of the rows: the way, not
     the result
 
-A conditional study: all natural training rows, the one released corpus, 10 replicates that vary a bootstrap of the
-natural rows (and, fine-tuned, initialisation and order). What is complete is not computed again, so it can be stopped
-at any time. Writes docs/results/malayalam-english.md; `--json` prints one object as the last line.
+A conditional study: all natural training rows, the one released corpus, 10 replicates that vary initialisation and
+order only. What is complete is not computed again, so it can be stopped at any time. Writes docs/results/malayalam-english.md; `--json` prints one object as the last line.
 """
 
 # ruff: noqa: E501 (the sentences of the page are kept whole)
@@ -128,7 +127,7 @@ def page(recipe: Recipe, mode: str, evaluation: dict[str, Any]) -> str:
         f"**Command.** `python benchmarks/study_malayalam_english.py --data $DATA/enma_cmsa --student multilingual-e5-small --mode {mode}`",
         "",
         f"**Set-up.** multilingual-e5-small (not XLM-T, not mBERT), {students}. {evaluation['replicates']} replicates, conditional: one "
-        "corpus, the released one; replicates bootstrap the natural training rows. Teacher and student see the same natural rows. "
+        "corpus, the released one; replicates vary initialisation and order, so that a head differs in nothing but what a variant draws. Teacher and student see the same natural rows. "
         f"{corpus['kept']:,} of {corpus['candidates']:,} GPT-4 rows kept by `docs/results/filters-malayalam-english.yaml`. Metric: "
         "weighted F1, as the paper's replication computes it; the test rows (1,000) are the paper's.", "",
         "```", *evaluation["table"], "```", "",

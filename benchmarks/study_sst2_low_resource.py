@@ -82,8 +82,8 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         "Test: the 1,821 SST-2 test "
         "sentences, read once. `frozen`: a head on mean-pooled MiniLM features. Intervals 95 %, of the whole "
         "recipe (replicates and items). With all labels there is one natural sample, one teacher and one corpus of "
-        "3,460 candidates: ten replicates draw the training rows anew from the natural ones (with replacement), and "
-        "the claim is about that corpus.",
+        "3,460 candidates; replicates differ in nothing but what a variant draws, the intervals are those of the test "
+        "items, and the claim is about that corpus beside those rows.",
     ]
     for title, found in results.items():
         kept = found["corpus"]

@@ -14,7 +14,7 @@ from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.training.folds import make_folds, natural_of_replicate
 
 
-VERSION = 2
+VERSION = 3
 NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural", "zero_shot")
 UNFILTERED = ("unfiltered", *ASKED_VARIANTS)
 

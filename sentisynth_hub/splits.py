@@ -62,8 +62,8 @@ def draw_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     """Draw each replicate's sample.
 
     nested: every replicate draws its own training and validation rows, so many a label or so many with the label
-    shares the recipe gives; conditional: all replicates share replicate 0's sample (what varies is initialisation,
-    order and a bootstrap of the rows, inside training).
+    shares the recipe gives; conditional: all replicates share replicate 0's sample (what varies is initialisation and
+    the order of the rows, inside training).
 
     Raises:
         DataError: A label has fewer rows than asked for, or would get none.

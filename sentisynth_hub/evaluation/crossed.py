@@ -167,6 +167,11 @@ def variance_parts(values: Array) -> tuple[float, float, float]:
     return between_rows / (replicates * (replicates - 1)), by_item, residual
 
 
+def clipped(interval: tuple[float, float] | None, bounds: tuple[float, float]) -> tuple[float, float] | None:
+    """The interval without what lies outside of what the quantity can be; its level is the same."""
+    return (max(interval[0], bounds[0]), min(interval[1], bounds[1])) if interval else None
+
+
 def corrected_resampled(differences: Array, test_share: float) -> Estimate:
     """Estimate from cross-fitting: one difference a (repetition, fold), whose training sets overlap.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from sentisynth_hub.evaluation.agreement import MISSING, agreement
 from sentisynth_hub.evaluation.comparisons import read
-from sentisynth_hub.evaluation.crossed import Estimate, two_way
+from sentisynth_hub.evaluation.crossed import Estimate, clipped, two_way
 from sentisynth_hub.evaluation.human_schema import (
     Confusion,
     Difference,
@@ -165,15 +165,11 @@ def _codes(values: Array) -> Array:
     return np.where(np.isnan(values), MISSING, np.nan_to_num(values)).astype(int)
 
 
-def _clipped(interval: tuple[float, float] | None, bounds: tuple[float, float]) -> tuple[float, float] | None:
-    return (max(interval[0], bounds[0]), min(interval[1], bounds[1])) if interval else None
-
-
 def _mean(found: tuple[Estimate, int] | None, alpha: float, bounds: tuple[float, float]) -> Mean | None:
     if found is None:
         return None
     estimate, rows = found
-    return {"value": estimate.value, "interval": _clipped(estimate.interval(alpha), bounds), "rows": rows}
+    return {"value": estimate.value, "interval": clipped(estimate.interval(alpha), bounds), "rows": rows}
 
 
 def _difference(
@@ -186,7 +182,7 @@ def _difference(
     shifted = replace(estimate, value=estimate.value - null)
     return {
         "value": estimate.value,
-        "interval": _clipped(estimate.interval(alpha), bounds),
+        "interval": clipped(estimate.interval(alpha), bounds),
         "null": null,
         "margin": margin,
         "alpha": alpha,

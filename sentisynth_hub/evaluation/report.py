@@ -30,7 +30,7 @@ from sentisynth_hub.metrics.classification import METRICS, Array
 
 CLAIMS: dict[Design, str] = {
     "nested": "about the recipe: every replicate drew its own natural rows and generated its own corpus from them",
-    "conditional": "about this corpus: replicates vary initialisation, order and a bootstrap of one natural sample",
+    "conditional": "about this corpus beside these natural rows: replicates vary initialisation and order only",
     "cross_fitted": "about the recipe on data like these rows: repeated folds, generation inside each fold",
 }
 

@@ -5,6 +5,7 @@ from scipy.stats import binom
 
 from sentisynth_hub.evaluation.budget import LabelLedger
 from sentisynth_hub.evaluation.comparisons import Arms
+from sentisynth_hub.evaluation.crossed import clipped
 from sentisynth_hub.evaluation.predictions import StudyPredictions
 from sentisynth_hub.evaluation.schema import LabelScores, McNemar, Role, VariantScores
 from sentisynth_hub.metrics.classification import (
@@ -33,7 +34,7 @@ def variant_scores(arms: Arms, name: str, role: Role, alpha: float, ledger: Labe
         "name": name,
         "role": role,
         "mean": float(scores.mean()),
-        "interval": arms.estimate({name: 1.0}).interval(alpha),
+        "interval": clipped(arms.estimate({name: 1.0}).interval(alpha), (0.0, 1.0)),
         "replicate_scores": scores.tolist(),
         "replicate_sd": float(scores.std(ddof=1)) if scores.size > 1 else None,
         "metrics": {key: float(measure(counts).mean()) for key, measure in METRICS.items()},

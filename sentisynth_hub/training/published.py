@@ -38,8 +38,7 @@ def train_published(
     """Fine-tune the student on `variant` of `sample` on one process; save it, predict the test rows with it, return
     the manifest.
 
-    All of the sample's rows are used; nothing is bootstrapped. The folder `model` holds safetensors, tokenizer and
-    label names.
+    The folder `model` holds safetensors, tokenizer and label names.
     """
     (trial,) = plan_replicate(recipe, sample, natural, corpus, [variant])
     target = folder.path / MODEL_FOLDER

@@ -29,10 +29,10 @@ from sentisynth_hub.training.loop import start_launch
 from sentisynth_hub.training.predictions import TrialPredictions, item_ids, write_trials
 from sentisynth_hub.training.tracking import check_trackers, report_trial, tracked
 from sentisynth_hub.training.trial import Trial, matched_steps, run_finetune, run_head
-from sentisynth_hub.training.variants import Corpus, bootstrapped, check_corpora, publishable, variant_rows
+from sentisynth_hub.training.variants import Corpus, check_corpora, publishable, reordered, variant_rows
 
 
-VERSION = 4
+VERSION = 5
 NOT_TRAINED = "llm_classifier"  # the one variant that is asked for the test rows instead of trained
 
 
@@ -104,9 +104,9 @@ def _asked(
 
 
 def sample_of(recipe: Recipe, sample: Sample, corpora: Mapping[int, Corpus]) -> tuple[Sample, Corpus]:
-    """The rows a replicate trains on: its own, or in the conditional design a bootstrap and the one corpus of all."""
+    """The rows a replicate trains on: its own, or in the conditional design all of the one sample, and one corpus."""
     if recipe.study.design == "conditional":
-        return bootstrapped(recipe, sample), corpora[0]
+        return reordered(recipe, sample), corpora[0]
     return sample, corpora[sample.replicate]
 
 

@@ -149,17 +149,13 @@ def _wants_kept(variant: str) -> bool:
     )
 
 
-def bootstrapped(recipe: Recipe, sample: Sample) -> Sample:
-    """The sample with its training rows drawn again with replacement, label by label: a replicate of the conditional
-    design.
+def reordered(recipe: Recipe, sample: Sample) -> Sample:
+    """The sample with all of its training rows in another order: a replicate of the conditional design.
+
+    Never fewer of them: the corpus and its teacher have seen all, and `mixed` would bring the missing ones back.
     """
-    random = rng(recipe.seed, "bootstrap", sample.replicate)
-    rows = [
-        group[i]
-        for group in by_label(sample.train, recipe.labels).values()
-        for i in random.integers(0, max(len(group), 1), len(group))
-    ]
-    return replace(sample, train=[rows[i] for i in random.permutation(len(rows))])
+    order = rng(recipe.seed, "order of the sample", sample.replicate).permutation(len(sample.train))
+    return replace(sample, train=[sample.train[i] for i in order])
 
 
 def natural_of_size(per_label: int, recipe: Recipe, sample: Sample, natural: NaturalData) -> list[Row]:
