@@ -11,6 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sentisynth_hub.evaluation.comparisons import Arms
+from sentisynth_hub.evaluation.predictions import StudyPredictions
+from sentisynth_hub.evaluation.verdict import Rule, judge
+
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
@@ -54,6 +58,27 @@ def test_cross_fitting_errs_on_the_safe_side(monkeypatch: pytest.MonkeyPatch) ->
     assert nothing["missed_if_independent"] > 0.15  # the world is one where folds are not independent
     gain = run_cell(Cell(rows=600, repetitions=5, rare=0.5), "gain", 60, seed=2)
     assert gain["helps"] >= 0.75
+
+
+def test_replicates_that_are_all_the_same_leave_the_test_items_to_decide() -> None:
+    """A conditional study of heads: ten equal replicates, two classifiers that are right equally often."""
+    rng = np.random.default_rng(0)
+    false, studies, items = 0, 400, 200
+    for _ in range(studies):
+        y, hard = rng.integers(0, 2, items), rng.random(items)
+        chance = np.where(hard < 0.6, 0.97, np.where(hard < 0.8, 0.6, 0.3))
+        one, other = (np.tile(np.where(rng.random(items) < chance, y, 1 - y), (10, 1)) for _ in range(2))
+        predicted = {"natural": one, "natural_repeated": one, "mixed": other}
+        arms = Arms(
+            StudyPredictions(("a", "b"), tuple(map(str, range(items))), y, predicted), "macro_f1", "conditional"
+        )
+        comparisons = {
+            "natural": arms.difference("mixed", "natural"),
+            "repeated": arms.difference("mixed", "natural_repeated"),
+            "control": arms.difference("natural_repeated", "natural"),
+        }
+        false += judge(comparisons, arms.units, items, Rule(margin=0.02))["outcome"] in ("helps", "hurts")
+    assert 0.01 < false / studies <= 0.075  # 5 % would be exceeded by so much in one of a hundred runs
 
 
 @pytest.mark.slow
