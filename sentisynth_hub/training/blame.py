@@ -1,8 +1,8 @@
 """Which synthetic rows are to blame: `mixed` trained again without one group of rows after the other.
 
 An instrument for repair, so it looks at natural validation rows only, never at test rows, and it always trains heads
-on frozen features. With many groups some differences are chance: the standard error over replicates stands beside
-each.
+on frozen features. With many groups some differences are chance: a standard error stands beside each, over replicates,
+or in a conditional study, whose replicates have the same rows, over the validation rows of one.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from sentisynth_hub.rows import Row
 from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.training.features import compute_features
 from sentisynth_hub.training.study import plan_replicate, sample_of
-from sentisynth_hub.training.trial import Trial, mean_loss_on_validation
+from sentisynth_hub.training.trial import Trial, losses_on_validation
 from sentisynth_hub.training.variants import Corpus
 
 
@@ -38,8 +38,8 @@ class Blame(TypedDict):
     """One group: its rows over all replicates, and how much `mixed`'s cross-entropy on validation rows (nats) falls
     without it.
 
-    `gain` above 0: validation is better off without the group. `standard_error` over the replicates that have it, None
-    with one.
+    `gain` above 0: validation is better off without the group. `standard_error` over the replicates that have it (None
+    with one), in a conditional study over the validation rows.
     """
 
     group_by: str
@@ -91,9 +91,11 @@ def blame_groups(
     if group_by not in known:
         raise InputError(f"study --leave-out {group_by}: rows can be grouped by {', '.join(known)}")
     natural = replace(natural, test=[])  # the test rows are none of its business
+    one_corpus = recipe.study.design == "conditional"
     gains: dict[str, list[float]] = {}
     counts: Counter[str] = Counter()
-    for sample in samples:
+    replicates: Counter[str] = Counter()
+    for sample in samples[:1] if one_corpus else samples:
         seen, corpus = sample_of(recipe, sample, corpora)
         of = {row.request_id: _group(row, group_by, attributes or {}) for row in corpus.kept}
         groups = Counter(of.values())
@@ -106,13 +108,15 @@ def blame_groups(
         without = {name: [row for row in corpus.kept if of[row.request_id] != name] for name in named}
         (whole,) = plan_replicate(recipe, seen, natural, corpus, ["mixed"])
         features = compute_features(_texts(whole), recipe.study.student, folder / "features", Processes())
-        reference = mean_loss_on_validation(recipe, whole, features)
+        reference = losses_on_validation(recipe, whole, features)
         title = f"leaving out by {group_by}, replicate {sample.replicate}"
         for name in log.progress(title, named, total=len(named)):
             (trial,) = plan_replicate(recipe, seen, natural, replace(corpus, kept=without[name]), ["mixed"])
-            gains.setdefault(name, []).append(reference - mean_loss_on_validation(recipe, trial, features))
+            falls = reference - losses_on_validation(recipe, trial, features)
+            gains.setdefault(name, []).extend(falls.tolist() if one_corpus else [float(falls.mean())])
             counts[name] += groups[name]
-    found = [_blame(group_by, name, counts[name], values) for name, values in gains.items()]
+            replicates[name] += 1
+    found = [_blame(group_by, name, counts[name], replicates[name], values) for name, values in gains.items()]
     return sorted(found, key=lambda one: -one["gain"])
 
 
@@ -130,13 +134,14 @@ def blame_lines(groups: Sequence[Blame]) -> list[str]:
     return lines
 
 
-def _blame(group_by: str, name: str, rows: int, gains: Sequence[float]) -> Blame:
+def _blame(group_by: str, name: str, rows: int, replicates: int, gains: Sequence[float]) -> Blame:
+    """Mean and standard error of `gains`, one a replicate or one a validation row."""
     spread = float(np.std(gains, ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None
     return {
         "group_by": group_by,
         "group": name,
         "rows": rows,
-        "replicates": len(gains),
+        "replicates": replicates,
         "gain": float(np.mean(gains)),
         "standard_error": spread,
     }

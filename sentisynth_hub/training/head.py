@@ -93,7 +93,7 @@ def _best_of_path(
             anchor = problem.minimise(penalty, anchor, start if number == 0 else anchor)
             start = anchor if number == 0 else start
         head = Head(anchor, penalty)
-        loss = cross_entropy(head.probabilities(validation[0]), validation[1])
+        loss = float(cross_entropy(head.probabilities(validation[0]), validation[1]).mean())
         if loss < best_loss:
             best, best_loss, worse = head, loss, 0
         else:
@@ -104,9 +104,9 @@ def _best_of_path(
     return best
 
 
-def cross_entropy(probabilities: Array, y: Array) -> float:
-    """Mean negative log probability of the true labels, in nats."""
-    return float(-np.log(np.clip(probabilities[np.arange(len(y)), y], 1e-12, None)).mean())
+def cross_entropy(probabilities: Array, y: Array) -> Array:
+    """Negative log probability of each true label, (rows,), in nats."""
+    return np.asarray(-np.log(np.clip(probabilities[np.arange(len(y)), y], 1e-12, None)))
 
 
 class _Problem:

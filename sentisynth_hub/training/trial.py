@@ -92,8 +92,8 @@ def run_head(recipe: Recipe, trial: Trial, features: Features) -> dict[str, Any]
     return result(recipe, trial, {"penalty": head.penalty}, validation, test)
 
 
-def mean_loss_on_validation(recipe: Recipe, trial: Trial, features: Features) -> float:
-    """Cross-entropy (nats) of the trial's head on its natural validation rows: finer than a score, for diagnosis."""
+def losses_on_validation(recipe: Recipe, trial: Trial, features: Features) -> Array:
+    """Cross-entropy (nats) of the trial's head on each natural validation row: finer than a score, for diagnosis."""
     head, scaling = _head(recipe, trial, features)
     probabilities = head.probabilities(scaling.apply(features.of(trial.validation)))
     return cross_entropy(probabilities, _integers(recipe, trial.validation))

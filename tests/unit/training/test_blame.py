@@ -35,6 +35,18 @@ def test_the_lying_prompt_is_named_first(tiny_model: Path, tmp_path: Path) -> No
     assert {one["group_by"] for one in everything} == {"prompt_id"}  # one generator, and no label was asked for
 
 
+def test_a_conditional_study_is_sure_only_as_far_as_its_validation_rows_go(tiny_model: Path, tmp_path: Path) -> None:
+    """Its replicates have the same rows, so that their spread would say that everything is certain."""
+    recipe = make_recipe(tiny_model, mode="head", design="conditional")
+    natural = make_natural()
+    rows = [replace(row, prompt_id=f"prompt-{i % 4}") for i, row in enumerate(make_rows(120, 50))]
+    found = blame_groups(
+        recipe, draw_samples(recipe, natural), natural, {0: Corpus(rows, rows)}, "prompt_id", tmp_path
+    )
+    assert {(one["replicates"], one["rows"]) for one in found} == {(1, 30)}
+    assert all(one["standard_error"] > 1e-6 for one in found)
+
+
 def test_rows_are_grouped_by_an_attribute_of_their_prompts(tiny_model: Path, tmp_path: Path) -> None:
     attributes = {"topic": ["acting", "plot"]}
     recipe = make_recipe(tiny_model, mode="head", replicates=1)

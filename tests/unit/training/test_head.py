@@ -42,9 +42,9 @@ def test_penalty_is_chosen_on_validation() -> None:
     losses = {}
     for penalty in PENALTIES:
         head = fit_head([(x, y)], 2, validation, penalties=[penalty])
-        losses[penalty] = cross_entropy(head.probabilities(validation[0]), validation[1])
+        losses[penalty] = cross_entropy(head.probabilities(validation[0]), validation[1]).mean()
     chosen = fit_head([(x, y)], 2, validation)
-    assert cross_entropy(chosen.probabilities(validation[0]), validation[1]) == pytest.approx(
+    assert cross_entropy(chosen.probabilities(validation[0]), validation[1]).mean() == pytest.approx(
         min(losses.values()), abs=1e-4
     )
     assert chosen.penalty < max(PENALTIES)
