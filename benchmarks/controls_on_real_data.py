@@ -204,8 +204,8 @@ def page(counts: dict[str, Counter[str]], studies: int) -> str:
         lines.append(f"| {question} | {told} | {wrong} of {studies} | {interval.low:.1%} to {interval.high:.1%} |")
     lines += [
         "",
-        "**Read.** A false verdict of the first question should come in one study of twenty, the level of the test. The "
-        "other two questions have large true answers, and are there to show that the pipeline does not lose them.",
+        "**Read.** A false verdict of the first question should come in one study of twenty, the level of the test. "
+        "The other two questions have large true answers, and are there to show that the pipeline does not lose them.",
     ]
     return "\n".join(lines) + "\n"
 
