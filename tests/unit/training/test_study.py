@@ -211,24 +211,24 @@ def test_items_of_one_text_have_ids_of_their_own() -> None:
     assert item_ids(rows) == [first, rows[1].id, f"{first}-2", f"{first}-3"]
 
 
+def tracked_study(model: Path, tracker: str, folder: Path) -> tuple[Path, float, list[float]]:
+    """A study of one trial with a tracker: the stage's folder, the trial's validation score and its losses."""
+    recipe = make_recipe(
+        model, variants=["natural"], replicates=1, trackers=[tracker], student={"budgets": [1], "epochs": 12}
+    )
+    stage, manifest = study_of(recipe, folder)
+    trial = json.loads((stage.path / "trials/natural-0.json").read_text("utf-8"))
+    return stage.path, manifest["variants"]["natural"]["validation"][0], trial["chosen"]["losses"]
+
+
 def test_trackers_get_losses_and_scores(tiny_model: Path, tmp_path: Path) -> None:
     loading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    recipe = make_recipe(
-        tiny_model,
-        variants=["natural"],
-        replicates=1,
-        trackers=["tensorboard"],
-        student={"budgets": [1], "epochs": 12},
-    )
-    stage, manifest = study_of(recipe, tmp_path)
-    (folder,) = (stage.path / "trackers").iterdir()
+    path, validation, losses = tracked_study(tiny_model, "tensorboard", tmp_path)
+    (folder,) = (path / "trackers").iterdir()
     events = loading.EventAccumulator(str(folder))
     events.Reload()
-    losses = json.loads((stage.path / "trials/natural-0.json").read_text("utf-8"))["chosen"]["losses"]
     assert [event.value for event in events.Scalars("natural-0/loss")] == pytest.approx(losses)
-    assert events.Scalars("natural-0/validation")[0].value == pytest.approx(
-        manifest["variants"]["natural"]["validation"][0]
-    )
+    assert events.Scalars("natural-0/validation")[0].value == pytest.approx(validation)
 
 
 def test_trackio_gets_them_too_and_keeps_off_standard_output(
@@ -236,19 +236,11 @@ def test_trackio_gets_them_too_and_keeps_off_standard_output(
 ) -> None:
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
     pytest.importorskip("trackio")
-    recipe = make_recipe(
-        tiny_model,
-        variants=["natural"],
-        replicates=1,
-        trackers=["trackio"],
-        student={"budgets": [1], "epochs": 12},
-    )
-    stage, _ = study_of(recipe, tmp_path)
-    with sqlite3.connect(tmp_path / "trackio" / f"{recipe.name}.db") as database:
+    _, _, losses = tracked_study(tiny_model, "trackio", tmp_path)
+    (project,) = (tmp_path / "trackio").glob("*.db")
+    with sqlite3.connect(project) as database:
         logged = [json.loads(line) for (line,) in database.execute("select metrics from metrics order by id")]
-    found = [line["natural-0/loss"] for line in logged if "natural-0/loss" in line]
-    losses = json.loads((stage.path / "trials/natural-0.json").read_text("utf-8"))["chosen"]["losses"]
-    assert found == pytest.approx(losses)
+    assert [line["natural-0/loss"] for line in logged if "natural-0/loss" in line] == pytest.approx(losses)
     assert capsys.readouterr().out == ""
 
 
