@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "sentisynth_hub"
 LAYERS = [
-    {"errors", "log", "text"},
+    {"errors", "log", "safe_yaml", "text"},
     {"preprocess"},
     {"rows", "recipe", "manifest", "runs", "processes"},
     {"sources", "tabular", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
