@@ -8,9 +8,9 @@ recursion and no table of constructors, so there is nothing to recurse into and 
 - limits on the length of the text, the number of values and the depth;
 - a key that is written twice is an error, not the last of the two.
 
-Unquoted words are read as in the core schema of YAML 1.2, so `2e-5` is a number. What only YAML 1.1 takes for more than
-a word stays the string that was written: `no` is a language code, `012` an identifier, `12:30` a time, `2026-01-02` a
-date.
+Unquoted words are read as in the core schema of YAML 1.2, so `2e-5` is a number. What only YAML 1.1 takes for more
+than a word stays the string that was written: `no` is a language code, `012` an identifier, `12:30` a time,
+`2026-01-02` a date.
 """
 
 import re
