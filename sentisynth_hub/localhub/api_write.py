@@ -2,12 +2,10 @@
 
 import base64
 import binascii
-import fnmatch
 import secrets
 from pathlib import Path
 from typing import Any
 
-from dulwich.ignore import IgnoreFilter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -16,6 +14,7 @@ from sentisynth_hub.localhub.commits import check_parent, plan_changes, read_com
 from sentisynth_hub.localhub.content import describe
 from sentisynth_hub.localhub.discussions import Discussions
 from sentisynth_hub.localhub.git import MAIN, GitRepo
+from sentisynth_hub.localhub.globs import Glob, git_glob, git_globs, is_ignored, is_too_much
 from sentisynth_hub.localhub.http import Call, ok
 from sentisynth_hub.localhub.names import check_branch, check_path
 from sentisynth_hub.localhub.problems import bad_request, conflict, not_allowed, revision_not_found
@@ -23,6 +22,7 @@ from sentisynth_hub.localhub.repos import HubRepo
 
 
 _LARGEST_REGULAR = 5 * 1024**2  # bytes; beyond, a file comes as a large file whatever it holds
+_LARGEST_ATTRIBUTES = 1024**2  # bytes of a .gitattributes that is read
 _MOST_FILES = 256
 
 
@@ -33,11 +33,18 @@ def preupload(call: Call) -> Response:
     files = wanted.get("files")
     if not isinstance(files, list) or len(files) > _MOST_FILES or not all(isinstance(file, dict) for file in files):
         raise bad_request(f"files must be a list of at most {_MOST_FILES} files")
-    ignored = IgnoreFilter(str(wanted.get("gitIgnore") or "").encode().splitlines())
+    paths = [_path_of(file) for file in files]
+    ignored = git_globs(str(wanted.get("gitIgnore") or "").split("\n"))
+    if is_too_much(ignored, paths):
+        raise bad_request(
+            f"gitIgnore holds {len(ignored):,} patterns, too many for {len(paths)} files; send fewer files"
+        )
     with repo.git() as git:
         commit = git.resolve(call.params["rev"])
-        patterns = _lfs_patterns(repo, git, commit)
-        answers = [_upload_mode(repo, git, commit, patterns, ignored, file) for file in files]
+        large = _large_file_patterns(repo, git, commit)
+        if is_too_much(large, paths):
+            raise bad_request(f".gitattributes holds {len(large):,} patterns for large files; keep fewer")
+        answers = [_upload_mode(repo, git, commit, large, ignored, file) for file in files]
     return ok({"files": answers})
 
 
@@ -136,29 +143,36 @@ def _open_pull_request(
     return number
 
 
-def _lfs_patterns(repo: HubRepo, git: GitRepo, commit: str) -> list[str]:
+def _large_file_patterns(repo: HubRepo, git: GitRepo, commit: str) -> list[Glob]:
     """The patterns `.gitattributes` marks with `filter=lfs`."""
     entry = git.entry(commit, ".gitattributes")
-    if entry is None or entry.is_folder or describe(repo, git, entry).pointer:
+    if entry is None or entry.is_folder:
         return []
-    lines = git.read(entry.oid).decode("utf-8", "replace").splitlines()
-    return [line.split()[0] for line in lines if "filter=lfs" in line.split()[1:] and not line.startswith("#")]
+    file = describe(repo, git, entry)
+    if file.pointer or file.size > _LARGEST_ATTRIBUTES:
+        return []
+    lines = [line.split() for line in git.read(entry.oid).decode("utf-8", "replace").split("\n")]
+    patterns = [git_glob(words[0]) for words in lines if "filter=lfs" in words[1:]]
+    return [pattern for pattern in patterns if pattern is not None]
+
+
+def _path_of(file: dict[str, Any]) -> str:
+    path = file.get("path")
+    if not isinstance(path, str) or not isinstance(file.get("size"), int):
+        raise bad_request("each file needs a path and a size")
+    return check_path(path)
 
 
 def _upload_mode(
-    repo: HubRepo, git: GitRepo, commit: str, patterns: list[str], ignored: IgnoreFilter, file: dict[str, Any]
+    repo: HubRepo, git: GitRepo, commit: str, patterns: list[Glob], ignored: list[Glob], file: dict[str, Any]
 ) -> dict[str, Any]:
-    path, size = file.get("path"), file.get("size")
-    if not isinstance(path, str) or not isinstance(size, int):
-        raise bad_request("each file needs a path and a size")
-    check_path(path)
-    name = path.rsplit("/", 1)[-1]
-    listed = any(fnmatch.fnmatchcase(path if "/" in pattern else name, pattern) for pattern in patterns)
+    path, size = file["path"], file["size"]
+    listed = any(pattern.matches(path) for pattern in patterns)
     large = listed or size > _LARGEST_REGULAR or _is_binary(file.get("sample"))
     answer: dict[str, Any] = {
         "path": path,
         "uploadMode": "lfs" if large else "regular",
-        "shouldIgnore": bool(ignored.is_ignored(path)),
+        "shouldIgnore": is_ignored(path, ignored),
     }
     entry = git.entry(commit, path)
     if entry is not None and not entry.is_folder:
