@@ -6,11 +6,11 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from sentisynth_hub.localhub.accounts import Account
-from sentisynth_hub.localhub.commits import check_parent, plan_changes, read_commit
+from sentisynth_hub.localhub.api_lfs import proposer_of
+from sentisynth_hub.localhub.commits import adopt_proposals, check_parent, plan_changes, read_commit
 from sentisynth_hub.localhub.content import describe
 from sentisynth_hub.localhub.discussions import Discussions
 from sentisynth_hub.localhub.git import MAIN, GitRepo
@@ -24,6 +24,7 @@ from sentisynth_hub.localhub.repos import HubRepo
 _LARGEST_REGULAR = 5 * 1024**2  # bytes; beyond, a file comes as a large file whatever it holds
 _LARGEST_ATTRIBUTES = 1024**2  # bytes of a .gitattributes that is read
 _MOST_FILES = 256
+_SMALL_COMMIT = 1024**2  # bytes
 
 
 def preupload(call: Call) -> Response:
@@ -52,12 +53,20 @@ async def commit(call: Call) -> Response:
     """Endpoint 22: everything or nothing."""
     as_pull_request = call.flag("create_pr")
     repo, account = call.repo_to_write(as_pull_request=as_pull_request)
+    config = call.hub.config
+    limit = (
+        min(config.max_commit_bytes, config.max_proposed_bytes)
+        if proposer_of(repo, account)
+        else config.max_commit_bytes
+    )
     spooled = call.hub.repos.incoming / secrets.token_hex(8)
     try:
         with spooled.open("xb") as file:
-            async for chunk in call.stream(call.hub.config.max_commit_bytes, "The commit"):
+            async for chunk in call.stream(limit, "The commit"):
                 file.write(chunk)
-        return await run_in_threadpool(_commit, call, repo, account, spooled, as_pull_request)
+        lanes = call.hub.lanes
+        lane = lanes.commits if spooled.stat().st_size <= _SMALL_COMMIT else lanes.large_commits
+        return await lane.run(lambda: _commit(call, repo, account, spooled, as_pull_request))
     finally:
         spooled.unlink(missing_ok=True)
 
@@ -113,7 +122,8 @@ def delete_tag(call: Call) -> Response:
 
 
 def _commit(call: Call, repo: HubRepo, account: Account, spooled: Path, as_pull_request: bool) -> Response:
-    planned = read_commit(repo, spooled)
+    proposer = proposer_of(repo, account)
+    planned = read_commit(repo, spooled, proposer)
     revision = call.params["rev"]
     answer: dict[str, Any] = {"success": True}
     with call.hub.repos.lock(repo), repo.git() as git:
@@ -123,6 +133,8 @@ def _commit(call: Call, repo: HubRepo, account: Account, spooled: Path, as_pull_
         head = git.resolve(revision)
         check_parent(planned, head)
         changes = plan_changes(repo, git, head, planned, spooled)
+        if proposer:
+            adopt_proposals(repo, planned, proposer)
         new = git.write_commit((head,), changes, account.name, planned.message)
         if as_pull_request:
             base = revision if target == f"refs/heads/{revision}" else MAIN

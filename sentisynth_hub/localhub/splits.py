@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sentisynth_hub.localhub.cards import words
+from sentisynth_hub.localhub.cards import listed, words
 from sentisynth_hub.localhub.globs import Glob, glob, is_too_much
 from sentisynth_hub.localhub.preview import SUFFIXES
 
@@ -25,9 +25,8 @@ class Split:
 def splits_of(card: dict[str, Any], paths: list[str]) -> list[Split]:
     """The first splits of a dataset, in the card's order; `paths` are all files of the repo."""
     data = [path for path in paths if path.endswith(SUFFIXES)]
-    configs = card.get("configs")
-    found = []
-    for config in configs if isinstance(configs, list) else []:
+    found: list[tuple[str, str, list[str]]] = []
+    for config in listed(card.get("configs")):
         if isinstance(config, dict) and isinstance(config.get("config_name"), str):
             found += _declared(config["config_name"], config.get("data_files"))
         if len(found) >= _MOST_SPLITS:
