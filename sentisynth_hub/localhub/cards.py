@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.localhub.names import RepoType
-from sentisynth_hub.safe_yaml import YamlError, load_yaml
 
 
 LONGEST_CARD = 4 * 1024**2  # bytes

@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.localhub.cache import TextCache
 from sentisynth_hub.localhub.cards import LONGEST_CARD, LONGEST_FRONT_MATTER, card_data, listed, tags_of
 from sentisynth_hub.localhub.content import HubFile, date, find_file, list_files
 from sentisynth_hub.localhub.git import GitRepo
 from sentisynth_hub.localhub.problems import HubProblem
 from sentisynth_hub.localhub.repos import HubRepo
-from sentisynth_hub.safe_yaml import YamlError, load_yaml
 
 
 _LONGEST_CONFIG = 256 * 1024  # bytes

@@ -19,6 +19,7 @@ from sentisynth_hub.localhub.cards import listed, split_card
 from sentisynth_hub.localhub.content import HubFile, describe, find_file
 from sentisynth_hub.localhub.diffs import file_diffs
 from sentisynth_hub.localhub.discussions import Discussions
+from sentisynth_hub.localhub.file_splits import Split
 from sentisynth_hub.localhub.git import MAIN, GitRepo
 from sentisynth_hub.localhub.http import Call
 from sentisynth_hub.localhub.info import readme_text, repo_summary
@@ -37,7 +38,6 @@ from sentisynth_hub.localhub.sessions import (
     is_form_proof,
     no_cookie,
 )
-from sentisynth_hub.localhub.splits import Split
 from sentisynth_hub.localhub.viewer import first_file, kept_preview, make_preview, splits_at
 
 

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from sentisynth_hub.errors import InputError
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.localhub.config import LOCK_FILE
 
 

@@ -7,12 +7,12 @@ from dataclasses import asdict
 
 from sentisynth_hub.localhub.cache import TextCache
 from sentisynth_hub.localhub.content import HubFile, find_file, list_files
+from sentisynth_hub.localhub.file_splits import Split, splits_of
 from sentisynth_hub.localhub.git import GitRepo
 from sentisynth_hub.localhub.hub import Hub
 from sentisynth_hub.localhub.info import card_at
 from sentisynth_hub.localhub.preview import Preview, preview_of
 from sentisynth_hub.localhub.repos import HubRepo
-from sentisynth_hub.localhub.splits import Split, splits_of
 
 
 _previews = TextCache(32 * 1024**2)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentisynth_hub.localhub.file_splits import splits_of
 from sentisynth_hub.localhub.globs import Glob, git_glob, git_globs, glob, is_ignored, is_too_much
-from sentisynth_hub.localhub.splits import splits_of
 
 
 @pytest.mark.parametrize(
