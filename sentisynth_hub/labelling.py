@@ -10,9 +10,10 @@ serves all replicates.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sentisynth_hub import log
 from sentisynth_hub.generation import answer_all, served
 from sentisynth_hub.generators import Generator
 from sentisynth_hub.generators.replicate import Replicate, identity, write_requests
@@ -25,11 +26,11 @@ from sentisynth_hub.rows import Request, Row, read_rows, write_rows
 from sentisynth_hub.runs import StageFolder
 from sentisynth_hub.splits import NaturalData, Sample
 from sentisynth_hub.text import digest
-from sentisynth_hub.training.asking import demonstrations, label_prompt, parse_label, pseudo_pool
+from sentisynth_hub.training.asking import answer_tokens, demonstrations, label_prompt, parse_label, pseudo_pool
 
 
-VERSION = 1
-_TOKENS = 8  # of an answer: a label's name, and what shows that there is more than that
+VERSION = 2
+MOST_MISSING = 0.05  # share of questions without a label from which on the model's score means little
 
 
 def wanted(recipe: Recipe) -> list[str]:
@@ -76,11 +77,27 @@ def label(
     spent_before = sorted(generated.path.glob("replicate-*/completions-*.jsonl"))
     answer_all(asking, [replicate for replicate, _ in plans], processes, generator=generator, journals=spent_before)
     if processes.is_main:
-        folder.finish(
-            {"replicates": {str(one.sample.replicate): _collect(recipe, one, asked) for one, asked in plans}}
-        )
+        records = {str(one.sample.replicate): _collect(recipe, one, asked) for one, asked in plans}
+        warnings = missing_answers(records, wanted(recipe))
+        for warning in warnings:
+            log.warn(warning)
+        folder.finish({"replicates": records, "warnings": warnings})
     processes.wait()
     return folder.manifest()
+
+
+def missing_answers(records: Mapping[str, Any], variants: Sequence[str]) -> list[str]:
+    """A sentence for each variant whose questions the model named no label for too often, with the count."""
+    warnings = []
+    for name in variants:
+        questions = sum(record[name]["asked"] for record in records.values())
+        missing = questions - sum(record[name]["answered"] for record in records.values())
+        if missing > MOST_MISSING * questions:
+            warnings.append(
+                f"{name}: {missing:,} of {questions:,} answers name no label, so its score says little about the "
+                "model; read `completions-*.jsonl` of the labels stage for what it says instead"
+            )
+    return warnings
 
 
 def read_answers(folder: StageFolder, replicate: int) -> list[str | None]:
@@ -107,7 +124,10 @@ def stage_recipe(recipe: Recipe) -> dict[str, Any]:
 def asking_recipe(recipe: Recipe) -> Recipe:
     """The recipe as it asks for labels: the same model, the likeliest answer, a few tokens, one a call."""
     content = recipe.model_dump(mode="json")
-    content["generate"] |= {"sampling": {"temperature": 0, "max_new_tokens": _TOKENS}, "samples_per_prompt": 1}
+    content["generate"] |= {
+        "sampling": {"temperature": 0, "max_new_tokens": answer_tokens(recipe)},
+        "samples_per_prompt": 1,
+    }
     content["generate"]["prompt"] |= {"texts_per_call": 1}
     return recipe.with_content(content)
 
@@ -164,7 +184,9 @@ def _collect(recipe: Recipe, replicate: Replicate, questions: Sequence[tuple[str
     for (variant, row), (batch_id, request) in zip(questions, requests, strict=True):
         completion = journal.completion(request.request_id, batch_id)
         assert completion is not None
-        said = None if completion.finish_reason in ("error", "refusal") else parse_label(recipe, completion.text)
+        said = None
+        if completion.finish_reason not in ("error", "refusal"):
+            said = parse_label(recipe, completion.text, cut=completion.finish_reason != "stop")
         costs[variant].append(completion.cost_usd)
         answered[variant] += said is not None
         if variant == "llm_classifier":

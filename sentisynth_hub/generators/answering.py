@@ -2,6 +2,7 @@
 endpoint.
 """
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,8 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.rows import Completion, Request
 
 
+_FROM = 20  # answers before the share that is cut off is judged
+_MOST_AT_LIMIT = 0.2
 Work = Iterator[tuple[str | None, list[Request]]]
 
 
@@ -102,12 +105,15 @@ class Answering:
         if self._batch_api:
             generator = BatchGenerator(self.recipe, self.ledger, journal, replicate.journals())
         else:
-            generator = EndpointGenerator(self.recipe, self.ledger, journal, processes=self.processes.count)
-        for completion in generator.generate(requests()):
-            if completion.request_id in asked:  # a batch may hold more than is asked for now
-                watch.add([(asked.pop(completion.request_id), completion)])
-            if watch.stop:
-                generator.stopped = generator.stopped or watch.stop
+            generator = EndpointGenerator(
+                self.recipe, self.ledger, journal, processes=self.processes.count, proven=watch.answered > 0
+            )
+        with contextlib.closing(generator.generate(requests())) as completions:  # calls in flight end with it
+            for completion in completions:
+                if completion.request_id in asked:  # a batch may hold more than is asked for now
+                    watch.add([(asked.pop(completion.request_id), completion)])
+                if watch.stop:
+                    generator.stopped = generator.stopped or watch.stop
         return generator.stopped
 
     def _local(self, replicate: Replicate) -> Generator:
@@ -142,23 +148,26 @@ class Watch:
         self.stop: str | None = None
         self._warned: set[str] = set()
         self._accepted = self._parsed = 0
+        self._ended = self._at_limit = 0
         self._texts = replicate.texts
         self._meter = DiversityMeter(self.recipe.generate.diversity, [row.text for row in replicate.sample.train])
         total = sum(len(batch) for _, batch in replicate.batches())
         name = f"{replicate.doing}, replicate {replicate.sample.replicate}"
+        missing = [len(batch) for _, batch in _missing(replicate, answers)]
+        self.answered = total - sum(missing)  # before this run
         if processes.count > 1:  # each process shows its own share
-            mine = itertools.islice(_missing(replicate, answers), processes.rank, None, processes.count)
-            share = sum(len(batch) for _, batch in mine)
+            share = sum(missing[processes.rank :: processes.count])
             self._bar = log.Progress(f"{name}, process {processes.rank + 1} of {processes.count}", share)
         else:
-            done = total - sum(len(batch) for _, batch in _missing(replicate, answers))
-            self._bar = log.Progress(name, total, done=done)
+            self._bar = log.Progress(name, total, done=self.answered)
 
     def add(self, answered: Iterable[tuple[Request, Completion]]) -> None:
         """Count what was just answered."""
         count = 0
         for request, completion in answered:
             count += 1
+            self._ended += completion.finish_reason != "error"
+            self._at_limit += completion.finish_reason == "length"
             if not self._texts:
                 continue
             for parsed in parsing.parse(completion, request, self.recipe.generate.prompt.texts_per_call):
@@ -166,6 +175,7 @@ class Watch:
                 if parsed.reason is None:
                     self._accepted += 1
                     self._meter.add(parsed.text)
+        self._warn_of_limit()
         cost = f" · ${self._ledger.usd:.4f}" if self._ledger.price is not None else ""
         if not self._texts:
             self._bar.advance(count, note=cost.removeprefix(" · "))
@@ -178,6 +188,22 @@ class Watch:
         elif breach is not None and (kind := breach.partition("(")[2]) not in self._warned:
             self._warned.add(kind)
             log.warn(f"the texts repeat themselves: {breach}")
+
+    def _warn_of_limit(self) -> None:
+        """Say early that the token limit cuts many texts off: all of them are paid, and none becomes a row."""
+        if self._ended < _FROM or self._at_limit <= _MOST_AT_LIMIT * self._ended or "limit" in self._warned:
+            return
+        self._warned.add("limit")
+        setting = "generate.sampling.max_new_tokens" if self._texts else "the longest label"
+        log.warn(
+            f"{self._at_limit:,} of the first {self._ended:,} answers reached the limit of "
+            f"{self.recipe.generate.sampling.max_new_tokens} tokens ({setting}) and are cut off; "
+            + (
+                "raise it, or stop the run (Ctrl-C keeps every answer). A model that reasons first needs room for that"
+                if self._texts
+                else "a model that reasons before it answers gets no further"
+            )
+        )
 
     def close(self) -> None:
         """End the line."""
