@@ -160,7 +160,7 @@ class Pipeline:
         folder = self._folder(
             "labels",
             labelling.VERSION,
-            labelling.stage_recipe(self.recipe),
+            labelling.decides(self.recipe),
             {"generate": generated.digest, "natural": self.natural.digest},
         )
         if not folder.complete:
@@ -255,7 +255,7 @@ class Pipeline:
         return self.recipe.part("language", "labels", "seed", stage)
 
     def _generate_part(self) -> dict[str, Any]:
-        part = generation.stage_recipe(self.recipe)
+        part = generation.decides(self.recipe)
         return part | {"refresh": self.refreshed} if self.refreshed else part
 
     def _say(self, stage: str, what: str) -> None:

@@ -130,7 +130,9 @@ def estimate(
             pipeline.recipe, pipeline.samples, pipeline.generation_folder(), pipeline.processes, requests=pilot
         )
     if pipeline.processes.is_main:
-        options.show(made, _estimate_lines(made, loaded.generate.asked.kind), as_json)
+        from sentisynth_hub.generate.providers.base import provider_of
+
+        options.show(made, _estimate_lines(made, provider_of(loaded).cost_note(loaded.generate.asked)), as_json)
         options.next_step(f"sentisynth generate {recipe}")
 
 
@@ -179,7 +181,7 @@ def _one_prompt(
 ) -> tuple[str | list[dict[str, str]], dict[str, Any]]:
     """The prompt, and the body of the call it is sent in (for a local model: the prompt and how it is drawn)."""
     from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
-    from sentisynth_hub.generate.providers import openai_protocol
+    from sentisynth_hub.generate.providers.base import provider_of
 
     recipe = pipeline.recipe
     requests = plan_requests(recipe, pipeline.samples[replicate], PromptTemplate(recipe), model="", sampling={})
@@ -188,9 +190,7 @@ def _one_prompt(
         if request.asked_label == label and request.sample_index == 0:
             numbers.append(request.prompt_id)
         if len(numbers) > number:
-            if recipe.generate.asked.kind == "openai":
-                return request.prompt, openai_protocol.body(recipe, request)
-            return request.prompt, {"prompt": request.prompt, **recipe.generate.sampling.model_dump()}
+            return request.prompt, provider_of(recipe).call_body(recipe, request)
     raise InputError(f"--number: the recipe makes {len(numbers)} prompts for {label!r}, 0 is the first")
 
 
@@ -222,7 +222,7 @@ def _lines(manifest: dict[str, Any], human_usd_per_row: float) -> list[str]:
     return [log.printable(line) for line in lines]
 
 
-def _estimate_lines(made: dict[str, Any], kind: str) -> list[str]:
+def _estimate_lines(made: dict[str, Any], unpriced: str) -> list[str]:
     def between(name: str, form: str) -> str:
         low, high = made[name]["interval"]
         return f"{made[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
@@ -232,10 +232,8 @@ def _estimate_lines(made: dict[str, Any], kind: str) -> list[str]:
         f"tokens: {between('tokens', ',.0f')}",
         f"parsed share: {between('accepted_share', '.2f')}, rows: {between('accepted_rows', ',.0f')}",
     ]
-    if kind != "openai":
-        return [*lines, "cost: none but time; the model runs here"]
     if made["usd"] is None:
-        return [*lines, "cost: no price is known for this model; state it as generate.generator.price"]
+        return [*lines, unpriced]
     lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {made['prices']['as_of']}")
     low, high = made["usd_per_accepted_row"]["interval"]
     estimate = made["usd_per_accepted_row"]["estimate"]

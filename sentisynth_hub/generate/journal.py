@@ -102,12 +102,24 @@ def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         StageError: A line that is not the torn last one is no record: the file was changed by something else.
     """
-    offset = 0
+    for offset, _, record in read_journal_from(path, 0):
+        yield offset, record
+
+
+def read_journal_from(path: Path, start: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield (byte offset, offset of the next line, record) for every whole line from byte `start` on.
+
+    Raises:
+        StageError: As `read_journal`.
+    """
+    offset = start
     with open(path, "rb") as handle:
+        handle.seek(start)
         for line in handle:
             if not line.endswith(b"\n"):
                 return
-            yield offset, _record(path, offset, line)
+            record = _record(path, offset, line)
+            yield offset, offset + len(line), record
             offset += len(line)
 
 

@@ -48,7 +48,7 @@ def dataset_release(pipeline: "Pipeline") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
     generated, filtered = pipeline.generate(), pipeline.filter()
     evaluation = pipeline.verdict()
-    given = pipeline.recipe.generate.generator.kind == "rows"
+    given = not pipeline.recipe.generate.generator.has_prompt
     template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
     return DatasetRelease(
         recipe=pipeline.recipe,

@@ -160,7 +160,7 @@ class BatchGenerator:
                 answer = protocol.read_answer(content, self.endpoint.model)
             except protocol.AnswerError as error:
                 return Completion(request_id, "", "error", self.endpoint.model, error=one_line(str(error)))
-            used = answer.usage or (0, self.recipe.generate.sampling.max_new_tokens)
+            used = answer.usage or (0, self.recipe.generate.new_tokens)
             request = Request(request_id, 0, "", "", 0, 0, "")
             cost = self.ledger.cost(*used).usd
             for completion in protocol.completions([request], answer, used, cost):
@@ -185,7 +185,7 @@ class BatchGenerator:
         return None
 
     def _submit(self, requests: list[Request]) -> None:
-        new_tokens = self.recipe.generate.sampling.max_new_tokens
+        new_tokens = self.recipe.generate.new_tokens
         left = iter(requests)
         while chunk := list(itertools.islice(left, _LARGEST)):
             affordable: list[Request] = []

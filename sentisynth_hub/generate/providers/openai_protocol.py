@@ -51,7 +51,7 @@ class Answer:
 def endpoint_of(recipe: Recipe) -> EndpointGenerator:
     """The recipe's generator section, which must be an endpoint's."""
     generator = recipe.generate.asked
-    assert generator.kind == "openai"
+    assert isinstance(generator, EndpointGenerator)
     return generator
 
 
@@ -63,13 +63,13 @@ def path(recipe: Recipe) -> Literal["/v1/chat/completions", "/v1/completions"]:
 def body(recipe: Recipe, request: Request, choices: int = 1) -> dict[str, Any]:
     """The JSON body of a call for `choices` texts of one prompt."""
     endpoint, prompting, sampling = endpoint_of(recipe), recipe.generate.prompt, recipe.generate.sampling
-    content: dict[str, Any] = {
-        "model": endpoint.model,
-        endpoint.token_limit_field: sampling.max_new_tokens,
+    content: dict[str, Any] = {"model": endpoint.model, endpoint.token_limit_field: recipe.generate.new_tokens}
+    drawn = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "seed": request.seed,
+        "seed": request.seed if sampling.seed is not None else None,
     }
+    content |= {name: value for name, value in drawn.items() if value is not None}
     content["messages" if prompting.chat else "prompt"] = request.prompt
     if choices > 1:
         content["n"] = choices
@@ -80,7 +80,7 @@ def body(recipe: Recipe, request: Request, choices: int = 1) -> dict[str, Any]:
             "type": "json_schema",
             "json_schema": {"name": "texts", "strict": True, "schema": texts_schema(prompting.texts_per_call)},
         }
-    return content
+    return content | endpoint.extra_body
 
 
 def texts_schema(count: int) -> dict[str, Any]:

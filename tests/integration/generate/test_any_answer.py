@@ -83,7 +83,7 @@ def test_any_text_is_journalled_read_back_joined_and_parsed(
         journal.close()
     union_journals(folder / "a", folder / "b", folder / "union")
     assert len(list(read_journal(folder / "union"))) == 3
-    answers = Answers([folder / "union"])
+    answers = Answers(lambda: [folder / "union"])
     assert answers.completion("r0", None) == completion
     assert ("r5", None) in answers
     assert ("r7", None) in answers

@@ -70,7 +70,7 @@ def test_answers_count_only_for_their_batch(tmp_path: Path) -> None:
     journal.append([completion_record(Completion("r1", "text", "stop", "m"), batch="b1")])
     journal.append([completion_record(Completion("r2", "text", "stop", "m"))])
     journal.close()
-    answers = Answers([path])
+    answers = Answers(lambda: [path])
     assert ("r1", "b1") in answers
     assert ("r1", "b2") not in answers
     assert answers.completion("r2", None) == Completion("r2", "text", "stop", "m")
@@ -97,7 +97,7 @@ def test_no_character_but_a_newline_ends_a_line(tmp_path: Path, separator: str) 
     journal.close()
     assert path.read_bytes().isascii()
     assert len(path.read_text("ascii").splitlines()) == 1
-    answer = Answers([path]).completion("r1", None)
+    answer = Answers(lambda: [path]).completion("r1", None)
     assert answer is not None
     assert answer.text == f"a{separator}b"
 
@@ -166,7 +166,7 @@ def test_a_line_of_another_shape_is_an_error_in_one_line(tmp_path: Path, line: b
     path = tmp_path / "completions-0.jsonl"
     path.write_bytes(b'{"kind": "note"}\n' + line + b"\n")
     with pytest.raises(StageError, match="byte 17: not a journal line"):
-        Answers([path])
+        Answers(lambda: [path])
     with pytest.raises(StageError, match="byte 17: not a journal line"):
         spent([path])
 
