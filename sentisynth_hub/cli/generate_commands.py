@@ -15,6 +15,7 @@ from sentisynth_hub.recipe import Recipe, load_recipe
 
 
 if TYPE_CHECKING:
+    from sentisynth_hub.generate.result import GenerateResult
     from sentisynth_hub.pipeline import Pipeline
 
 
@@ -67,6 +68,7 @@ def generate(
     limit asks nothing again.
     """
     from sentisynth_hub.generate import stage as generation
+    from sentisynth_hub.generate.result import read_result
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     if dry_run or resume or refresh or limit is not None:
@@ -90,7 +92,8 @@ def generate(
                 pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
             )
     if pipeline.processes.is_main:
-        options.show(manifest, _lines(manifest, loaded.generate.human_usd_per_row), as_json)
+        result = read_result(folder, manifest)
+        options.show(manifest, _lines(result, loaded.generate.human_usd_per_row), as_json)
         options.next_step(f"sentisynth filter {recipe}")
 
 
@@ -196,20 +199,19 @@ def _plan_lines(plan: dict[str, Any]) -> list[str]:
     ]
 
 
-def _lines(manifest: dict[str, Any], human_usd_per_row: float) -> list[str]:
+def _lines(result: "GenerateResult", human_usd_per_row: float) -> list[str]:
     lines = []
-    for name, record in manifest["replicates"].items():
-        reasons = ", ".join(f"{count} {reason}" for reason, count in record["reasons"].items())
+    for name, corpus in result.replicates.items():
+        reasons = ", ".join(f"{count} {reason}" for reason, count in corpus.reasons.items())
         lines.append(
-            f"replicate {name}: {record['candidates']:,} candidates of {record['requests']:,} requests"
+            f"replicate {name}: {corpus.candidate_count:,} candidates of {corpus.requests:,} requests"
             + (f" (no row: {reasons})" if reasons else "")
-            + f", {record['prompt_tokens'] + record['completion_tokens']:,} tokens"
+            + f", {corpus.tokens:,} tokens"
         )
-    costs = [record["cost_usd"] for record in manifest["replicates"].values()]
-    rows = sum(record["candidates"] for record in manifest["replicates"].values())
-    if None not in costs and rows:
+    cost, rows = result.cost_usd, sum(corpus.candidate_count for corpus in result.replicates.values())
+    if cost is not None and rows:
         lines.append(
-            f"${sum(costs):,.4f}, ${sum(costs) / rows:.5f} a parsed row; the same number of human labels at "
+            f"${cost:,.4f}, ${cost / rows:.5f} a parsed row; the same number of human labels at "
             f"${human_usd_per_row:g} each: ${human_usd_per_row * rows:,.2f}"
         )
     return [log.printable(line) for line in lines]

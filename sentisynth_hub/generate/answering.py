@@ -13,7 +13,7 @@ from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.answers import completion_record
-from sentisynth_hub.generate.budget import Cost, Ledger, worst_case
+from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.repetition import DiversityMeter
@@ -65,7 +65,7 @@ class Task:
             self.journal.append(completion_record(completion, batch=batch_id) for completion in completions)
             used = sum(completion.prompt_tokens + completion.completion_tokens for completion in completions)
             paid = sum(completion.cost_usd or 0.0 for completion in completions)
-            self.ledger.settle(worst, Cost(used, None if worst.usd is None else paid))
+            self.ledger.settle(worst, TokenCost(used, None if worst.usd is None else paid))
             self.watch.add(zip(batch, completions, strict=True))
             if self.watch.stop:
                 return self.watch.stop

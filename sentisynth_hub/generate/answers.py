@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core.rows import Completion
-from sentisynth_hub.generate.budget import Cost
+from sentisynth_hub.generate.budget import TokenCost
 from sentisynth_hub.generate.journal import read_journal, read_journal_from, record_at
 
 
@@ -21,7 +21,7 @@ class Answers:
         self._own = own
         self._paths: list[Path] = []
         self._ends: dict[Path, int] = {}  # how far each was read
-        self._accounts = Accounts()
+        self._accounts = Spending()
         # By hash: with millions of requests their ids would fill the memory.
         self._places: dict[int, int] = {}
         self.read()
@@ -33,7 +33,7 @@ class Answers:
         for path in self._own():
             self._read(path, self._accounts)
 
-    def _read(self, path: Path, accounts: "Accounts | None") -> None:
+    def _read(self, path: Path, accounts: "Spending | None") -> None:
         if path not in self._ends:
             self._ends[path] = 0
             self._paths.append(path)
@@ -46,7 +46,7 @@ class Answers:
                 self._places.setdefault(hash((record["request_id"], record["batch"])), number << _BITS | offset)
 
     @property
-    def spent(self) -> Cost:
+    def spent(self) -> TokenCost:
         """What the own journals say was spent."""
         return self._accounts.spent
 
@@ -79,17 +79,17 @@ def completion_record(completion: Completion, *, batch: str | None = None, call:
     return {"kind": "completion", "batch": batch, "call": call, **fields}
 
 
-class Accounts:
+class Spending:
     """What journals say was spent; a reservation without an answer counts as spent at its worst case."""
 
     def __init__(self) -> None:
-        self._settled = Cost(0, 0.0)
-        self._reserved: dict[str, Cost] = {}
+        self._settled = TokenCost(0, 0.0)
+        self._reserved: dict[str, TokenCost] = {}
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Count one line more."""
         if record["kind"] == "reservation":
-            self._reserved[record["call"]] = Cost(record["tokens"], record["cost_usd"])
+            self._reserved[record["call"]] = TokenCost(record["tokens"], record["cost_usd"])
         elif record["kind"] in ("completion", "release"):
             self._reserved.pop(record["call"], None)
             release = record["kind"] == "release"
@@ -97,20 +97,20 @@ class Accounts:
             self._settle(tokens, record["cost_usd"])
 
     def _settle(self, tokens: int, usd: float | None) -> None:
-        self._settled = Cost(self._settled.tokens + tokens, (self._settled.usd or 0.0) + (usd or 0.0))
+        self._settled = TokenCost(self._settled.tokens + tokens, (self._settled.usd or 0.0) + (usd or 0.0))
 
     @property
-    def spent(self) -> Cost:
+    def spent(self) -> TokenCost:
         """Tokens and US dollars so far."""
-        return Cost(
+        return TokenCost(
             self._settled.tokens + sum(cost.tokens for cost in self._reserved.values()),
             (self._settled.usd or 0.0) + sum(cost.usd or 0.0 for cost in self._reserved.values()),
         )
 
 
-def spent(journals: Iterable[Path]) -> Cost:
+def spent(journals: Iterable[Path]) -> TokenCost:
     """What these journals say was spent."""
-    accounts = Accounts()
+    accounts = Spending()
     for path in journals:
         for _, record in read_journal(path):
             accounts.add(record)

@@ -27,6 +27,7 @@ from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.requests import Replicate, write_requests
 from sentisynth_hub.generate.result import Record, checked, of_replicates
+from sentisynth_hub.generate.result import load as load_generated
 from sentisynth_hub.generate.stage import answer_all, served
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
@@ -69,9 +70,9 @@ def label(
     if folder.complete:
         return folder.manifest()
     asking = asking_recipe(recipe)
-    counts = {name: one["requests"] for name, one in generated.manifest()["replicates"].items()}
+    corpora = load_generated(generated)
     plans = [
-        (_replicate(asking, sample, folder), _questions(recipe, sample, natural, counts[str(sample.replicate)]))
+        (_replicate(asking, sample, folder), _questions(recipe, sample, natural, corpora[sample.replicate].requests))
         for sample in served(recipe, samples)
     ]
     if processes.is_main:

@@ -24,7 +24,7 @@ from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.answering import Answering
 from sentisynth_hub.generate.answers import spent
-from sentisynth_hub.generate.budget import Cost, Ledger, ModelPrice, worst_case
+from sentisynth_hub.generate.budget import Ledger, ModelPrice, TokenCost, worst_case
 from sentisynth_hub.generate.candidates import collect
 from sentisynth_hub.generate.journal import repair
 from sentisynth_hub.generate.pilot import Asked, estimate
@@ -118,7 +118,7 @@ def answer_all(
         recipe.generate.budget,
         price,
         model=section.name,
-        spent=Cost(sum(cost.tokens for cost in before), sum(cost.usd or 0.0 for cost in before)),
+        spent=TokenCost(sum(cost.tokens for cost in before), sum(cost.usd or 0.0 for cost in before)),
         processes=provider.takers(section, processes.count),
     )
     answering = Answering(recipe, ledger, processes, generator)

@@ -364,7 +364,7 @@ else:
     ]
 
 
-class Budget(Section):
+class BudgetLimits(Section):
     """What a run may spend; the worst case of a call is reserved before it is sent."""
 
     max_usd: float | None = Field(default=None, gt=0)
@@ -375,7 +375,7 @@ class Budget(Section):
     """Minutes this run may take."""
 
 
-class Diversity(Section):
+class DiversityLimits(Section):
     """What is watched while texts come in, from the 200th on."""
 
     max_duplicates: float = Field(default=0.5, ge=0, le=1)
@@ -403,9 +403,9 @@ class Generate(Section):
     """
     samples_per_prompt: int | None = Field(default=None, ge=1)
     """Texts asked of one prompt; None: 32 for a local model, 1 for an endpoint."""
-    budget: Budget = Budget()
+    budget: BudgetLimits = BudgetLimits()
     """What may be spent; changing it never asks anything again."""
-    diversity: Diversity = Diversity()
+    diversity: DiversityLimits = DiversityLimits()
     """When a corpus that repeats itself is not worth going on with."""
     human_usd_per_row: float = Field(default=0.20, gt=0)
     """What one human label costs you, for the comparison beside the cost of an accepted row."""

@@ -98,7 +98,7 @@ class Provider:
 _BUILT_IN = {
     "transformers": "sentisynth_hub.generate.providers.transformers_lm:TransformersProvider",
     "fine_tuned": "sentisynth_hub.generate.providers.fine_tuned:FineTunedProvider",
-    "openai": "sentisynth_hub.generate.providers.openai_chat:EndpointProvider",
+    "openai": "sentisynth_hub.generate.providers.openai_endpoint:EndpointProvider",
     "rows": "sentisynth_hub.generate.providers.existing_rows:RowsProvider",
 }
 

@@ -19,7 +19,7 @@ from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.untrusted import loads_untrusted, one_line
 from sentisynth_hub.generate.answers import completion_record
-from sentisynth_hub.generate.budget import Cost, Ledger, worst_case
+from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal, read_journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
 from sentisynth_hub.generate.providers.openai_chat import client_settings
@@ -38,11 +38,11 @@ class _Batch:
 
     call: str
     request_ids: list[str]
-    reserved: Cost
+    reserved: TokenCost
     batch_id: str | None = None
 
 
-class BatchGenerator:
+class BatchCaller:
     """Answers through batches; `stopped` says what is under way or why nothing more was sent."""
 
     def __init__(self, recipe: Recipe, ledger: Ledger, journal: Journal, journals: Sequence[Path]):
@@ -189,7 +189,7 @@ class BatchGenerator:
         left = iter(requests)
         while chunk := list(itertools.islice(left, _LARGEST)):
             affordable: list[Request] = []
-            reserved = Cost(0, 0.0 if self.ledger.price is not None else None)
+            reserved = TokenCost(0, 0.0 if self.ledger.price is not None else None)
             for request in chunk:
                 bound = worst_case(request.prompt, new_tokens)
                 worst = self.ledger.cost(bound - new_tokens, new_tokens)
@@ -197,7 +197,7 @@ class BatchGenerator:
                     self.stopped = self.ledger.limit_reached(worst)
                     break
                 affordable.append(request)
-                reserved = Cost(
+                reserved = TokenCost(
                     reserved.tokens + bound, None if worst.usd is None else (reserved.usd or 0.0) + worst.usd
                 )
             if affordable:
@@ -205,7 +205,7 @@ class BatchGenerator:
             if self.stopped:
                 return
 
-    def _send(self, requests: list[Request], reserved: Cost) -> None:
+    def _send(self, requests: list[Request], reserved: TokenCost) -> None:
         call = uuid.uuid4().hex
         batch = _Batch(call, [request.request_id for request in requests], reserved)
         reservation = {
@@ -285,7 +285,7 @@ class BatchGenerator:
         """
         batch = self._open.pop(call)
         share = unreadable / max(1, len(batch.request_ids))
-        lost = Cost(
+        lost = TokenCost(
             round(share * batch.reserved.tokens), None if batch.reserved.usd is None else share * batch.reserved.usd
         )
         release = {"kind": "release", "call": call, "tokens": lost.tokens, "cost_usd": lost.usd}
@@ -293,7 +293,7 @@ class BatchGenerator:
         self._answered.update(completion.request_id for completion in completions)
         tokens = lost.tokens + sum(item.prompt_tokens + item.completion_tokens for item in completions)
         usd = (lost.usd or 0.0) + sum(item.cost_usd or 0.0 for item in completions)
-        self.ledger.settle(batch.reserved, Cost(tokens, usd))
+        self.ledger.settle(batch.reserved, TokenCost(tokens, usd))
 
 
 def _id_of(content: dict[str, Any], kind: str) -> str:
@@ -321,7 +321,7 @@ def _open_batches(journals: Sequence[Path]) -> tuple[dict[str, _Batch], set[str]
     for path in journals:
         for _, record in read_journal(path):
             if record["kind"] == "reservation" and record.get("batch_api"):
-                reserved = Cost(record["tokens"], record["cost_usd"])
+                reserved = TokenCost(record["tokens"], record["cost_usd"])
                 batches[record["call"]] = _Batch(record["call"], record["request_ids"], reserved)
                 waiting.update(record["request_ids"])
             elif record["kind"] == "batch" and record["call"] in batches:

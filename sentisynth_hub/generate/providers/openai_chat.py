@@ -12,78 +12,24 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.untrusted import loads_untrusted, one_line
 from sentisynth_hub.generate.answers import completion_record
-from sentisynth_hub.generate.budget import Cost, Ledger, ModelPrice, find_price, worst_case
+from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
-from sentisynth_hub.generate.providers.base import Provider
 from sentisynth_hub.generate.providers.rate_limits import RateLimits, backoff, retry_after
-from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.generate_section import EndpointGenerator as EndpointSection
-from sentisynth_hub.recipe.generate_section import GeneratorSection
-
-
-if TYPE_CHECKING:
-    from sentisynth_hub.generate.answering import Task
 
 
 _DEAD = 3  # so many requests in a row (or one for each call in flight) without an answer: the server is down
 _REFUSALS = 30  # times a call may be told to come later, which takes a quarter of an hour and more
 _LONGEST_PAUSE = 3600.0  # seconds; a server that asks for more is left for another day
 _NO_KEY = "none"
-
-
-class EndpointProvider(Provider):
-    """A server that speaks OpenAI's protocol, called by single calls or through its Batch API."""
-
-    section: ClassVar[type[GeneratorSection]] = EndpointSection
-
-    def identity(self, recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The model's name is all that a server tells of it; fields sent besides decide what it writes."""
-        endpoint = protocol.endpoint_of(recipe)
-        structured = endpoint.structured_output and recipe.generate.prompt.texts_per_call > 1
-        sampling = {**recipe.generate.sampling.record(), "structured_output": structured}
-        if endpoint.extra_body:
-            sampling["extra_body"] = endpoint.extra_body
-        if endpoint.thinking_tokens:
-            sampling["thinking_tokens"] = endpoint.thinking_tokens
-        return {"id": endpoint.model, "revision": None, "commit": None}, sampling
-
-    def price(self, section: GeneratorSection) -> tuple[ModelPrice | None, dict[str, Any] | None]:
-        """From the recipe or the shipped table."""
-        assert isinstance(section, EndpointSection)
-        return find_price(section.model, section.price, batch_api=section.batch_api)
-
-    def takers(self, section: GeneratorSection, processes: int) -> int:
-        """One process submits and collects batches for all."""
-        assert isinstance(section, EndpointSection)
-        return 1 if section.batch_api else processes
-
-    def answer(self, task: "Task") -> str | None:
-        """Call by call, or in batches of the server's own."""
-        if protocol.endpoint_of(task.recipe).batch_api:
-            from sentisynth_hub.generate.providers.openai_batch import BatchGenerator
-
-            return task.by_calls(BatchGenerator(task.recipe, task.ledger, task.journal, task.replicate.journals()))
-        return task.by_calls(
-            EndpointGenerator(
-                task.recipe, task.ledger, task.journal, processes=task.processes.count, proven=task.watch.answered > 0
-            )
-        )
-
-    def call_body(self, recipe: Recipe, request: Request) -> dict[str, Any]:
-        """The JSON of the call."""
-        return protocol.body(recipe, request)
-
-    def cost_note(self, section: GeneratorSection) -> str:
-        """Every endpoint has a price, known or not."""
-        return "cost: no price is known for this model; state it as generate.generator.price"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +50,7 @@ class _Failure:
     later: bool = False
 
 
-class EndpointGenerator:
+class EndpointCaller:
     """Asks a server; `stopped` says why it ended before every request was answered, None where it did not."""
 
     def __init__(self, recipe: Recipe, ledger: Ledger, journal: Journal, *, processes: int = 1, proven: bool = False):
@@ -231,7 +177,7 @@ class EndpointGenerator:
             self._slowest = max(self._slowest, time.monotonic() - started)
             if isinstance(answer, _Failure):
                 if not answer.billed:
-                    await self._settle(call, worst, Cost(), [])
+                    await self._settle(call, worst, TokenCost(), [])
                 return answer
             used = answer.usage or (bound - new_tokens, new_tokens)
             cost = self.ledger.cost(*used)
@@ -248,13 +194,13 @@ class EndpointGenerator:
             async with self._settled:
                 self._settled.notify_all()
 
-    async def _reserve(self, worst: Cost) -> bool:
+    async def _reserve(self, worst: TokenCost) -> bool:
         """Reserve a call, waiting for those in flight to be settled if need be; False where it cannot fit any more."""
         async with self._settled:
             while self.stopped is None:
                 left = self.ledger.seconds_left()
                 if left is not None and left <= self._slowest:
-                    self.stop(self.ledger.limit_reached(Cost()))
+                    self.stop(self.ledger.limit_reached(TokenCost()))
                 elif self.ledger.reserve(worst):
                     self._in_flight += 1
                     return True
@@ -264,7 +210,7 @@ class EndpointGenerator:
                     await self._settled.wait()
         return False
 
-    async def _settle(self, call: str, reserved: Cost, cost: Cost, made: list[Completion]) -> None:
+    async def _settle(self, call: str, reserved: TokenCost, cost: TokenCost, made: list[Completion]) -> None:
         """Put what a call gave on disk, then into the ledger, then hand it on."""
         if made:
             await self._journal.append([completion_record(completion, call=call) for completion in made])
@@ -300,7 +246,7 @@ class EndpointGenerator:
             await self._journal.append([completion_record(completion) for completion in failed])
             self._hand_on(failed)
 
-    async def _send(self, waiting: list[Request]) -> protocol.Answer | _Failure:
+    async def _send(self, waiting: list[Request]) -> protocol.ServerAnswer | _Failure:
         import openai
 
         left = self.ledger.seconds_left()

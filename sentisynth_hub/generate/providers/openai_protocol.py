@@ -34,7 +34,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServerAnswer:
     """One answer: its choices, and the tokens the server counted (None where it did not)."""
 
     choices: list[Choice]
@@ -89,7 +89,7 @@ def texts_schema(count: int) -> dict[str, Any]:
     return {"type": "object", "properties": {"texts": texts}, "required": ["texts"], "additionalProperties": False}
 
 
-def read_body(body: bytes, model: str) -> Answer:
+def read_body(body: bytes, model: str) -> ServerAnswer:
     """Read the bytes of an answer.
 
     Raises:
@@ -110,7 +110,7 @@ def read_body(body: bytes, model: str) -> Answer:
 BASE_URL_HINT = "check base_url, which usually ends in /v1"
 
 
-def read_answer(content: Any, model: str) -> Answer:
+def read_answer(content: Any, model: str) -> ServerAnswer:
     """Check the shape of an answer's JSON.
 
     Raises:
@@ -127,7 +127,7 @@ def read_answer(content: Any, model: str) -> Answer:
         raise AnswerError("the answer has no list of choices")
     fingerprint = content.get("system_fingerprint")
     read = [_choice(choice) for choice in choices]
-    return Answer(
+    return ServerAnswer(
         read,
         _snapshot(content.get("model"), model),
         fingerprint if isinstance(fingerprint, str) else None,
@@ -154,7 +154,7 @@ def server_words(content: Any) -> tuple[str | None, str | None]:
 
 
 def completions(
-    requests: list[Request], answer: Answer, used: tuple[int, int], cost: float | None
+    requests: list[Request], answer: ServerAnswer, used: tuple[int, int], cost: float | None
 ) -> list[Completion]:
     """One completion for each request that has a text; surplus texts and errors are left out.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.rows import Completion
 from sentisynth_hub.generate.answers import Answers, completion_record, spent
-from sentisynth_hub.generate.budget import Cost
+from sentisynth_hub.generate.budget import TokenCost
 from sentisynth_hub.generate.journal import Journal, read_journal, record_at, repair, union_journals
 
 
@@ -86,7 +86,7 @@ def test_spent_counts_answers_at_their_cost_and_open_reservations_at_the_worst(t
     journal.append([completion_record(answer, call="answered")])
     journal.append([{"kind": "release", "call": "released", "tokens": 5, "cost_usd": 0.125}])
     journal.close()
-    assert spent([path]) == Cost(7 + 3 + 5 + 100, 0.25 + 0.125 + 1.0)
+    assert spent([path]) == TokenCost(7 + 3 + 5 + 100, 0.25 + 0.125 + 1.0)
 
 
 @pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\x1c", "\x0b", "\x0c", "\r"])

@@ -92,10 +92,7 @@ def test_a_pause_holds_calls_that_wait_already_and_keeps_them_apart() -> None:
         return await asyncio.gather(*calls)
 
     times = asyncio.run(together())
-    assert times[1] < 0.2
-    assert all(moment >= 0.27 for moment in times[2:])
-    assert all(later - earlier >= 0.045 for earlier, later in zip(times[2:], times[3:], strict=False))
-    assert times[-1] < 1
+    assert all(moment >= 0.2 + 0.05 * place - 0.005 for place, moment in enumerate(times) if place > 1)
 
 
 def test_a_pause_within_a_pause_is_the_longer_of_both() -> None:
