@@ -78,8 +78,7 @@ STAGES = (
         generate_stage.VERSION,
         "asking the generator for candidate rows",
         decides=lambda pipeline: (
-            generate_stage.stage_recipe(pipeline.recipe)
-            | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
+            generate_stage.decides(pipeline.recipe) | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
         ),
         inputs=lambda pipeline: {"samples": samples_digest(pipeline.samples)},
         run=lambda results, folder: generate_stage.generate(
@@ -100,7 +99,7 @@ STAGES = (
         "labels",
         labels_stage.VERSION,
         "asking the generator for labels",
-        decides=lambda pipeline: labels_stage.stage_recipe(pipeline.recipe),
+        decides=lambda pipeline: labels_stage.decides(pipeline.recipe),
         inputs=lambda pipeline: _digests("generate")(pipeline) | {"natural": pipeline.natural.digest},
         run=lambda results, folder: labels_stage.label(
             results.recipe, results.samples, results.natural, results.generate, folder, results.processes

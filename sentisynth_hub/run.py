@@ -184,11 +184,11 @@ def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
 
 def _warn_of_leaving(recipe: Recipe) -> None:
     generator = recipe.generate.generator
-    if generator.kind == "openai":
+    if generator.leaves_machine:
         log.warn(
             f"rows leave this machine: each prompt shows {recipe.generate.prompt.num_shots} natural texts to "
             f"whoever runs "
-            f"the endpoint of {generator.model}"
+            f"the endpoint of {generator.name}"
         )
 
 

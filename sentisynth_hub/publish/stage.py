@@ -52,7 +52,7 @@ def publish_run(
 def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
     generated, filtered, evaluation = results.generate, results.filter, results.verdict
-    given = pipeline.recipe.generate.generator.kind == "rows"
+    given = not pipeline.recipe.generate.generator.has_prompt
     template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
     return DatasetRelease(
         recipe=pipeline.recipe,
