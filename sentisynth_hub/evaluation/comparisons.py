@@ -3,11 +3,11 @@
 nested, conditional: replicates × items, two-way crossed (`crossed.py`). The arithmetic is the same; what differs is
 what a replicate is a draw of, and so what the interval speaks about. nested: a natural sample with everything made
 from it (the recipe). conditional: initialisation, order and a bootstrap of one natural sample (this corpus).
-cross_fitted: repeated folds; every (repetition, fold) gives one difference on its own test fold, with the corrected
-variance.
+cross_fitted: repeated folds; a replicate is one repetition, which tests every row once.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -18,12 +18,13 @@ from sentisynth_hub.evaluation.crossed import (
     PseudoValues,
     combine,
     contrast,
-    corrected_resampled,
+    cross_fitted,
     joint_alpha,
+    overlapping,
     pseudo_values,
 )
 from sentisynth_hub.evaluation.predictions import StudyPredictions
-from sentisynth_hub.metrics.classification import METRICS, Array, confusion_counts
+from sentisynth_hub.metrics.classification import METRICS, Array
 
 
 Design = Literal["nested", "conditional", "cross_fitted"]
@@ -59,36 +60,59 @@ class Comparison(TypedDict):
     bootstrap: BootstrapCheck | None
 
 
+@dataclass(frozen=True)
+class Dependence:
+    """What is known of units that are not independent; see `crossed.py`.
+
+    Attributes:
+        clusters: The cluster of each test item as an integer, (items,); None: every item stands for itself.
+        overlap: Mean share of their natural rows that two replicates have in common, 0 to under 1.
+        training_share: Cross-fitting only: share of all rows a fold model learns from; None: all folds but its own.
+    """
+
+    clusters: Array | None = None
+    overlap: float = 0.0
+    training_share: float | None = None
+
+
 class Arms:
     """All variants of a study, ready to be compared on one metric."""
 
-    def __init__(self, predictions: StudyPredictions, metric: str, design: Design):
+    def __init__(
+        self, predictions: StudyPredictions, metric: str, design: Design, dependence: Dependence | None = None
+    ):
         self.predictions, self.metric = predictions, metric
         self.crossed = design != "cross_fitted"
-        measure = METRICS[metric]
-        self.parts: dict[str, PseudoValues] = {}
-        self.folds: dict[str, Array] = {}
-        for name, predicted in predictions.variants.items():
-            if self.crossed:
-                self.parts[name] = pseudo_values(predictions.y, predicted, predictions.n_labels, measure)
-            else:
-                self.folds[name] = measure(_fold_counts(predictions, predicted))
+        self.dependence = dependence or Dependence()
+        clusters = self.dependence.clusters if self.crossed else None  # cross-fitting sums by cluster at the end
+        self.parts = {
+            name: pseudo_values(predictions.y, predicted, predictions.n_labels, METRICS[metric], clusters)
+            for name, predicted in predictions.variants.items()
+        }
 
     @property
     def units(self) -> int:
         """What varies beside the items: replicates, or fold models when cross-fitting."""
-        return self.predictions.replicates if self.crossed else next(iter(self.folds.values())).size
+        replicates = self.predictions.replicates
+        return replicates if self.crossed else replicates * self._folds
 
     def scores(self, variant: str) -> Array:
-        """The metric of each replicate (of each repetition and fold when cross-fitting)."""
-        return self.parts[variant].scores if self.crossed else self.folds[variant]
+        """The metric of each replicate; when cross-fitting of each repetition, over the test rows of all its folds."""
+        return self.parts[variant].scores
 
     def estimate(self, weights: Mapping[str, float]) -> Estimate:
         """Estimate Σ weight × metric."""
         if self.crossed:
-            return contrast(self.parts, weights)
-        values = np.asarray(sum(weight * self.folds[name] for name, weight in weights.items()))
-        return corrected_resampled(values, _test_share(self.predictions))
+            estimate = contrast(self.parts, weights)
+            overlap = self.dependence.overlap
+            return overlapping(estimate, self.predictions.replicates, overlap) if overlap else estimate
+        value = sum(weight * float(self.parts[name].scores.mean()) for name, weight in weights.items())
+        one_item = max(abs(weight) * self.parts[name].one_item for name, weight in weights.items())
+        folds, share = self.predictions.folds, self.dependence.training_share
+        assert folds is not None
+        training_share = 1 - 1 / self._folds if share is None else share
+        values = combine(self.parts, weights)
+        return cross_fitted(values, value, folds, training_share, self.dependence.clusters, one_item)
 
     def difference(self, variant: str, baseline: str) -> Estimate:
         """Estimate variant − baseline."""
@@ -100,6 +124,11 @@ class Arms:
             return alpha / max(len(variants), 1)
         contrasts = [combine(self.parts, {name: 1.0, baseline: -1.0}) for name in variants]
         return joint_alpha(contrasts, self.units - 1, alpha, seed)
+
+    @property
+    def _folds(self) -> int:
+        assert self.predictions.folds is not None
+        return int(self.predictions.folds.max()) + 1
 
 
 def compare(
@@ -157,21 +186,3 @@ def _check(
         "p": resampled.p_value(weights),
         "agrees": told_apart == (not low <= 0 <= high),
     }
-
-
-def _fold_counts(predictions: StudyPredictions, predicted: Array) -> Array:
-    """Confusion counts of every (repetition, fold), one after the other."""
-    assert predictions.folds is not None
-    counts = []
-    for row, folds in zip(predicted, predictions.folds, strict=True):
-        for fold in np.unique(folds):
-            inside = folds == fold
-            counts.append(confusion_counts(predictions.y[inside], row[inside], predictions.n_labels))
-    return np.stack(counts)
-
-
-def _test_share(predictions: StudyPredictions) -> float:
-    """n_test / n_train of the folds."""
-    assert predictions.folds is not None
-    folds = int(predictions.folds.max()) + 1
-    return 1 / (folds - 1)
