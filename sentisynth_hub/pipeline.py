@@ -30,6 +30,7 @@ from sentisynth_hub.recipe.schema import DATA_PATHS
 from sentisynth_hub.study import stage as study
 from sentisynth_hub.study.variants import Corpus
 from sentisynth_hub.verdict import stage as judging
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
 CODE_VERSIONS = {
@@ -198,20 +199,17 @@ class Pipeline:
         return folder
 
     @once
-    def verdict(self) -> dict[str, Any]:
+    def verdict(self) -> Evaluation:
         """The evaluation: intervals, verdict, why, label budget (evaluation.json)."""
         trained = self.study()
-        folder = self._folder("verdict", judging.VERSION, self._part("study"), {"study": trained.digest})
-        path = folder.path / "evaluation.json"
+        folder = self._folder("verdict", judging.VERSION, judging.decides(self.recipe), {"study": trained.digest})
         if self.processes.is_main and not folder.complete:
             self._say("verdict", "comparing the variants")
-            evaluation = judging.judge_study(
-                self.recipe, self.samples, self.natural, self.generate(), self.filter(), trained, self.labels()
+            judging.run(
+                self.recipe, self.samples, self.natural, self.generate(), self.filter(), trained, folder, self.labels()
             )
-            write_json(path, evaluation)
-            folder.finish({})
         self.processes.wait()
-        return dict(read_json(path))
+        return judging.load(folder)
 
     @once
     def model(self) -> StageFolder:

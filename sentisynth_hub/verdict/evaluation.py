@@ -3,8 +3,8 @@
     evaluation = read_evaluation(folder / "evaluation.json")
     evaluation.verdict.outcome, evaluation.comparisons[0].interval
 
-It holds no clock, no duration, no path and no sentence. A file that does not fit is refused in one line: evaluations come
-from run folders and from published repositories, so they are read as anyone's input.
+It holds no clock, no duration, no path and no sentence. A file that does not fit is refused in one line: evaluations
+come from run folders and from published repositories, so they are read as anyone's input.
 """
 
 import json
@@ -26,8 +26,8 @@ Count = Annotated[int, Field(ge=0)]
 Interval = tuple[float, float]
 
 Design = Literal["nested", "conditional", "cross_fitted", "models"]
-"""What a replicate is: a draw of natural rows with everything made from it; initialisation and order beside one corpus;
-a repetition of all folds; or a run of models that somebody else trained.
+"""What a replicate is: a draw of natural rows with everything made from it; initialisation and order beside one
+corpus; a repetition of all folds; or a run of models that somebody else trained.
 """
 Role = Literal["primary", "baseline", "control", "curve", "secondary"]
 Reading = Literal["better", "worse", "no difference that matters", "undecided", "no verdict"]
@@ -348,7 +348,7 @@ class Evaluation(Record):
         oracle_teacher: Labels the filters' teacher read where it saw all natural training rows; 0: it did not.
     """
 
-    layout: Literal[2] = LAYOUT
+    layout: Literal[2] = 2
     metric: Name
     design: Design
     replicates: Annotated[int, Field(ge=1)]

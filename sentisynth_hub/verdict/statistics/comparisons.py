@@ -8,56 +8,21 @@ cross_fitted: repeated folds; a replicate is one repetition, which tests every r
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
-
-import numpy as np
+from typing import Literal
 
 from sentisynth_hub.metrics.classification import METRICS, Array
+from sentisynth_hub.verdict.evaluation import BootstrapCheck, Comparison, Design, Reading, RowCounts
 from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled
 from sentisynth_hub.verdict.statistics.crossed import (
     Estimate,
-    PseudoValues,
     combine,
-    contrast,
     cross_fitted,
     joint_alpha,
     overlapping,
     pseudo_values,
+    two_way,
 )
-
-
-Design = Literal["nested", "conditional", "cross_fitted"]
-Reading = Literal["better", "worse", "no difference that matters", "undecided", "no verdict"]
-
-
-class BootstrapCheck(TypedDict):
-    """The same difference by the crossed bootstrap; `agrees`: both intervals leave out 0, or neither does."""
-
-    interval: tuple[float, float]
-    p: float
-    agrees: bool
-
-
-class Comparison(TypedDict):
-    """One difference `variant − baseline` on the study's metric.
-
-    `family`: `primary` carries the verdict; the intervals of all `secondary` ones hold together. `alpha` is the level
-    of this interval, and what `p` is to be held against; `parts` the shares of its variance (replicate includes
-    residual). `reading` follows from the interval alone.
-    """
-
-    variant: str
-    baseline: str
-    family: Literal["primary", "secondary"]
-    difference: float
-    interval: tuple[float, float] | None
-    alpha: float
-    p: float | None
-    standard_error: float | None
-    parts: dict[str, float]
-    reading: Reading
-    bootstrap: BootstrapCheck | None
 
 
 @dataclass(frozen=True)
@@ -68,11 +33,22 @@ class Dependence:
         clusters: The cluster of each test item as an integer, (items,); None: every item stands for itself.
         overlap: Mean share of their natural rows that two replicates have in common, 0 to under 1.
         training_share: Cross-fitting only: share of all rows a fold model learns from; None: all folds but its own.
+        fixed: There is one replicate and no other would be different, so that the items alone decide.
     """
 
     clusters: Array | None = None
     overlap: float = 0.0
     training_share: float | None = None
+    fixed: bool = False
+
+    def estimate(self, values: Array, value: float, one_item: float) -> Estimate:
+        """Estimate a mean from its pseudo-values, (replicates, items or clusters)."""
+        estimate = two_way(values, value, one_item, fixed=self.fixed)
+        replicates = len(values)
+        return overlapping(estimate, replicates, self.overlap) if self.overlap and replicates > 1 else estimate
+
+
+INDEPENDENT = Dependence()
 
 
 class Arms:
@@ -83,7 +59,7 @@ class Arms:
     ):
         self.predictions, self.metric = predictions, metric
         self.crossed = design != "cross_fitted"
-        self.dependence = dependence or Dependence()
+        self.dependence = dependence or INDEPENDENT
         clusters = self.dependence.clusters if self.crossed else None  # cross-fitting sums by cluster at the end
         self.parts = {
             name: pseudo_values(predictions.y, predicted, predictions.n_labels, METRICS[metric], clusters)
@@ -102,12 +78,10 @@ class Arms:
 
     def estimate(self, weights: Mapping[str, float]) -> Estimate:
         """Estimate Σ weight × metric."""
-        if self.crossed:
-            estimate = contrast(self.parts, weights)
-            overlap = self.dependence.overlap
-            return overlapping(estimate, self.predictions.replicates, overlap) if overlap else estimate
         value = sum(weight * float(self.parts[name].scores.mean()) for name, weight in weights.items())
         one_item = max(abs(weight) * self.parts[name].one_item for name, weight in weights.items())
+        if self.crossed:
+            return self.dependence.estimate(combine(self.parts, weights), value, one_item)
         folds, share = self.predictions.folds, self.dependence.training_share
         assert folds is not None
         training_share = 1 - 1 / self._folds if share is None else share
@@ -120,10 +94,11 @@ class Arms:
 
     def alpha_each(self, variants: Sequence[str], baseline: str, alpha: float, seed: int) -> float:
         """Level for each of the differences to `baseline` so that all their intervals hold together."""
-        if not self.crossed or self.units < 2:
+        if not self.crossed or (self.units < 2 and not self.dependence.fixed):
             return alpha / max(len(variants), 1)
         contrasts = [combine(self.parts, {name: 1.0, baseline: -1.0}) for name in variants]
-        return joint_alpha(contrasts, self.units - 1, alpha, seed)
+        df = contrasts[0].shape[1] - 1 if self.dependence.fixed and contrasts else self.units - 1
+        return joint_alpha(contrasts, max(df, 1), alpha, seed)
 
     @property
     def _folds(self) -> int:
@@ -139,28 +114,30 @@ def compare(
     alpha: float,
     margin: float,
     resampled: Resampled | None,
+    *,
+    readable: bool = True,
 ) -> Comparison:
-    """Compare `variant` with `baseline` at level `alpha`."""
+    """Compare `variant` with `baseline` at level `alpha`; without a reading where the test rows do not allow one."""
     estimate = arms.difference(variant, baseline)
     interval = estimate.interval(alpha)
-    known = interval is not None
-    return {
-        "variant": variant,
-        "baseline": baseline,
-        "family": family,
-        "difference": estimate.value,
-        "interval": interval,
-        "alpha": alpha,
-        "p": estimate.p_value(),
-        "standard_error": estimate.standard_error if known else None,
-        "parts": {
-            "replicate": estimate.replicate_variance,
+    return Comparison(
+        variant=variant,
+        baseline=baseline,
+        family=family,
+        difference=estimate.value,
+        interval=interval,
+        alpha=alpha,
+        p=estimate.p_value(),
+        standard_error=estimate.standard_error if interval is not None else None,
+        parts={
+            "replicate": estimate.replicate_variance - estimate.deducted,
             "item": estimate.item_variance,
             "residual": estimate.residual_variance,
         },
-        "reading": read(interval, margin),
-        "bootstrap": _check(resampled, variant, baseline, interval, alpha) if resampled else None,
-    }
+        reading=read(interval if readable else None, margin),
+        counts=count_rows(arms.predictions, variant, baseline),
+        bootstrap=_check(resampled, variant, baseline, interval, alpha) if resampled else None,
+    )
 
 
 def read(interval: tuple[float, float] | None, margin: float) -> Reading:
@@ -175,14 +152,18 @@ def read(interval: tuple[float, float] | None, margin: float) -> Reading:
     return "no difference that matters" if -margin < low and high < margin else "undecided"
 
 
+def count_rows(study: StudyPredictions, variant: str, baseline: str) -> RowCounts:
+    """Test rows that `variant` gets right in more replicates than `baseline` does, and in fewer."""
+    hits = [(study.predicted(name) == study.y).sum(axis=0) for name in (variant, baseline)]
+    return RowCounts(better=int((hits[0] > hits[1]).sum()), worse=int((hits[0] < hits[1]).sum()), rows=study.items)
+
+
 def _check(
     resampled: Resampled, variant: str, baseline: str, interval: tuple[float, float] | None, alpha: float
 ) -> BootstrapCheck:
     weights = {variant: 1.0, baseline: -1.0}
     low, high = resampled.interval(weights, alpha)
-    told_apart = interval is not None and not interval[0] <= 0 <= interval[1]
-    return {
-        "interval": (low, high),
-        "p": resampled.p_value(weights),
-        "agrees": told_apart == (not low <= 0 <= high),
-    }
+    excluded = interval is not None and not interval[0] <= 0 <= interval[1]
+    return BootstrapCheck(
+        interval=(low, high), p=resampled.p_value(weights), agrees=excluded == (not low <= 0 <= high)
+    )

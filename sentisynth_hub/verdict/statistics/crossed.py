@@ -19,9 +19,10 @@ Where units are not independent:
 - Items in clusters (near-duplicates, one author, one thread) are summed by cluster first; the clusters are then what
   "item" means above. A sum is centred on its replicate's mean, so that a cluster's size is no error of its own.
 - Replicates whose natural samples share a part ρ of their rows are correlated by at most ρ (Hoeffding 1948: the
-  covariance of two symmetric statistics over n rows, c of them shared, is at most c/n of the variance). Their mean then
-  has the variance V_R·f − V_E·(f − 1) with f = (1 + (R − 1)ρ) / (1 − ρ); simulated, the interval
+  covariance of two symmetric statistics over n rows, c of them shared, is at most c/n of the variance). Their mean has
+  then the variance V_R·f − V_E·(f − 1) with f = (1 + (R − 1)ρ) / (1 − ρ); simulated, the interval
   ± sqrt(t²(R−1)·V_R·f − V_E·(f − 1) + ...) keeps its level at any ratio of the parts.
+- Replicates that are all the same (a head on the same rows and the same corpus) are one, and items alone decide.
 - Cross-fitting: see `cross_fitted`.
 """
 
@@ -169,8 +170,10 @@ def combine(parts: Mapping[str, PseudoValues], weights: Mapping[str, float]) -> 
     return np.asarray(sum(weight * parts[name].values for name, weight in weights.items()))
 
 
-def two_way(values: Array, value: float, one_item: float = 0.0) -> Estimate:
+def two_way(values: Array, value: float, one_item: float = 0.0, *, fixed: bool = False) -> Estimate:
     """Two-way crossed variance of the mean of `values` (replicates, items), reported for the estimate `value`.
+
+    With `fixed`, `values` has one replicate and no other would be different: the items are all that varies.
 
     The whole variance is at least that of two items of weight `one_item`, one for and one against (Bonett and Price
     2012 add the same two to the discordant pairs of McNemar's table): variants that happen to agree on every item of a
@@ -185,7 +188,7 @@ def two_way(values: Array, value: float, one_item: float = 0.0) -> Estimate:
         replicate_variance=by_replicate,
         item_variance=max(by_item - residual, least - by_replicate, 0.0),
         residual_variance=min(residual, by_replicate),
-        replicate_df=replicates - 1,
+        replicate_df=math.inf if fixed else replicates - 1,
         item_df=_kurtosis_df(centred - centred.mean()),
     )
 
@@ -225,7 +228,12 @@ UNSTABLE_TOGETHER = 0.2
 
 
 def cross_fitted(
-    values: Array, value: float, folds: Array, training_share: float, clusters: Array | None = None, one_item: float = 0.0
+    values: Array,
+    value: float,
+    folds: Array,
+    training_share: float,
+    clusters: Array | None = None,
+    one_item: float = 0.0,
 ) -> Estimate:
     """Estimate from repeated cross-fitting: every row is tested once a repetition, by a model trained on other rows.
 
