@@ -16,11 +16,11 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes, join_launch
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.core.files import write_json
-from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.core.run_folder import RUNS, locked
 from sentisynth_hub.experiments.answer import Answer, AnswerRow, CellFactorial, holm
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.question import FOLDER, Cell, Question, load_cells, load_question
-from sentisynth_hub.run import RUNS, open_pipeline
 from sentisynth_hub.verdict.evaluation import Evaluation
 from sentisynth_hub.verdict.statistics.components import Components, variance_components
 from sentisynth_hub.verdict.text import claim, reading, verdict_sentence, warnings
@@ -76,10 +76,11 @@ class CellResult:
 
 def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> CellResult:
     pipeline = open_pipeline(cell.recipe, hub=hub, runs=runs, processes=processes)
-    evaluation = pipeline.verdict()
+    results = pipeline.through("verdict")
+    evaluation = results.verdict
     log.info(f"  {verdict_sentence(evaluation)}")
-    kept = [replicate["kept"] for replicate in pipeline.filter().manifest()["replicates"].values()]
-    variants = pipeline.study().manifest()["variants"]
+    kept = [replicate["kept"] for replicate in results.filter.manifest()["replicates"].values()]
+    variants = results.study.manifest()["variants"]
     rows = {variant: fmean(counts["training_rows"]) for variant, counts in variants.items()}
     return CellResult(cell, evaluation, fmean(kept), rows)
 
