@@ -19,7 +19,7 @@ from sentisynth_hub.core.run_folder import RUNS
 from sentisynth_hub.pipeline import Pipeline, open_pipeline
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.verdict.evaluation import Evaluation
-from sentisynth_hub.verdict.text import label_sentence, table_lines, warnings
+from sentisynth_hub.verdict.evaluation_text import label_sentence, table_lines, warnings
 
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ def study(
         _ask(recipe, question, overrides, hub, runs, scale, leave_out, as_json)
         return
     from sentisynth_hub.experiments.leave_out import blame_lines, rows_to_blame
-    from sentisynth_hub.verdict.text import table_lines
+    from sentisynth_hub.verdict.evaluation_text import table_lines
 
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
     with pipeline.lock():

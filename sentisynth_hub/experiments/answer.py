@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sentisynth_hub.verdict.evaluation import Count, Design, Factorial, Interval, Name, Record, Share
+from sentisynth_hub.verdict.evaluation_text import aligned, interval_words, oracle_line
 from sentisynth_hub.verdict.statistics.components import Components
-from sentisynth_hub.verdict.text import aligned, interval_words, oracle_line
 
 
 class AnswerRow(Record):
@@ -48,7 +48,7 @@ class CellFactorial(Record):
     factorial: Factorial
 
 
-class Answer(Record):
+class GridAnswer(Record):
     """The content of `runs/<recipe>/questions/<question>.json`: no clock, no path, no printed line.
 
     Attributes:
@@ -96,7 +96,7 @@ def holm(p_values: Sequence[float | None], alpha: float) -> list[bool | None]:
     return rejected
 
 
-def answer_lines(answer: Answer) -> list[str]:
+def answer_lines(answer: GridAnswer) -> list[str]:
     """The answer as lines of plain text: its rows, then the variance shares and the two-by-two where there are any."""
     factors = list(answer.rows[0].cell)
     header = [*factors, "variant", "natural", "with it", "difference", "interval", "reads", "jointly", "kept", "rows"]

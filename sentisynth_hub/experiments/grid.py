@@ -17,13 +17,13 @@ from sentisynth_hub.core.distributed import Processes, join_launch
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.core.files import write_json
 from sentisynth_hub.core.run_folder import RUNS, locked
-from sentisynth_hub.experiments.answer import Answer, AnswerRow, CellFactorial, holm
+from sentisynth_hub.experiments.answer import AnswerRow, CellFactorial, GridAnswer, holm
 from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.question import FOLDER, Cell, Question, load_cells, load_question
 from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation_text import claim, reading, verdict_sentence, warnings
 from sentisynth_hub.verdict.statistics.components import Components, variance_components
-from sentisynth_hub.verdict.text import claim, reading, verdict_sentence, warnings
 
 
 def ask(
@@ -35,7 +35,7 @@ def ask(
     hub: str | None = None,
     runs: Path = RUNS,
     processes: Processes | None = None,
-) -> Answer:
+) -> GridAnswer:
     """Run every cell of a question up to its verdict, and put the verdicts together.
 
     Args:
@@ -87,13 +87,13 @@ def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> 
 
 def _answer(
     question: Question, name: str, scale: str | None, overrides: list[str], results: Sequence[CellResult]
-) -> Answer:
+) -> GridAnswer:
     rows = [_row(result, variant) for result in results for variant in question.compare]
     first = results[0].evaluation
     joint = holm([row.p for row in rows], first.alpha)
     rows = [row.model_copy(update={"jointly": holds}) for row, holds in zip(rows, joint, strict=True)]
     recipe = results[0].cell.recipe
-    return Answer(
+    return GridAnswer(
         recipe=recipe.name,
         name=name,
         question=question.question,

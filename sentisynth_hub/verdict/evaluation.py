@@ -1,4 +1,4 @@
-"""evaluation.json: what a study found, as data. Whoever shows it renders the words from it (`text.py`).
+"""evaluation.json: what a study found, as data. Whoever shows it renders the words from it (`evaluation_text.py`).
 
     evaluation = read_evaluation(folder / "evaluation.json")
     evaluation.verdict.outcome, evaluation.comparisons[0].interval
@@ -19,6 +19,12 @@ from sentisynth_hub.core.errors import DataError
 LAYOUT = 2
 MOST_BYTES = 64_000_000
 """A larger evaluation.json is not one of ours."""
+LEAST_REPLICATES = 5
+"""Fewer replicates give numbers but no verdict."""
+LEAST_LABEL_ROWS = 10
+"""Fewer test rows of a label give no verdict on a metric in which every label weighs the same: with 2 to 5 rows its
+95 % intervals miss a true gain in 6 to 20 % of simulated studies (docs/results/verdict-calibration.md).
+"""
 
 Name = Annotated[str, Field(max_length=500)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -43,7 +49,7 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Budget(Record):
+class LabelBudget(Record):
     """Human labels behind one variant.
 
     Attributes:
@@ -120,7 +126,7 @@ class BootstrapCheck(Record):
     agrees: bool
 
 
-class RowCounts(Record):
+class RowGains(Record):
     """Test rows that the variant gets right in more replicates than the baseline does, and in fewer."""
 
     better: Count
@@ -149,7 +155,7 @@ class Comparison(Record):
     standard_error: float | None
     parts: dict[Name, float]
     reading: Reading
-    counts: RowCounts
+    counts: RowGains
     bootstrap: BootstrapCheck | None
 
 
@@ -186,7 +192,7 @@ class VariantScores(Record):
     labels: tuple[LabelScores, ...]
     confusion: tuple[tuple[Count, ...], ...]
     no_answer: Share
-    budget: Budget | None
+    budget: LabelBudget | None
 
 
 class ControlCheck(Record):

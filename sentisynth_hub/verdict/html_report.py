@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sentisynth_hub.core.files import replaced, shipped
-from sentisynth_hub.verdict import text
+from sentisynth_hub.verdict import evaluation_text
 from sentisynth_hub.verdict.evaluation import Evaluation
 from sentisynth_hub.verdict.figures import draw
 
@@ -40,7 +40,7 @@ def render_report(name: str, description: str, evaluation: Evaluation) -> str:
         name=name,
         description=description,
         evaluation=evaluation,
-        words=text,
+        words=evaluation_text,
         comparisons={comparison.variant: comparison for comparison in evaluation.first_comparisons()},
         figures=figures,
         captions=CAPTIONS,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from sentisynth_hub.verdict.evaluation import Budget, StudyLabels
+from sentisynth_hub.verdict.evaluation import LabelBudget, StudyLabels
 
 
 Use = Literal["train", "teacher", "demonstrations", "threshold", "scorer", "validation", "zero_shot"]
@@ -40,12 +40,12 @@ class LabelLedger:
         """Variants that used any label, in the order they were first recorded."""
         return list(self._ids)
 
-    def budget(self, variant: str) -> Budget:
+    def budget(self, variant: str) -> LabelBudget:
         """Count the labels behind `variant`; all zero where nothing was recorded."""
         replicates = list(self._ids.get(variant, {}).values())
         uses = {use: max((len(by_use.get(use, ())) for by_use in replicates), default=0) for use in get_args(Use)}
         pooled = [set().union(*by_use.values()) for by_use in replicates]
-        return Budget(
+        return LabelBudget(
             uses={str(use): count for use, count in uses.items()},
             distinct=max(map(len, pooled), default=0),
             study_distinct=len(set().union(*pooled)),

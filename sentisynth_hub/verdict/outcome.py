@@ -18,17 +18,9 @@ alpha/2 each: the family-wise rate of false verdicts is at most alpha without fu
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sentisynth_hub.verdict.evaluation import Missing, Outcome, Verdict
+from sentisynth_hub.verdict.evaluation import LEAST_REPLICATES, Missing, Outcome, Verdict
 from sentisynth_hub.verdict.statistics.crossed import Estimate, correlation
 from sentisynth_hub.verdict.statistics.power import detectable, power_each, remedy
-
-
-LEAST_REPLICATES = 5
-"""Fewer replicates give numbers but no verdict."""
-LEAST_LABEL_ROWS = 10
-"""Fewer test rows of a label give no verdict on a metric in which every label weighs the same: with 2 to 5 rows its
-95 % intervals miss a true gain in 6 to 20 % of simulated studies (docs/results/verdict-calibration.md).
-"""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sentisynth_hub.publish.cards.front_matter import (
     split_card,
 )
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, ModelManifest
-from sentisynth_hub.verdict import text as words
+from sentisynth_hub.verdict import evaluation_text as words
 from sentisynth_hub.verdict.evaluation import parse_evaluation
 
 

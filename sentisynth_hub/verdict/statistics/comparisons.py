@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sentisynth_hub.metrics.classification import METRICS, Array
-from sentisynth_hub.verdict.evaluation import BootstrapCheck, Comparison, Design, Reading, RowCounts
+from sentisynth_hub.verdict.evaluation import BootstrapCheck, Comparison, Design, Reading, RowGains
 from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled
 from sentisynth_hub.verdict.statistics.crossed import (
@@ -152,10 +152,10 @@ def read(interval: tuple[float, float] | None, margin: float) -> Reading:
     return "no difference that matters" if -margin < low and high < margin else "undecided"
 
 
-def count_rows(study: StudyPredictions, variant: str, baseline: str) -> RowCounts:
+def count_rows(study: StudyPredictions, variant: str, baseline: str) -> RowGains:
     """Test rows that `variant` gets right in more replicates than `baseline` does, and in fewer."""
     hits = [(study.predicted(name) == study.y).sum(axis=0) for name in (variant, baseline)]
-    return RowCounts(better=int((hits[0] > hits[1]).sum()), worse=int((hits[0] < hits[1]).sum()), rows=study.items)
+    return RowGains(better=int((hits[0] > hits[1]).sum()), worse=int((hits[0] < hits[1]).sum()), rows=study.items)
 
 
 def _check(

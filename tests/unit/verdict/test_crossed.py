@@ -181,7 +181,8 @@ def test_clusters_of_one_change_nothing(metric: str) -> None:
     intervals = []
     for clusters in (None, names):
         parts = {
-            name: pseudo_values(study.y, study.predicted(name), 3, METRICS[metric], clusters) for name in study.variants
+            name: pseudo_values(study.y, study.predicted(name), 3, METRICS[metric], clusters)
+            for name in study.variants
         }
         intervals.append(contrast(parts, {"b": 1, "a": -1}).interval(0.05))
     assert intervals[0] == intervals[1]

@@ -8,8 +8,16 @@ them.
 
 from collections.abc import Iterator, Sequence
 
-from sentisynth_hub.verdict.evaluation import Censored, Comparison, Evaluation, Remedy, SliceTable, Worth
-from sentisynth_hub.verdict.outcome import LEAST_LABEL_ROWS, LEAST_REPLICATES
+from sentisynth_hub.verdict.evaluation import (
+    LEAST_LABEL_ROWS,
+    LEAST_REPLICATES,
+    Censored,
+    Comparison,
+    Evaluation,
+    Remedy,
+    SliceTable,
+    Worth,
+)
 
 
 FEW_LABEL_ROWS = 20
