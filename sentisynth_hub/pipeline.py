@@ -34,6 +34,7 @@ from sentisynth_hub.recipe.schema import DATA_PATHS
 from sentisynth_hub.study import stage as study_stage
 from sentisynth_hub.study.variants import Corpus
 from sentisynth_hub.verdict import stage as verdict_stage
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,9 @@ STAGES = (
         "verdict",
         verdict_stage.VERSION,
         "comparing the variants",
-        decides=_part("study"),
+        decides=lambda pipeline: verdict_stage.decides(pipeline.recipe),
         inputs=_digests("study"),
-        run=lambda results, folder: verdict_stage.judge_study(
+        run=lambda results, folder: verdict_stage.run(
             results.recipe,
             results.samples,
             results.natural,
@@ -291,7 +292,7 @@ class Results:
         return self._folders["study"]
 
     @property
-    def verdict(self) -> dict[str, Any]:
+    def verdict(self) -> Evaluation:
         """The evaluation: intervals, verdict, why, label budget."""
         return verdict_stage.load(self._folders["verdict"])
 
