@@ -49,10 +49,9 @@ def dataset_release(pipeline: "Pipeline") -> DatasetRelease:
     generated, filtered = pipeline.generate(), pipeline.filter()
     evaluation = pipeline.verdict()
     given = pipeline.recipe.generate.generator.kind == "rows"
-    template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
     return DatasetRelease(
         recipe=pipeline.recipe,
-        prompt_text="" if given else template.read_text("utf-8"),
+        prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
         kept=filtering.read_kept(filtered, 0),

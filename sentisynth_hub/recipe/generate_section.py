@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.recipe.endpoint_rules import check_base_url, check_key_name
 from sentisynth_hub.recipe.section import RowSource, Section
 
 
@@ -118,7 +119,9 @@ class EndpointGenerator(Section):
     base_url: str | None = None
     """Address of the server; None: `OPENAI_BASE_URL` or OpenAI's own. Never published."""
     api_key_variable: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key."""
+    """Environment variable that holds the key: a name that ends in `_API_KEY`. It is sent to its own provider, and to
+    servers that you allowed with `sentisynth trust HOST` or that your environment or command line names.
+    """
     concurrency: int = Field(default=8, ge=1)
     """Calls in flight, in each process."""
     requests_per_minute: float | None = Field(default=None, gt=0)
@@ -142,6 +145,16 @@ class EndpointGenerator(Section):
     """Submit everything through the Batch API and leave; the same command collects it later."""
     price: Price | None = None
     """Price of the model; None: from the shipped table."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        return None if url is None else check_base_url(url)
+
+    @field_validator("api_key_variable")
+    @classmethod
+    def _is_a_provider_s_key(cls, variable: str) -> str:
+        return check_key_name(variable)
 
 
 class GivenRows(RowSource):

@@ -39,7 +39,7 @@ class BatchGenerator:
         self.recipe, self.ledger, self._journal = recipe, ledger, journal
         self.endpoint = protocol.endpoint_of(recipe)
         self.stopped: str | None = None
-        self._client = openai.OpenAI(**client_settings(self.endpoint))
+        self._client = openai.OpenAI(**client_settings(recipe))
         self._open = _open_batches(journals)
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
