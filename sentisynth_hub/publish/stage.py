@@ -54,10 +54,9 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
     generated, filtered, evaluation = results.generate, results.filter, results.verdict
     given = not pipeline.recipe.generate.generator.has_prompt
-    template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
     return DatasetRelease(
         recipe=pipeline.recipe,
-        prompt_text="" if given else template.read_text("utf-8"),
+        prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
         kept=filtering.read_kept(filtered, 0),
