@@ -20,7 +20,7 @@ from sentisynth_hub.pins import pin_recipe
 from sentisynth_hub.processes import Processes, share_cores
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.schema import DATA_PATHS
-from sentisynth_hub.runs import StageFolder, stage_folder
+from sentisynth_hub.runs import StageFolder, mark_current, stage_folder
 from sentisynth_hub.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.training import blame, published, study
 from sentisynth_hub.training.folds import natural_of_replicate, study_samples
@@ -123,7 +123,7 @@ class Pipeline:
         if not folder.complete:
             self._say("generate", "asking the generator for candidate rows")
             generation.generate(self.recipe, self.samples, folder, self.processes, refresh=self.refreshed)
-        self.processes.wait()
+        self._finish(folder)
         return folder
 
     def filter_folder(self) -> StageFolder:
@@ -143,7 +143,7 @@ class Pipeline:
         if not folder.complete:
             self._say("filter", "deciding which candidates stay")
             filtering.filter_candidates(self.recipe, self.samples, self.natural, generated, folder, self.processes)
-        self.processes.wait()
+        self._finish(folder)
         return folder
 
     @once
@@ -267,6 +267,12 @@ class Pipeline:
     def _generate_part(self) -> dict[str, Any]:
         part = generation.stage_recipe(self.recipe)
         return part | {"refresh": self.refreshed} if self.refreshed else part
+
+    def _finish(self, folder: StageFolder) -> None:
+        """Note that a complete stage is what the recipe gives now, and wait for the other processes."""
+        if self.processes.is_main:
+            mark_current(self.run, folder)
+        self.processes.wait()
 
     def _say(self, stage: str, what: str) -> None:
         log.info(f"== {stage}: {what}")
