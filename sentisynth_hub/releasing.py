@@ -1,5 +1,7 @@
 """Handing a finished run over to be published: what the stages left, as releases."""
 
+import secrets
+from pathlib import Path
 from typing import Any
 
 from sentisynth_hub import filtering, generation, log
@@ -7,9 +9,13 @@ from sentisynth_hub.annotation.files import RESULT_FILE
 from sentisynth_hub.hub.gates import check_non_inferiority
 from sentisynth_hub.hub.publish import Published, publish_dataset, publish_model
 from sentisynth_hub.hub.release import DatasetRelease, ModelRelease
-from sentisynth_hub.manifest import read_json
+from sentisynth_hub.manifest import read_json, write_json
 from sentisynth_hub.pipeline import Pipeline
 from sentisynth_hub.rows import content_digest
+from sentisynth_hub.runs import make_run_folder
+
+
+HIDING_KEY = "hiding_key.json"
 
 
 def publish_run(
@@ -61,7 +67,21 @@ def dataset_release(pipeline: Pipeline) -> DatasetRelease:
         label_budget=_budget(evaluation, evaluation["primary"]),
         dataset_model=pipeline.recipe.publish.model,
         human_evaluation=human_evaluation(pipeline),
+        hiding_key=hiding_key(pipeline.run),
     )
+
+
+def hiding_key(run: Path) -> str:
+    """The random key that hides texts in this run's rejected rows, made when first needed.
+
+    It cannot be worked out from anything that is published, and `runs save` takes it to other machines; one that has
+    none makes its own, which changes no version, since digests leave those hashes out.
+    """
+    path = run / HIDING_KEY
+    if not path.exists():
+        make_run_folder(run)
+        write_json(path, {"key": secrets.token_hex(32)})
+    return str(read_json(path)["key"])
 
 
 def human_evaluation(pipeline: Pipeline) -> dict[str, Any] | None:

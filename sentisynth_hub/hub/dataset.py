@@ -18,7 +18,14 @@ from sentisynth_hub.cards.manifest import (
 from sentisynth_hub.cards.render import render_changelog, render_dataset_card
 from sentisynth_hub.errors import PublishError
 from sentisynth_hub.hub.gates import check_budget
-from sentisynth_hub.hub.last_look import NaturalTexts, check_files, check_funnel, check_rows, hidden_texts, salt
+from sentisynth_hub.hub.last_look import (
+    NaturalTexts,
+    check_files,
+    check_funnel,
+    check_rows,
+    check_tables,
+    hidden_texts,
+)
 from sentisynth_hub.hub.licences import gather_licences
 from sentisynth_hub.hub.pictures import Pictures
 from sentisynth_hub.hub.plan import Plan
@@ -55,7 +62,8 @@ class DatasetPublication:
         check_budget(release)
         check_rows(release, self.natural)
         hidden = hidden_texts(release, self.natural)
-        self.tables = dataset_tables(release, hidden, salt(release.natural))
+        self.tables = dataset_tables(release, hidden, release.hiding_key)
+        check_tables(self.tables, release.recipe)
         self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
         if release.prompt_text:
             self.texts["prompt.jinja2"] = release.prompt_text

@@ -10,7 +10,7 @@ from sentisynth_hub.cards.manifest import MANIFEST_FILE, SCHEMA, ModelManifest, 
 from sentisynth_hub.cards.render import render_changelog, render_model_card
 from sentisynth_hub.errors import DataError, PublishError
 from sentisynth_hub.hub.dataset import manifest_text
-from sentisynth_hub.hub.last_look import NaturalTexts, check_files
+from sentisynth_hub.hub.last_look import NaturalTexts, check_files, check_model_files
 from sentisynth_hub.hub.licences import gather_licences
 from sentisynth_hub.hub.pictures import Pictures
 from sentisynth_hub.hub.plan import Plan
@@ -40,6 +40,7 @@ class ModelPublication:
     def __init__(self, release: ModelRelease, repo_id: str):
         self.release, self.repo_id = release, repo_id
         self.weights = _model_files(release.folder)
+        check_model_files(self.weights)
         self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
         self.natural = NaturalTexts(release.natural)
         _check_labels(release)

@@ -82,6 +82,14 @@ class Table:
         """A column as Python values."""
         return list(self.arrays[name].to_pylist())
 
+    def distinct(self, name: str) -> list[str]:
+        """Every text that stands in a column of texts or of lists of texts, once."""
+        import pyarrow.compute as pc
+
+        array = self.arrays[name]
+        values = array.flatten() if self.kinds[name].startswith("list<") else array
+        return list(pc.unique(values.drop_null()).to_pylist())
+
 
 def dataset_tables(release: DatasetRelease, hidden: Sequence[bool], salt: str) -> dict[str, Table]:
     """The tables of every config.

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sentisynth_hub.hub.digests import table_digests
-from sentisynth_hub.hub.last_look import NaturalTexts, hidden_texts, salt
+from sentisynth_hub.hub.last_look import NaturalTexts, hidden_texts
 from sentisynth_hub.hub.tables import Table, dataset_tables, read_config, write_parquet
 from sentisynth_hub.rows import content_digest
 from tests.unit.hub.making import LABELS, NATURAL_TEST, TEXTS, natural_data, release, synthetic
@@ -18,7 +18,7 @@ from tests.unit.hub.making import LABELS, NATURAL_TEST, TEXTS, natural_data, rel
 def tables(folder: Path, **given: object) -> dict[str, Table]:
     made = release(folder, **given)  # type: ignore[arg-type]
     natural = natural_data()
-    return dataset_tables(made, hidden_texts(made, NaturalTexts(natural)), salt(natural))
+    return dataset_tables(made, hidden_texts(made, NaturalTexts(natural)), made.hiding_key)
 
 
 def test_the_default_digest_is_the_content_digest(tmp_path: Path) -> None:
