@@ -10,7 +10,7 @@ from typing import Any
 
 from sentisynth_hub import filtering, generation
 from sentisynth_hub.errors import InputError
-from sentisynth_hub.hub.verify import Check
+from sentisynth_hub.hub.card_check import Check
 from sentisynth_hub.pins import Pin, model_sections, pin_recipe
 from sentisynth_hub.processes import Processes, share_cores
 from sentisynth_hub.recipe import Recipe

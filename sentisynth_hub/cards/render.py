@@ -79,6 +79,16 @@ def generated_part(card: str) -> str:
     return "" if place is None else card[card.index("-->", place[0]) + 3 : place[1] - len(END)]
 
 
+def words_outside(card: str) -> str:
+    """What people wrote above and below the generated part.
+
+    Raises:
+        PublishError: As for `generated_part`.
+    """
+    place = _marked(card)
+    return card.strip() if place is None else f"{card[: place[0]].strip()} {card[place[1] :].strip()}".strip()
+
+
 def _marked(text: str) -> tuple[int, int] | None:
     """Where the generated part starts and ends, markers included; None where there is no marker."""
     begins, ends = text.count(_BEGINNING), text.count(END)

@@ -29,12 +29,12 @@ from sentisynth_hub.hub.last_look import (
 from sentisynth_hub.hub.licences import gather_licences
 from sentisynth_hub.hub.pictures import Pictures
 from sentisynth_hub.hub.plan import Plan
-from sentisynth_hub.hub.release import DatasetRelease, publishable_recipe
+from sentisynth_hub.hub.release import DatasetRelease, publishable_recipe, recipe_digest
 from sentisynth_hub.hub.state import Head
 from sentisynth_hub.hub.tables import SCORES, Table, dataset_tables, read_config, write_parquet
 from sentisynth_hub.manifest import json_digest
 from sentisynth_hub.rows import Row
-from sentisynth_hub.text import digest, nfc
+from sentisynth_hub.text import nfc
 from sentisynth_hub.versions.changes import Changes, RowCounts, compare_rows, dataset_changes
 from sentisynth_hub.versions.statistics import DIVERSITY_WORDS, Statistics, by_id, count_words, statistics
 from sentisynth_hub.versions.tags import FIRST
@@ -113,7 +113,7 @@ class DatasetPublication:
             "recipe": {
                 "name": recipe.name,
                 "description": recipe.description,
-                "digest": digest([json.dumps(self.texts["recipe.yaml"])]),
+                "digest": recipe_digest(self.texts["recipe.yaml"]),
             },
             "pretty_name": recipe.publish.pretty_name or _title(self.repo_id),
             "language": recipe.language,

@@ -14,10 +14,9 @@ from sentisynth_hub.hub.last_look import NaturalTexts, check_files, check_model_
 from sentisynth_hub.hub.licences import gather_licences
 from sentisynth_hub.hub.pictures import Pictures
 from sentisynth_hub.hub.plan import Plan
-from sentisynth_hub.hub.release import ModelRelease, publishable_recipe
+from sentisynth_hub.hub.release import ModelRelease, publishable_recipe, recipe_digest
 from sentisynth_hub.hub.state import Head
 from sentisynth_hub.manifest import canonical_json
-from sentisynth_hub.text import digest
 from sentisynth_hub.versions.changes import Changes, model_changes
 from sentisynth_hub.versions.tags import FIRST
 
@@ -78,7 +77,7 @@ class ModelPublication:
             "recipe": {
                 "name": recipe.name,
                 "description": recipe.description,
-                "digest": digest([json.dumps(self.texts["recipe.yaml"])]),
+                "digest": recipe_digest(self.texts["recipe.yaml"]),
             },
             "pretty_name": recipe.publish.pretty_name or self.repo_id.split("/")[1],
             "language": recipe.language,

@@ -1,5 +1,6 @@
 """What a run hands over to be published."""
 
+import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.repo_ids import repo_id_problem
 from sentisynth_hub.rows import Rejected, Row
 from sentisynth_hub.splits import NaturalData
+from sentisynth_hub.text import digest
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ def publishable_recipe(recipe: Recipe) -> str:
         sort_keys=False,
         width=120,
     )
+
+
+def recipe_digest(text: str) -> str:
+    """Digest of a published recipe.yaml, as a manifest records it."""
+    return digest([json.dumps(text)])
 
 
 _NAMES_A_FILE = frozenset({"dataset", "file", "lexicon", "model", "seed_texts", "template"})

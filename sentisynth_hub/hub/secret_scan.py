@@ -73,9 +73,10 @@ def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
     from detect_secrets.plugins.base import RegexBasedDetector
 
+    detectors: dict[str, type] = get_mapping_from_secret_type_to_class()
     theirs = [
         (kind, pattern)
-        for kind, detector in sorted(get_mapping_from_secret_type_to_class().items())
+        for kind, detector in sorted(detectors.items())
         if detector.__name__ not in _LEFT_OUT and issubclass(detector, RegexBasedDetector)
         for pattern in detector().denylist
     ]

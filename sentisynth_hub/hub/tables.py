@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.cards.manifest import ConfigRecord
+from sentisynth_hub.errors import PublishError
 from sentisynth_hub.hub.digests import rows_digest, spelled, table_digests
+from sentisynth_hub.hub.parquet_limits import read_tables
 from sentisynth_hub.hub.release import DatasetRelease
 from sentisynth_hub.rows import Rejected, Row
 from sentisynth_hub.text import digest, nfc, text_ids
@@ -147,25 +149,28 @@ def read_config(paths: Iterable[Path], labels: Sequence[str]) -> list[Row]:
     """Rows of a published `default` config, labels by name.
 
     A row keeps its published id only through its text, so a changed text shows as another row.
-    """
-    import pyarrow.parquet as pq
 
-    rows: list[Row] = []
-    for path in sorted(paths):
-        table = pq.read_table(path)
-        text, label, language, generator = (table.column(name).to_pylist() for name in _READ)
-        measured = {name: table.column(name).to_pylist() for name in SCORES if name in table.column_names}
-        rows += [
-            Row(
-                text[i],
-                labels[label[i]],
-                language=language[i],
-                generator=generator[i],
-                scores={name: values[i] for name, values in measured.items() if values[i] is not None},
-            )
-            for i in range(table.num_rows)
-        ]
-    return rows
+    Raises:
+        PublishError: A file cannot be read, or holds other columns or labels than such a config.
+    """
+    table = read_tables(sorted(paths))
+    lacking = [name for name in _READ if name not in table.column_names]
+    if lacking:
+        raise PublishError(f"config default: its files have no column {lacking[0]!r}; restore them from the tag")
+    text, label, language, generator = (table.column(name).to_pylist() for name in _READ)
+    if not all(isinstance(value, int) and 0 <= value < len(labels) for value in label):
+        raise PublishError(f"config default: a label is none of the {len(labels)}; restore its files from the tag")
+    measured = {name: table.column(name).to_pylist() for name in SCORES if name in table.column_names}
+    return [
+        Row(
+            text[i],
+            labels[label[i]],
+            language=language[i],
+            generator=generator[i],
+            scores={name: values[i] for name, values in measured.items() if values[i] is not None},
+        )
+        for i in range(table.num_rows)
+    ]
 
 
 def _table(

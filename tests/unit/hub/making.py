@@ -10,6 +10,7 @@ import yaml
 
 from sentisynth_hub.hub.release import DatasetRelease, ModelRelease
 from sentisynth_hub.pins import Pin
+from sentisynth_hub.prompts import template_digest
 from sentisynth_hub.recipe import Recipe, load_recipe
 from sentisynth_hub.rows import Rejected, Row
 from sentisynth_hub.splits import NaturalData
@@ -146,7 +147,7 @@ def release(
         funnel=funnel_of(rejected),
         generation={
             "model": {"id": "models/writer", "revision": None, "commit": "2" * 40},
-            "prompt_digest": "3" * 64,
+            "prompt_digest": template_digest(PROMPT),
             "num_shots": 2,
         },
         requests=len(kept) + len(rejected),
