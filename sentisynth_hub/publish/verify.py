@@ -1,0 +1,247 @@
+"""Verifying a published version: everything its manifest and card say that the data can say again is computed again
+from the data."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.rows import Row, content_digest
+from sentisynth_hub.core.text import normalised, text_id
+from sentisynth_hub.filter.personal_data import PersonalData
+from sentisynth_hub.generate.prompts import template_digest
+from sentisynth_hub.natural.splits import NaturalData
+from sentisynth_hub.publish.card_check import Check, check_card
+from sentisynth_hub.publish.cards.published_manifest import ConfigRecord, DatasetManifest, ModelManifest, rounded
+from sentisynth_hub.publish.cards.render import render_dataset_card, render_model_card
+from sentisynth_hub.publish.checks.safety import HIDING, NaturalTexts
+from sentisynth_hub.publish.checks.secret_scan import texts_with_secrets
+from sentisynth_hub.publish.dataset_tables import read_config
+from sentisynth_hub.publish.parquet_limits import read_tables
+from sentisynth_hub.publish.release import recipe_digest
+from sentisynth_hub.publish.repo_head import Head, read_head
+from sentisynth_hub.publish.versions.corpus_statistics import statistics
+from sentisynth_hub.publish.versions.digests import table_digests
+from sentisynth_hub.publish.versions.tags import parse_tag
+from sentisynth_hub.recipe import Recipe
+
+
+_ROUNDING = 1e-5  # scores are stored with six digits
+
+
+def read_version(spec: str, repo_type: str | None = None) -> Head:
+    """Find `namespace/name@vX.Y.Z`, as a dataset or else as a model.
+
+    Raises:
+        InputError: There is no such repo, tag or manifest.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    repo_id, _, tag = spec.partition("@")
+    if repo_id.count("/") != 1 or parse_tag(tag) is None:
+        raise InputError(f"{spec}: write namespace/name@vX.Y.Z")
+    for kind in [repo_type] if repo_type else ["dataset", "model"]:
+        try:
+            head = read_head(HfApi(), repo_id, kind, tag)
+        except RevisionNotFoundError:
+            raise InputError(f"{spec}: {repo_id} has no tag {tag}; see its tags on its page") from None
+        if head is not None and head.manifest is not None:
+            return head
+    raise InputError(f"{spec}: no repo published by sentisynth-hub there that you may read; check the id and HF_TOKEN")
+
+
+def verify_dataset(
+    head: Head, tag: str, natural: NaturalData | None = None, *, allow_personal_data: bool = False
+) -> list[Check]:
+    """Check a dataset version; `natural` rows, where they can be read, are looked for in it.
+
+    Args:
+        allow_personal_data: Whoever verifies accepts rows with personal data; the publisher's own permission counts
+            for nothing here.
+    """
+    manifest = cast(DatasetManifest, head.manifest)
+    tables = {name: _columns(head, record) for name, record in manifest["configs"].items()}
+    checks = [*_identity(head, tag), *_files(head, manifest["files"])]
+    for name, record in manifest["configs"].items():
+        checks += _config(head, name, record, tables[name], manifest["labels"])
+    checks += _numbers(head, manifest, tables)
+    checks += _privacy(tables, natural, allow_personal_data)
+    checks += _natural_rows(manifest, natural)
+    checks += check_card(head, partial(render_dataset_card, manifest))
+    return checks
+
+
+def verify_model(head: Head, tag: str, natural: NaturalData | None = None) -> list[Check]:
+    """Check a model version; with `natural` rows its test scores are measured again with plain `pipeline()`."""
+    manifest = cast(ModelManifest, head.manifest)
+    checks = [*_identity(head, tag), *_files(head, manifest["files"])]
+    checks += check_card(head, partial(render_model_card, manifest))
+    checks += _natural_rows(manifest, natural)
+    if natural is None:
+        return [*checks, Check("test scores", None, manifest["scores"], "the natural test rows cannot be read")]
+    found = _measured(head, tag, manifest, natural.test)
+    near = all(abs(found[name] - said) < _ROUNDING for name, said in manifest["scores"].items())
+    return [*checks, Check("test scores", near, manifest["scores"], found)]
+
+
+def published_recipe(head: Head, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe that a version published, laid out in `folder` with its prompt.
+
+    Args:
+        overrides: `key.path=value`, mostly where natural files and model folders lie on this machine.
+
+    Raises:
+        RecipeError: It does not load with this version of the toolkit, or an override is wrong.
+    """
+    from sentisynth_hub.recipe import load_recipe
+
+    for name in ("recipe.yaml", "prompt.jinja2"):
+        (folder / name).write_text(head.text(name) or "", "utf-8")
+    return load_recipe(str(folder), overrides)
+
+
+def _check(name: str, said: Any, found: Any) -> Check:
+    return Check(name, said == found, said, found)
+
+
+def _identity(head: Head, tag: str) -> Iterator[Check]:
+    assert head.manifest is not None
+    yield _check("version in the manifest", tag, f"v{head.manifest['version']}")
+    yield _check("repo in the manifest", head.repo_id, head.manifest["repo_id"])
+    yield _check("commit of the tag", head.tags.get(tag), head.commit)
+    yield _check("recipe digest", head.manifest["recipe"]["digest"], recipe_digest(head.text("recipe.yaml") or ""))
+    if "prompt_digest" in head.manifest:  # a model's manifest has none: its dataset's has
+        prompt = head.text("prompt.jinja2")
+        found = None if prompt is None else template_digest(prompt)
+        yield _check("prompt digest", head.manifest["prompt_digest"], found)
+
+
+def _files(head: Head, said: Sequence[str]) -> Iterator[Check]:
+    yield _check("files that are missing", [], sorted(set(said) - head.paths))
+
+
+def _columns(head: Head, record: ConfigRecord) -> dict[str, list[Any]]:
+    """A config's columns over all its shards."""
+    paths = [local for path in sorted(record["files"]) if (local := head.file(path)) is not None]
+    if not paths:
+        return {}
+    table = read_tables(paths)
+    return {name: table.column(name).to_pylist() for name in table.column_names}
+
+
+def _config(
+    head: Head, name: str, record: ConfigRecord, columns: dict[str, list[Any]], labels: Sequence[str]
+) -> Iterator[Check]:
+    yield _check(f"{name}: columns", list(record["columns"]), list(columns))
+    if list(record["columns"]) != list(columns):
+        return
+    yield _check(f"{name}: rows", record["rows"], len(next(iter(columns.values()))))
+    sizes = {path: local.stat().st_size for path in record["files"] if (local := head.file(path)) is not None}
+    yield _check(f"{name}: bytes", record["files"], sizes)
+    named = {
+        column: [None if value is None else labels[value] for value in columns[column]]
+        if kind == "label"
+        else columns[column]
+        for column, kind in record["columns"].items()
+    }
+    exact, values = table_digests(record["columns"], named)
+    if name == "default":
+        exact = content_digest(Row(text, label) for text, label in zip(named["text"], named["label"], strict=True))
+    yield _check(f"{name}: digest", record["digest"], exact)
+    yield _check(f"{name}: digest with scores", record["values_digest"], values)
+    if "text" in columns:
+        wrong = [
+            i
+            for i, text in zip(columns["id"], columns["text"], strict=True)
+            if text is not None and i != text_id(text)
+        ]
+        yield _check(f"{name}: ids that are not their text's", [], wrong)
+
+
+def _numbers(head: Head, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
+    """The numbers of the card."""
+    paths = [local for path in manifest["configs"]["default"]["files"] if (local := head.file(path)) is not None]
+    kept = read_config(paths, manifest["labels"])
+    rejected, lineage = tables["rejected"], tables["lineage"]
+    measured = statistics(kept, manifest["labels"], words=manifest["statistics"]["distinct_2_words"])
+    yield _check("content digest", manifest["content_digest"], content_digest(kept))
+    yield _check("statistics", manifest["statistics"], rounded(measured))
+    yield _check("candidates", manifest["candidates"], len(kept) + len(rejected["request_id"]))
+    counted = Counter(f"{name}: {reason}" for name, reason in zip(rejected["filter"], rejected["reason"], strict=True))
+    said = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest["funnel"]}
+    yield _check("funnel", said, dict(counted))
+    yield _check("hidden texts", manifest["hidden"], sum(text is None for text in rejected["text"]))
+    cost = manifest["cost"]
+    yield _check("prompt tokens", cost["prompt_tokens"], sum(lineage["prompt_tokens"]))
+    yield _check("completion tokens", cost["completion_tokens"], sum(lineage["completion_tokens"]))
+    usd = None if None in lineage["cost_usd"] else sum(lineage["cost_usd"])
+    yield _check("dollars", cost["usd"], rounded(usd))
+    shown = tables["unfiltered"]
+    ids = Counter(i for i, is_kept in zip(shown["id"], shown["kept"], strict=True) if is_kept)
+    yield _check("kept rows of unfiltered are those of default", True, ids == Counter(row.id for row in kept))
+    unknown = {*shown["request_id"], *rejected["request_id"]} - set(lineage["request_id"])
+    yield _check("candidates without lineage", [], sorted(unknown))
+    texts = {(row.label, row.text[:300]) for row in kept}
+    yield _check("examples that are not rows", [], [e for e in manifest["examples"] if tuple(e) not in texts])
+    copies = len(kept) - len({normalised(row.text) for row in kept})
+    deduplicated = "exact_duplicates" in _recipe_section(head, "filter")
+    yield Check("duplicates", copies == 0 if deduplicated else None, 0 if deduplicated else "not filtered", copies)
+
+
+def _privacy(
+    tables: Mapping[str, dict[str, list[Any]]], natural: NaturalData | None, allow_personal_data: bool
+) -> Iterator[Check]:
+    """Whether anything got out that must not. What counts is decided here: the published recipe may say otherwise."""
+    rejected = tables["rejected"]
+    open_ones = [
+        request
+        for request, name, text in zip(rejected["request_id"], rejected["filter"], rejected["text"], strict=True)
+        if name in HIDING and text is not None
+    ]
+    yield _check("texts that should be hidden", [], open_ones)
+    personal = PersonalData()
+    shown = [text for name in ("unfiltered", "rejected") for text in tables[name]["text"] if text is not None]
+    count = sum(personal.find(text) is not None for text in shown)
+    said = "allowed by whoever verifies" if allow_personal_data else 0
+    yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), said, count)
+    yield _check("texts with something like a secret", 0, len(texts_with_secrets(shown)))
+    if natural is None:
+        yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
+        return
+    index = NaturalTexts(natural)
+    yield _check("natural rows among the texts", 0, sum(index.is_copy(text) for text in shown))
+
+
+def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalData | None) -> Iterator[Check]:
+    """The natural rows read now are those that the version was made from; nothing where either side cannot tell."""
+    if natural is None or "splits" not in natural.source:
+        return
+    found = natural.source["splits"]
+    for split, said in manifest["natural"].get("splits", {}).items():
+        yield _check(f"natural {split} rows", said["content_digest"], found[split]["content_digest"])
+
+
+def _recipe_section(head: Head, name: str) -> Mapping[str, Any]:
+    """A section of the published recipe as it is written; empty where it is not there."""
+    content = yaml.safe_load(head.text("recipe.yaml") or "{}")
+    return dict(content.get(name) or {})
+
+
+def _measured(head: Head, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
+    """The model's scores on the natural test rows, through plain `pipeline()`."""
+    import numpy as np
+
+    from sentisynth_hub.metrics.classification import METRICS, confusion_counts
+    from sentisynth_hub.model.stage import best, classify
+
+    place = {label: number for number, label in enumerate(manifest["labels"])}
+    predicted = [best(scores) for scores in classify(head.repo_id, [row.text for row in test], revision=tag)]
+    counts = confusion_counts(
+        np.array([place[str(row.label)] for row in test]), np.array([place[label] for label in predicted]), len(place)
+    )
+    return cast(dict[str, float], rounded({name: float(measure(counts)) for name, measure in METRICS.items()}))
