@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes, share_cores
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 from sentisynth_hub.core.run_folder import StageFolder, mark_current, stage_folder
 from sentisynth_hub.filter import stage as filtering
@@ -81,6 +82,7 @@ class Pipeline:
         self.run = runs / recipe.name
         self.processes = processes
         self.done: dict[str, Any] = {}
+        self.may_run = True  # False: stages are read, never run
         self.refreshed = self._count_refresh(refresh)
 
     @cached_property
@@ -265,6 +267,11 @@ class Pipeline:
         self.processes.wait()
 
     def _say(self, stage: str, what: str) -> None:
+        if not self.may_run:
+            raise InputError(
+                f"{self.run}: the {stage} stage is not complete and nothing may be run; leave out --no-run, or run "
+                "the recipe first"
+            )
         log.info(f"== {stage}: {what}")
 
     def _count_refresh(self, refresh: bool) -> int:

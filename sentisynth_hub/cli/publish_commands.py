@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--only", type=click.Choice(["dataset", "model"]), help="Publish just this one.")
 @click.option("--dry-run", is_flag=True, help="Print what would be published and why; write nothing.")
 @click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")
+@click.option("--no-run", is_flag=True, help="Run no stage: fail where one is not complete.")
 @click.option(
     "--check", is_flag=True, help="Only say whether the inputs changed: prints changed=true or changed=false."
 )
@@ -51,6 +52,7 @@ def publish(
     only: str | None,
     dry_run: bool,
     create_pr: bool,
+    no_run: bool,
     check: bool,
     refresh: bool,
     summary: Path | None,
@@ -62,6 +64,7 @@ def publish(
     """
     loaded = load_recipe(recipe, overrides, scale=scale)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
+    pipeline.may_run = not no_run
     if check:
         changed = refresh or not _unchanged(pipeline)
         options.show({"changed": changed}, [f"changed={'true' if changed else 'false'}"], as_json)

@@ -15,7 +15,7 @@ from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.publish.cards.front_matter import split_card
 from sentisynth_hub.publish.cards.render import generated_part, words_outside
-from sentisynth_hub.publish.repo_head import Head
+from sentisynth_hub.publish.repo_head import RepoHead
 
 
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)  # identifiers and examples, not claims
@@ -38,7 +38,7 @@ class Check:
         return dict(vars(self))
 
 
-def check_card(head: Head, render: Callable[[str], str]) -> Iterator[Check]:
+def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     """Compare README.md at `head` with what this toolkit makes of the manifest there.
 
     Args:

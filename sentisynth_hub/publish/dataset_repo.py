@@ -33,7 +33,7 @@ from sentisynth_hub.publish.checks.safety import (
 )
 from sentisynth_hub.publish.dataset_tables import SCORES, Table, dataset_tables, read_config, write_parquet
 from sentisynth_hub.publish.release import DatasetRelease, publishable_recipe, recipe_digest
-from sentisynth_hub.publish.repo_head import Head
+from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.publish.version_plan import Plan
 from sentisynth_hub.publish.versions.changes import Changes, RowCounts, compare_rows, dataset_changes
 from sentisynth_hub.publish.versions.corpus_statistics import (
@@ -77,7 +77,7 @@ class DatasetPublication:
         self.pictures = Pictures(self.facts["evaluation"])
         self._written: dict[str, tuple[ConfigRecord, dict[str, Path]]] = {}
 
-    def plan(self, head: Head | None) -> Plan:
+    def plan(self, head: RepoHead | None) -> Plan:
         """Decide what to do about `head`.
 
         Raises:
@@ -165,7 +165,7 @@ class DatasetPublication:
         made = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
         return made | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
 
-    def _differences(self, head: Head, found: DatasetManifest) -> list[str]:
+    def _differences(self, head: RepoHead, found: DatasetManifest) -> list[str]:
         """What would differ if this were published as the head's version again; empty: nothing to do."""
         differing = [f"config {name} changed" for name in self.tables if self._config_differs(name, found)]
         differing += [f"config {name} removed" for name in found["configs"] if name not in self.tables]
@@ -187,7 +187,7 @@ class DatasetPublication:
         table = self.tables[name]
         return record is None or record["digest"] != table.digest or record["columns"] != table.kinds
 
-    def _changes(self, head: Head | None, found: DatasetManifest | None, differing: list[str]) -> Changes:
+    def _changes(self, head: RepoHead | None, found: DatasetManifest | None, differing: list[str]) -> Changes:
         now = self.facts["statistics"]
         if head is None or found is None:
             rows = RowCounts(added=len(self.release.kept), removed=0, relabelled=0, unchanged=0)
@@ -268,7 +268,7 @@ class DatasetPublication:
         }
         return cast(DatasetManifest, rounded(made))
 
-    def _files(self, manifest: DatasetManifest, head: Head | None) -> dict[str, bytes | Path]:
+    def _files(self, manifest: DatasetManifest, head: RepoHead | None) -> dict[str, bytes | Path]:
         existing = {
             path: (head.text(path) if head is not None else None) or "" for path in ("README.md", "CHANGELOG.md")
         }
@@ -288,7 +288,7 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def published_rows(head: Head, manifest: DatasetManifest) -> list[Row]:
+def published_rows(head: RepoHead, manifest: DatasetManifest) -> list[Row]:
     """Rows of the `default` config at `head`.
 
     Raises:

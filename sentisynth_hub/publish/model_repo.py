@@ -15,7 +15,7 @@ from sentisynth_hub.publish.checks.licences import gather_licences
 from sentisynth_hub.publish.checks.safety import NaturalTexts, check_files, check_model_files
 from sentisynth_hub.publish.dataset_repo import manifest_text
 from sentisynth_hub.publish.release import ModelRelease, publishable_recipe, recipe_digest
-from sentisynth_hub.publish.repo_head import Head
+from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.publish.version_plan import Plan
 from sentisynth_hub.publish.versions.changes import Changes, model_changes
 from sentisynth_hub.publish.versions.tags import FIRST
@@ -46,7 +46,7 @@ class ModelPublication:
         self.facts = self._facts()
         self.pictures = Pictures(self.facts["evaluation"])
 
-    def plan(self, head: Head | None) -> Plan:
+    def plan(self, head: RepoHead | None) -> Plan:
         """Decide what to do about `head`; weight bytes alone never make a version.
 
         Raises:
@@ -97,7 +97,7 @@ class ModelPublication:
         }
         return cast(dict[str, Any], rounded(facts))
 
-    def _changes(self, head: Head | None, found: ModelManifest | None) -> Changes | None:
+    def _changes(self, head: RepoHead | None, found: ModelManifest | None) -> Changes | None:
         """What changed since the head; None where nothing did."""
         if head is None or found is None:
             return model_changes(None, labels=([], []), sources=[], metadata=[])
@@ -136,7 +136,7 @@ class ModelPublication:
         }
         return cast(ModelManifest, rounded(made))
 
-    def _files(self, manifest: ModelManifest, head: Head | None) -> dict[str, bytes]:
+    def _files(self, manifest: ModelManifest, head: RepoHead | None) -> dict[str, bytes]:
         existing = {
             path: (head.text(path) if head is not None else None) or "" for path in ("README.md", "CHANGELOG.md")
         }

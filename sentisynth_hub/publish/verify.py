@@ -23,7 +23,7 @@ from sentisynth_hub.publish.checks.secret_scan import texts_with_secrets
 from sentisynth_hub.publish.dataset_tables import read_config
 from sentisynth_hub.publish.parquet_limits import read_tables
 from sentisynth_hub.publish.release import recipe_digest
-from sentisynth_hub.publish.repo_head import Head, read_head
+from sentisynth_hub.publish.repo_head import RepoHead, read_head
 from sentisynth_hub.publish.versions.corpus_statistics import statistics
 from sentisynth_hub.publish.versions.digests import table_digests
 from sentisynth_hub.publish.versions.tags import parse_tag
@@ -33,7 +33,7 @@ from sentisynth_hub.recipe import Recipe
 _ROUNDING = 1e-5  # scores are stored with six digits
 
 
-def read_version(spec: str, repo_type: str | None = None) -> Head:
+def read_version(spec: str, repo_type: str | None = None) -> RepoHead:
     """Find `namespace/name@vX.Y.Z`, as a dataset or else as a model.
 
     Raises:
@@ -56,7 +56,7 @@ def read_version(spec: str, repo_type: str | None = None) -> Head:
 
 
 def verify_dataset(
-    head: Head, tag: str, natural: NaturalData | None = None, *, allow_personal_data: bool = False
+    head: RepoHead, tag: str, natural: NaturalData | None = None, *, allow_personal_data: bool = False
 ) -> list[Check]:
     """Check a dataset version; `natural` rows, where they can be read, are looked for in it.
 
@@ -76,7 +76,7 @@ def verify_dataset(
     return checks
 
 
-def verify_model(head: Head, tag: str, natural: NaturalData | None = None) -> list[Check]:
+def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -> list[Check]:
     """Check a model version; with `natural` rows its test scores are measured again with plain `pipeline()`."""
     manifest = cast(ModelManifest, head.manifest)
     checks = [*_identity(head, tag), *_files(head, manifest["files"])]
@@ -89,7 +89,7 @@ def verify_model(head: Head, tag: str, natural: NaturalData | None = None) -> li
     return [*checks, Check("test scores", near, manifest["scores"], found)]
 
 
-def published_recipe(head: Head, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
+def published_recipe(head: RepoHead, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe that a version published, laid out in `folder` with its prompt.
 
     Args:
@@ -109,7 +109,7 @@ def _check(name: str, said: Any, found: Any) -> Check:
     return Check(name, said == found, said, found)
 
 
-def _identity(head: Head, tag: str) -> Iterator[Check]:
+def _identity(head: RepoHead, tag: str) -> Iterator[Check]:
     assert head.manifest is not None
     yield _check("version in the manifest", tag, f"v{head.manifest['version']}")
     yield _check("repo in the manifest", head.repo_id, head.manifest["repo_id"])
@@ -121,11 +121,11 @@ def _identity(head: Head, tag: str) -> Iterator[Check]:
         yield _check("prompt digest", head.manifest["prompt_digest"], found)
 
 
-def _files(head: Head, said: Sequence[str]) -> Iterator[Check]:
+def _files(head: RepoHead, said: Sequence[str]) -> Iterator[Check]:
     yield _check("files that are missing", [], sorted(set(said) - head.paths))
 
 
-def _columns(head: Head, record: ConfigRecord) -> dict[str, list[Any]]:
+def _columns(head: RepoHead, record: ConfigRecord) -> dict[str, list[Any]]:
     """A config's columns over all its shards."""
     paths = [local for path in sorted(record["files"]) if (local := head.file(path)) is not None]
     if not paths:
@@ -135,7 +135,7 @@ def _columns(head: Head, record: ConfigRecord) -> dict[str, list[Any]]:
 
 
 def _config(
-    head: Head, name: str, record: ConfigRecord, columns: dict[str, list[Any]], labels: Sequence[str]
+    head: RepoHead, name: str, record: ConfigRecord, columns: dict[str, list[Any]], labels: Sequence[str]
 ) -> Iterator[Check]:
     yield _check(f"{name}: columns", list(record["columns"]), list(columns))
     if list(record["columns"]) != list(columns):
@@ -163,7 +163,7 @@ def _config(
         yield _check(f"{name}: ids that are not their text's", [], wrong)
 
 
-def _numbers(head: Head, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
+def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
     """The numbers of the card."""
     paths = [local for path in manifest["configs"]["default"]["files"] if (local := head.file(path)) is not None]
     kept = read_config(paths, manifest["labels"])
@@ -226,13 +226,13 @@ def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalDat
         yield _check(f"natural {split} rows", said["content_digest"], found[split]["content_digest"])
 
 
-def _recipe_section(head: Head, name: str) -> Mapping[str, Any]:
+def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:
     """A section of the published recipe as it is written; empty where it is not there."""
     content = yaml.safe_load(head.text("recipe.yaml") or "{}")
     return dict(content.get(name) or {})
 
 
-def _measured(head: Head, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
+def _measured(head: RepoHead, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
     """The model's scores on the natural test rows, through plain `pipeline()`."""
     import numpy as np
 
