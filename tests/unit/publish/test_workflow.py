@@ -235,3 +235,20 @@ def test_a_name_with_shell_characters_stays_one_word(tmp_path: Path) -> None:
     job = plan_job(recipe_in(tmp_path / "recipe"), "a; rm -rf x", ["k=$(v)"], flavor="x", timeout="1h")
     assert "restore 'a; rm -rf x' " in job.command[2]
     assert "'k=$(v)'" in job.command[2]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "generate.generator.base_url=https://me:pass-word@llm.example/v1",
+        "description=sk-" + "x9" * 12,
+        "publish.licence_reasons={x: canary-3f9b2c71}",
+    ],
+)
+def test_a_job_whose_command_line_would_show_a_secret_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str
+) -> None:
+    monkeypatch.setenv("SOME_SERVICE_TOKEN", "canary-3f9b2c71")
+    with pytest.raises(InputError, match=r"jobs: the override of [\w.]+ holds a secret") as caught:
+        plan_job(recipe_in(tmp_path), "tiny", ["seed=1", override], flavor="cpu-basic", timeout="1h")
+    assert override.partition("=")[2] not in str(caught.value)
