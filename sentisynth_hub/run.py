@@ -7,25 +7,21 @@ print("\\n".join(summary_lines(result)))
 import os
 import shutil
 import sys
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.distributed import Processes, join_launch
+from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.hub_endpoint import use_hub
-from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.core.run_folder import RUNS
+from sentisynth_hub.pipeline import Pipeline, open_pipeline
 from sentisynth_hub.recipe import Recipe
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.pipeline import Pipeline
     from sentisynth_hub.publish.commit import Published
-
-
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -69,23 +65,6 @@ class RunResult:
         }
 
 
-def open_pipeline(
-    recipe: Recipe,
-    *,
-    hub: str | None = None,
-    runs: Path = RUNS,
-    refresh: bool = False,
-    processes: Processes | None = None,
-) -> "Pipeline":
-    """Point the clients at the Hub, join the launch and pin the recipe: what every command that needs stages begins
-    with."""
-    use_hub(hub)
-    processes = processes or join_launch()
-    from sentisynth_hub.pipeline import Pipeline
-
-    return Pipeline(recipe, runs, processes, refresh=refresh)
-
-
 def run_recipe(
     recipe: Recipe,
     *,
@@ -115,26 +94,25 @@ def run_recipe(
     repos = _repos(recipe) if publish else {}
     if publish:
         _check_publishable(pipeline, repos)
-    with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
+    with pipeline.lock():
         unchanged = {} if refresh else _unchanged(pipeline, repos)
         if repos and len(unchanged) == len(repos):
             return RunResult(recipe.name, endpoint, unchanged)
-        evaluation = pipeline.verdict()
-        folder = pipeline.model()
+        results = pipeline.through("model")
         result = RunResult(
             recipe.name,
             endpoint,
             {},
-            evaluation,
-            pipeline.funnel(),
-            folder.path / "model",
-            folder.manifest()["variant"],
+            results.verdict,
+            results.funnel,
+            results.model.path / "model",
+            results.model.manifest()["variant"],
         )
         if not repos or not pipeline.processes.is_main:
             return result
         from sentisynth_hub.publish.stage import publish_run
 
-        dataset, classifier = publish_run(pipeline, create_pr=create_pr)
+        dataset, classifier = publish_run(pipeline, results, create_pr=create_pr)
         return RunResult(**{**vars(result), "dataset": dataset, "classifier": classifier})
 
 
@@ -187,14 +165,14 @@ def _repos(recipe: Recipe) -> dict[str, str]:
     return repos
 
 
-def _check_publishable(pipeline: "Pipeline", repos: dict[str, str]) -> None:
+def _check_publishable(pipeline: Pipeline, repos: dict[str, str]) -> None:
     """Find out before anything is spent what would stop publishing at the end: licences, and who may write where."""
     from sentisynth_hub.publish.checks.licences import gather_licences
 
     gather_licences(pipeline.recipe, pipeline.pins)
 
 
-def _unchanged(pipeline: "Pipeline", repos: dict[str, str]) -> dict[str, str]:
+def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
     from sentisynth_hub.publish.commit import already_published
 
     tags = {

@@ -16,9 +16,12 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 
 
+RUNS = Path("runs")
+"""Folder of all runs where none is named; a recipe's is `runs/<name>`."""
 MANIFEST = "manifest.json"
 CURRENT = "current.json"
 """Which folder of each stage the last run gave or found: stage to folder name."""
+_HELD: set[Path] = set()  # run folders that this process holds
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class StageFolder:
 def stage_folder(
     run: Path, stage: str, *, version: int, recipe: Any, inputs: dict[str, str] | None = None
 ) -> StageFolder:
-    """Name (and make) the folder of a stage.
+    """Name the folder of a stage; nothing is made.
 
     Args:
         run: Folder of the recipe's runs, `runs/<recipe>`.
@@ -65,10 +68,7 @@ def stage_folder(
     """
     key = {"stage": stage, "version": version, "recipe": recipe, "inputs": inputs or {}}
     digest = json_digest(key)
-    path = run / stage / digest[:12]
-    make_run_folder(run)
-    path.mkdir(parents=True, exist_ok=True)
-    return StageFolder(path, digest, key)
+    return StageFolder(run / stage / digest[:12], digest, key)
 
 
 def make_run_folder(run: Path) -> None:
@@ -117,10 +117,16 @@ def _current(run: Path) -> dict[str, Any]:
 def locked(run: Path) -> Iterator[None]:
     """Hold the run folder for this process; a second run of the same recipe at the same time is refused.
 
+    Whoever holds it may ask again: a command holds it for all it does, the runner for each stage.
+
     Raises:
         InputError: Another process is running this recipe in this folder.
     """
     make_run_folder(run)
+    place = run.resolve()
+    if place in _HELD:
+        yield
+        return
     with open(run / ".lock", "a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,4 +139,8 @@ def locked(run: Path) -> Iterator[None]:
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
-        yield
+        _HELD.add(place)
+        try:
+            yield
+        finally:
+            _HELD.discard(place)

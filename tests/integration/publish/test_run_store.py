@@ -1,6 +1,10 @@
 """A run folder in a private repo: a fresh machine gets everything back, and two machines' journals become one."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +24,7 @@ from tests.support.releases import recipe_in
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+ROOT = Path(__file__).resolve().parents[3]
 JOURNAL = "generate/abc/replicate-0/completions-0.jsonl"
 
 
@@ -94,12 +99,28 @@ def test_a_public_repo_is_refused_because_runs_hold_natural_rows(api: "HfApi", t
         restore_run(tmp_path / "run", "runs-tests/public")
 
 
+@contextmanager
+def held_by_another(run: Path) -> Iterator[None]:
+    """The run folder, held by a process of its own."""
+    code = (
+        "import sys; from pathlib import Path; from sentisynth_hub.core.run_folder import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        yield
+        other.communicate("")
+
+
 def test_a_folder_that_a_run_holds_is_neither_saved_nor_restored(api: "HfApi", tmp_path: Path) -> None:
     run = fill(tmp_path / "run")
     save_run(run, "runs-tests/locked")
     (run / JOURNAL).write_text('{"id": 1}\n{"id": 3}\n')  # differs, so either way would rewrite it
     for move in (save_run, restore_run):
-        with locked(run), pytest.raises(InputError, match="is running this recipe here"):
+        with held_by_another(run), pytest.raises(InputError, match="is running this recipe here"):
             move(run, "runs-tests/locked")
         assert (run / JOURNAL).read_text() == '{"id": 1}\n{"id": 3}\n'
 
@@ -202,12 +223,11 @@ def test_the_current_stage_survives_a_restore_and_follows_the_last_run_not_the_c
 
 
 def test_a_run_folder_is_its_owners_alone(api: "HfApi", tmp_path: Path) -> None:
-    stage_folder(tmp_path / "made", "filter", version=1, recipe={})
     save_run(fill(tmp_path / "first"), "runs-tests/modes")
     restore_run(tmp_path / "restored", "runs-tests/modes")
     with locked(tmp_path / "held"):
         pass
-    for name in ("made", "restored", "held"):
+    for name in ("restored", "held"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0
 
 
