@@ -35,6 +35,11 @@ CODE_MIXING = {
 _ROLES = ("system", "developer", "user", "assistant")
 
 
+def template_digest(source: str) -> str:
+    """sha256 of a template's text, whatever its line ends."""
+    return digest([line.rstrip("\r") for line in source.split("\n")])
+
+
 class PromptTemplate:
     """A recipe's template, compiled. A name it uses and nobody gives is an error, not an empty string.
 
@@ -61,7 +66,7 @@ class PromptTemplate:
     @property
     def digest(self) -> str:
         """sha256 of the template's text."""
-        return digest([line.rstrip("\r") for line in self.source.split("\n")])
+        return template_digest(self.source)
 
     @cached_property
     def seed_texts(self) -> list[str]:

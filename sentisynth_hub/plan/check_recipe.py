@@ -130,7 +130,8 @@ def _check_files(recipe: Recipe, natural: NaturalData | None) -> None:
     request = next(plan_requests(recipe, sample, template, model="", sampling=None))
     if not isinstance(generator, LocalGenerator) or not recipe.generate.prompt.chat:
         return
-    if Path(generator.model).expanduser().is_dir():
+    folder = Path(generator.model).expanduser()
+    if folder.is_dir():
         assert isinstance(request.prompt, list)
         tokenizer = load_tokenizer(str(folder), key="generate.generator.model")
         chat_text(tokenizer, request.prompt, model=generator.model, key="generate.prompt.chat")

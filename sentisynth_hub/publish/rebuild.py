@@ -16,7 +16,7 @@ from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.stage import load_natural
-from sentisynth_hub.publish.verify import Check
+from sentisynth_hub.publish.card_check import Check
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, model_sections, pin_recipe
 
