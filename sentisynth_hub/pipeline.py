@@ -22,7 +22,7 @@ from sentisynth_hub.generate import labels as labelling
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.model import stage as published
 from sentisynth_hub.natural import stage as sources
-from sentisynth_hub.natural.folds import natural_of_replicate, study_samples
+from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import pin_recipe
@@ -215,17 +215,19 @@ class Pipeline:
 
     @once
     def model(self) -> StageFolder:
-        """The classifier to publish: replicate 0 of the variant that is best on validation, fine-tuned."""
+        """The classifier to publish: the judged student of the chosen variant in replicate 0."""
         trained = self.study()
         variant = trained.manifest()["chosen_variant"]
         folder = self._folder(
-            "model", published.VERSION, self._part("study") | {"variant": variant}, {"study": trained.digest}
+            "model",
+            published.VERSION,
+            published.decides(self.recipe) | {"variant": variant},
+            {"study": trained.digest},
         )
         if self.processes.is_main and not folder.complete:
-            self._say("model", f"fine-tuning the model to publish ({variant})")
-            corpus = self.corpora()[0]
-            natural = natural_of_replicate(self.recipe, self.natural, 0)
-            published.train_published(self.recipe, self.samples[0], corpus, variant, folder, natural)
+            self._say("model", f"saving the student that was judged ({variant})")
+            features = self.run / "study" / "features"
+            published.train_model(self.recipe, self.samples, self.corpora(), self.natural, variant, folder, features)
         self.processes.wait()
         return folder
 

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print what would be published and why; write nothing.")
 @click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")
 @click.option(
+    "--allow-worse",
+    is_flag=True,
+    help="Publish the model although it scores lower than the last published one on the same test rows.",
+)
+@click.option(
     "--check", is_flag=True, help="Only say whether the inputs changed: prints changed=true or changed=false."
 )
 @click.option("--refresh", is_flag=True, help="With --check: say that there is something to do.")
@@ -49,6 +54,7 @@ def publish(
     only: str | None,
     dry_run: bool,
     create_pr: bool,
+    allow_worse: bool,
     check: bool,
     refresh: bool,
     summary: Path | None,
@@ -68,9 +74,10 @@ def publish(
     from sentisynth_hub.publish.stage import publish_run
 
     with locked(pipeline.run):
-        results = [
-            done for done in publish_run(pipeline, only=only, create_pr=create_pr, dry_run=dry_run) if done is not None
-        ]
+        published = publish_run(
+            pipeline, only=only, create_pr=create_pr, dry_run=dry_run, allow_worse=allow_worse
+        )
+        results = [done for done in published if done is not None]
     if not results:
         raise InputError(f"recipe {loaded.name}: publish names no {only or 'repo'}; name one")
     if summary is not None:

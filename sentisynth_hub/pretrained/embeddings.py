@@ -108,6 +108,6 @@ def _load(model: str, revision: str | None) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
-    encoder = AutoModel.from_pretrained(model, revision=revision, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(model, revision=revision, trust_remote_code=False)
+    encoder = AutoModel.from_pretrained(model, revision=revision, dtype=torch.float32, trust_remote_code=False)
     return tokenizer, encoder.to(best_device()).eval()

@@ -8,17 +8,24 @@ from sentisynth_hub.core.files import read_json
 from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.publish.checks.non_inferiority import check_non_inferiority
+from sentisynth_hub.publish.checks.non_inferiority import check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.model import stage as model_stage
+from sentisynth_hub.natural.folds import natural_of_replicate
+from sentisynth_hub.pipeline import Pipeline
 
 
 def publish_run(
-    pipeline: "Pipeline", *, only: str | None = None, create_pr: bool = False, dry_run: bool = False
+    pipeline: "Pipeline",
+    *,
+    only: str | None = None,
+    create_pr: bool = False,
+    dry_run: bool = False,
+    allow_worse: bool = False,
 ) -> tuple[Published | None, Published | None]:
     """Publish the dataset, then the model, as far as the recipe names them.
 
@@ -26,12 +33,14 @@ def publish_run(
         only: `dataset` or `model`: just that one.
         create_pr: Propose the version as a pull request.
         dry_run: Plan, write nothing.
+        allow_worse: Publish the model although it is worse than the last published one.
     """
     wanted = pipeline.recipe.publish
     dataset = model = None
     # before either: a version whose model is worse does not go out
-    if wanted.gates.non_inferiority_margin is not None:
-        check_non_inferiority(pipeline.recipe, pipeline.natural.validation, pipeline.model().path / "model")
+    if wanted.model is not None and only != "dataset":
+        tested = natural_of_replicate(pipeline.recipe, pipeline.natural, 0).test
+        check_not_worse(pipeline.recipe, tested, model_stage.load(pipeline.model()).folder, allow_worse=allow_worse)
     if wanted.dataset is not None and only != "model":
         release = dataset_release(pipeline)
         dataset = publish_dataset(
@@ -85,32 +94,23 @@ def human_evaluation(pipeline: "Pipeline") -> dict[str, Any] | None:
 
 def model_release(pipeline: "Pipeline", dataset: dict[str, str] | None) -> ModelRelease:
     """The classifier of replicate 0; `dataset` is the synthetic dataset's id, version and commit."""
-    folder = pipeline.model()
-    trained = folder.manifest()
-    student = pipeline.recipe.study.student
+    trained = model_stage.load(pipeline.model())
     evaluation = pipeline.verdict()
     return ModelRelease(
         recipe=pipeline.recipe,
         pins=pipeline.pins,
         natural=pipeline.natural,
-        folder=folder.path / "model",
-        variant=trained["variant"],
-        scores=trained["test_scores"],
+        folder=trained.folder,
+        layout=trained.layout,
+        variant=trained.variant,
+        scores={name: score.value for name, score in trained.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
         dataset=dataset,
         evaluation=evaluation,
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, trained["variant"]),
-        hyperparameters={
-            "training rows": trained["training_rows"],
-            "steps": trained["chosen"]["steps"],
-            "batch size": student.batch_size,
-            "learning rate": student.learning_rate,
-            "weight decay": student.weight_decay,
-            "warm-up ratio": student.warmup_ratio,
-            "seed": pipeline.recipe.seed,
-        },
-        max_length=student.max_length,
+        label_budget=_budget(evaluation, trained.variant),
+        hyperparameters=model_stage.hyperparameters(pipeline.recipe, trained),
+        max_length=pipeline.recipe.study.student.max_length,
     )
 
 
