@@ -7,25 +7,22 @@ print("\\n".join(summary_lines(result)))
 import os
 import shutil
 import sys
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.distributed import Processes, join_launch
+from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.hub_endpoint import use_hub
-from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.core.run_folder import RUNS
+from sentisynth_hub.pipeline import Pipeline, open_pipeline
 from sentisynth_hub.recipe import Recipe
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.model.result import ModelResult
     from sentisynth_hub.publish.commit import Published
-
-
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,7 @@ class RunResult:
             is empty.
         evaluation: evaluation.json.
         funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
-        model: Folder of the model to use, and the variant it was trained on.
-        variant: Variant of the study that model was trained on.
+        model: The model to use, what it was trained on, and its own score.
         dataset, classifier: What was published; None with `--no-publish` or where the recipe names no repo.
     """
 
@@ -49,8 +45,7 @@ class RunResult:
     unchanged: dict[str, str]
     evaluation: dict[str, Any] | None = None
     funnel: dict[str, Any] | None = None
-    model: Path | None = None
-    variant: str | None = None
+    model: "ModelResult | None" = None
     dataset: "Published | None" = None
     classifier: "Published | None" = None
 
@@ -62,28 +57,12 @@ class RunResult:
             "unchanged": self.unchanged,
             "evaluation": self.evaluation,
             "funnel": self.funnel,
-            "model": str(self.model) if self.model else None,
-            "variant": self.variant,
+            "model": str(self.model.folder) if self.model else None,
+            "variant": self.model.variant if self.model else None,
+            "model_scores": self.model.model_dump(mode="json")["test_scores"] if self.model else None,
             "dataset": self.dataset.record() if self.dataset else None,
             "classifier": self.classifier.record() if self.classifier else None,
         }
-
-
-def open_pipeline(
-    recipe: Recipe,
-    *,
-    hub: str | None = None,
-    runs: Path = RUNS,
-    refresh: bool = False,
-    processes: Processes | None = None,
-) -> "Pipeline":
-    """Point the clients at the Hub, join the launch and pin the recipe: what every command that needs stages begins
-    with."""
-    use_hub(hub)
-    processes = processes or join_launch()
-    from sentisynth_hub.pipeline import Pipeline
-
-    return Pipeline(recipe, runs, processes, refresh=refresh)
 
 
 def run_recipe(
@@ -115,26 +94,24 @@ def run_recipe(
     repos = _repos(recipe) if publish else {}
     if publish:
         _check_publishable(pipeline, repos)
-    with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
+    with pipeline.lock():
         unchanged = {} if refresh else _unchanged(pipeline, repos)
         if repos and len(unchanged) == len(repos):
             return RunResult(recipe.name, endpoint, unchanged)
-        evaluation = pipeline.verdict()
-        folder = pipeline.model()
+        results = pipeline.through("model")
         result = RunResult(
             recipe.name,
             endpoint,
             {},
-            evaluation,
-            pipeline.funnel(),
-            folder.path / "model",
-            folder.manifest()["variant"],
+            results.verdict,
+            results.funnel,
+            results.model,
         )
         if not repos or not pipeline.processes.is_main:
             return result
         from sentisynth_hub.publish.stage import publish_run
 
-        dataset, classifier = publish_run(pipeline, create_pr=create_pr)
+        dataset, classifier = publish_run(pipeline, results, create_pr=create_pr)
         return RunResult(**{**vars(result), "dataset": dataset, "classifier": classifier})
 
 
@@ -151,6 +128,7 @@ def summary_lines(result: RunResult) -> list[str]:
         ]
     assert result.evaluation is not None
     assert result.funnel is not None
+    assert result.model is not None
     lines = [
         "",
         *_funnel_lines(result.funnel),
@@ -159,6 +137,8 @@ def summary_lines(result: RunResult) -> list[str]:
         "",
         *_budget_lines(result.evaluation),
         "",
+        f"the model: {result.model.summary(result.evaluation['metric'])}",
+        *(f"  warning: {line}" for line in result.model.warnings()),
     ]
     for kind, published in (("dataset", result.dataset), ("model", result.classifier)):
         if published is not None:
@@ -166,8 +146,9 @@ def summary_lines(result: RunResult) -> list[str]:
     if result.dataset or result.classifier:
         lines += ["", f"endpoint {result.endpoint}", *_next_lines(result)]
     else:
-        lines += [f"Use this model: {result.model} (trained on {result.variant})",
-                  f'Next: {_command_folder()}sentisynth predict {result.model} "a text of yours"']  # fmt: skip
+        folder = result.model.folder
+        lines += [f"Use this model: {folder} (trained on {result.model.variant})",
+                  f'Next: {_command_folder()}sentisynth predict {folder} "a text of yours"']  # fmt: skip
     return lines
 
 
@@ -187,14 +168,14 @@ def _repos(recipe: Recipe) -> dict[str, str]:
     return repos
 
 
-def _check_publishable(pipeline: "Pipeline", repos: dict[str, str]) -> None:
+def _check_publishable(pipeline: Pipeline, repos: dict[str, str]) -> None:
     """Find out before anything is spent what would stop publishing at the end: licences, and who may write where."""
     from sentisynth_hub.publish.checks.licences import gather_licences
 
     gather_licences(pipeline.recipe, pipeline.pins)
 
 
-def _unchanged(pipeline: "Pipeline", repos: dict[str, str]) -> dict[str, str]:
+def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
     from sentisynth_hub.publish.commit import already_published
 
     tags = {

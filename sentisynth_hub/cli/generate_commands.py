@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,8 @@ import click
 from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
-from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
@@ -39,11 +37,6 @@ def _budget_options(command: Callable[..., None]) -> Callable[..., None]:
 def _load(recipe: str, overrides: tuple[str, ...], scale: str | None, **budget: float | None) -> Recipe:
     limits = tuple(f"generate.budget.{name}={value}" for name, value in budget.items() if value is not None)
     return load_recipe(recipe, (*overrides, *limits), scale=scale)
-
-
-def _alone(pipeline: "Pipeline") -> AbstractContextManager[None]:
-    """Hold the run folder: the first process does it for all of its launch."""
-    return locked(pipeline.run) if pipeline.processes.is_main else nullcontext()
 
 
 @click.command()
@@ -83,15 +76,15 @@ def generate(
         plan = generation.dry_run(pipeline.recipe, pipeline.samples, limit=limit)
         options.show(plan, _plan_lines(plan), as_json)
         return
-    folder = pipeline.generation_folder()
+    folder = pipeline.folder("generate")
     if resume and not folder.complete and not list(folder.path.glob("replicate-*/completions-*.jsonl")):
         raise InputError(
             f"--resume: {folder.path} holds no answers yet: the recipe, its prompt or its data changed, or nothing "
             "was run; run without --resume to begin, stored answers to the same requests are used"
         )
-    with _alone(pipeline):
+    with pipeline.lock():
         if limit is None:
-            manifest = pipeline.generate().manifest()
+            manifest = pipeline.through("generate").generate.manifest()
         else:
             manifest = generation.generate(
                 pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
@@ -125,9 +118,9 @@ def estimate(
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
-    with _alone(pipeline):
+    with pipeline.lock():
         made = generation.pilot(
-            pipeline.recipe, pipeline.samples, pipeline.generation_folder(), pipeline.processes, requests=pilot
+            pipeline.recipe, pipeline.samples, pipeline.folder("generate"), pipeline.processes, requests=pilot
         )
     if pipeline.processes.is_main:
         options.show(made, _estimate_lines(made, loaded.generate.asked.kind), as_json)

@@ -15,10 +15,10 @@ from typing import Any
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes, join_launch
 from sentisynth_hub.core.files import write_json
-from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.core.run_folder import RUNS, locked
 from sentisynth_hub.experiments.answer import Answer, AnswerRow, holm, table_lines
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe.question import FOLDER, Cell, Question, load_cells, load_question
-from sentisynth_hub.run import RUNS, open_pipeline
 
 
 def ask(
@@ -63,10 +63,11 @@ def ask(
 def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> tuple[dict[str, Any], dict[str, Any]]:
     """The cell's evaluation, and what else its row needs."""
     pipeline = open_pipeline(cell.recipe, hub=hub, runs=runs, processes=processes)
-    evaluation = pipeline.verdict()
+    results = pipeline.through("verdict")
+    evaluation = results.verdict
     log.info(f"  {evaluation['verdict']['sentence']}")
-    kept = [one["kept"] for one in pipeline.filter().manifest()["replicates"].values()]
-    variants = pipeline.study().manifest()["variants"]
+    kept = [one["kept"] for one in results.filter.manifest()["replicates"].values()]
+    variants = results.study.manifest()["variants"]
     rows = {variant: fmean(one["training_rows"]) for variant, one in variants.items()}
     return evaluation, {"kept": fmean(kept), "rows": rows}
 

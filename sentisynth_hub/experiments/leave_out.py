@@ -43,7 +43,8 @@ Attributes = Mapping[str, Mapping[str, str]]
 
 def rows_to_blame(pipeline: "Pipeline", group_by: str | None = None) -> list[Blame]:
     """Which group of kept rows does harm, by `group_by` or by everything there is to group by; in one process."""
-    corpora, generated = pipeline.corpora(), pipeline.generate()
+    results = pipeline.through("filter")
+    corpora, generated = results.corpora, results.generate
     attributes = {
         line["request_id"]: json.loads(line["attributes"])
         for replicate in corpora

@@ -8,19 +8,20 @@ from sentisynth_hub.core.files import read_json
 from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
+from sentisynth_hub.model.stage import hyperparameters
+from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.publish.checks.non_inferiority import check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.model import stage as model_stage
-from sentisynth_hub.natural.folds import natural_of_replicate
-from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.pipeline import Pipeline, Results
 
 
 def publish_run(
     pipeline: "Pipeline",
+    results: "Results",
     *,
     only: str | None = None,
     create_pr: bool = False,
@@ -40,23 +41,22 @@ def publish_run(
     # before either: a version whose model is worse does not go out
     if wanted.model is not None and only != "dataset":
         tested = natural_of_replicate(pipeline.recipe, pipeline.natural, 0).test
-        check_not_worse(pipeline.recipe, tested, model_stage.load(pipeline.model()).folder, allow_worse=allow_worse)
+        check_not_worse(pipeline.recipe, tested, results.model.folder, allow_worse=allow_worse)
     if wanted.dataset is not None and only != "model":
-        release = dataset_release(pipeline)
+        release = dataset_release(pipeline, results)
         dataset = publish_dataset(
             release, wanted.dataset, private=wanted.private, create_pr=create_pr, dry_run=dry_run
         )
     if wanted.model is not None and only != "dataset":
         trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(wanted.dataset)
-        release_ = model_release(pipeline, trained_on)
+        release_ = model_release(pipeline, results, trained_on)
         model = publish_model(release_, wanted.model, private=wanted.private, create_pr=create_pr, dry_run=dry_run)
     return dataset, model
 
 
-def dataset_release(pipeline: "Pipeline") -> DatasetRelease:
+def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
-    generated, filtered = pipeline.generate(), pipeline.filter()
-    evaluation = pipeline.verdict()
+    generated, filtered, evaluation = results.generate, results.filter, results.verdict
     given = pipeline.recipe.generate.generator.kind == "rows"
     template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
     return DatasetRelease(
@@ -74,42 +74,41 @@ def dataset_release(pipeline: "Pipeline") -> DatasetRelease:
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, evaluation["primary"]),
         dataset_model=pipeline.recipe.publish.model,
-        human_evaluation=human_evaluation(pipeline),
+        human_evaluation=human_evaluation(pipeline, results),
     )
 
 
-def human_evaluation(pipeline: "Pipeline") -> dict[str, Any] | None:
+def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any] | None:
     """What people said of the corpus, as `annotate score` left it in the run folder; None where it is about other
     rows."""
     path = pipeline.run / RESULT_FILE
     if not path.exists():
         return None
     record = dict(read_json(path))
-    kept = filtering.read_kept(pipeline.filter(), 0)
+    kept = filtering.read_kept(results.filter, 0)
     if record.get("settings") == [""] and record.get("content_digest") == content_digest(kept):
         return record
     log.warn(f"{path}: about other rows than these, so it is left off the card; ask people again or remove it")
     return None
 
 
-def model_release(pipeline: "Pipeline", dataset: dict[str, str] | None) -> ModelRelease:
+def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None) -> ModelRelease:
     """The classifier of replicate 0; `dataset` is the synthetic dataset's id, version and commit."""
-    trained = model_stage.load(pipeline.model())
-    evaluation = pipeline.verdict()
+    model, evaluation = results.model, results.verdict
     return ModelRelease(
         recipe=pipeline.recipe,
         pins=pipeline.pins,
         natural=pipeline.natural,
-        folder=trained.folder,
-        layout=trained.layout,
-        variant=trained.variant,
-        scores={name: score.value for name, score in trained.test_scores.items()},
+        folder=model.folder,
+        layout=model.layout,
+        variant=model.variant,
+        scores={name: score.value for name, score in model.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
         dataset=dataset,
         evaluation=evaluation,
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, trained.variant),
-        hyperparameters=model_stage.hyperparameters(pipeline.recipe, trained),
+        label_budget=_budget(evaluation, model.variant),
+        hyperparameters=hyperparameters(pipeline.recipe, model),
         max_length=pipeline.recipe.study.student.max_length,
     )
 

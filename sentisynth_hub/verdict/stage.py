@@ -6,7 +6,7 @@ evaluation = judge_study(recipe, samples, natural, generated, filtered, studied)
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sentisynth_hub.core.files import read_json
+from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
@@ -15,6 +15,7 @@ from sentisynth_hub.recipe.study_section import ASKED_VARIANTS, NATURAL_OF_SIZE
 
 
 VERSION = 3
+EVALUATION = "evaluation.json"
 NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural", "zero_shot")
 UNFILTERED = ("unfiltered", *ASKED_VARIANTS)
 
@@ -26,6 +27,7 @@ def judge_study(
     generated: StageFolder,
     filtered: StageFolder,
     studied: StageFolder,
+    folder: StageFolder,
     labels: StageFolder | None = None,
     *,
     looks: int | None = None,
@@ -62,7 +64,15 @@ def judge_study(
     items = TestItems(texts=[row.text for row in tested], distances=np.load(distances) if distances.exists() else None)
     ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
     costs = corpus_cost(study.variants, generated) | asking_cost(labels)
-    return dict(evaluate_study(predictions, config, test_items=items, ledger=ledger, cost_usd=costs))
+    evaluation = dict(evaluate_study(predictions, config, test_items=items, ledger=ledger, cost_usd=costs))
+    write_json(folder.path / EVALUATION, evaluation)
+    folder.finish({})
+    return evaluation
+
+
+def load(folder: StageFolder) -> dict[str, Any]:
+    """The evaluation; see `verdict/evaluation.py`."""
+    return dict(read_json(folder.path / EVALUATION))
 
 
 def label_ledger(

@@ -87,8 +87,8 @@ def test_a_model_without_a_trained_head_is_refused_by_both(tmp_path: Path) -> No
     encoder = str(make_model(tmp_path / "encoder"))
     data = tmp_path / "held.csv"
     data.write_text("text,label\na warm film,LABEL_0\na dull film,LABEL_1\n", "utf-8")
-    for arguments in (["evaluate", encoder, str(data)], ["predict", encoder, "a film"], ["predict", encoder, "--file"]):
-        arguments += [str(data)] if arguments[-1] == "--file" else []
+    file = ["--file", str(data)]
+    for arguments in (["evaluate", encoder, str(data)], ["predict", encoder, "a film"], ["predict", encoder, *file]):
         with pytest.raises(InputError, match="no trained classification head") as caught:
             call(*arguments)
         assert caught.value.exit_code == 2
