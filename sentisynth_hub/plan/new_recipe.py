@@ -251,8 +251,8 @@ def _expectations(folder: Path, rows: int, endpoint_model: str | None, hub: str)
 
 _HEADER = """\
 # Made by `sentisynth init`; every key is explained by `sentisynth schema`. Repos under `publish` are created private.
-# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial; the published model is fine-tuned
-# either way.
+# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial; the model that is judged is the one
+# that is published.
 """
 
 _PROMPT = """\
