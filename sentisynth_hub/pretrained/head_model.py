@@ -61,9 +61,14 @@ class HeadModel:
     unit_length: bool = False
 
     def probabilities(self, texts: Sequence[str]) -> Array:
-        """Probability of each label, (texts, labels). Each text goes through the encoder by itself, so that it gets
-        the same answer whatever stands beside it."""
-        features = embed(texts, str(self.encoder), prefix=self.prefix, max_length=self.max_length, batch_size=1)
+        """Probability of each label, (texts, labels).
+
+        Each text goes through the encoder by itself and on one thread, so that it gets the same answer whatever stands
+        beside it and whatever the machine.
+        """
+        features = embed(
+            texts, str(self.encoder), prefix=self.prefix, max_length=self.max_length, batch_size=1, threads=1
+        )
         logits = (unit(features) if self.unit_length else features) @ self.weights[:-1] + self.weights[-1]
         odds = np.exp(logits - logits.max(1, keepdims=True))
         return np.asarray(odds / odds.sum(1, keepdims=True))
