@@ -35,6 +35,7 @@ from sentisynth_hub.recipe.schema import DATA_PATHS
 from sentisynth_hub.study import stage as study_stage
 from sentisynth_hub.study.variants import Corpus
 from sentisynth_hub.verdict import stage as verdict_stage
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,7 @@ STAGES = (
         generate_stage.VERSION,
         "asking the generator for candidate rows",
         decides=lambda pipeline: (
-            generate_stage.stage_recipe(pipeline.recipe)
-            | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
+            generate_stage.decides(pipeline.recipe) | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
         ),
         inputs=lambda pipeline: {"samples": samples_digest(pipeline.samples)},
         run=lambda results, folder: generate_stage.generate(
@@ -101,7 +101,7 @@ STAGES = (
         "labels",
         labels_stage.VERSION,
         "asking the generator for labels",
-        decides=lambda pipeline: labels_stage.stage_recipe(pipeline.recipe),
+        decides=lambda pipeline: labels_stage.decides(pipeline.recipe),
         inputs=lambda pipeline: _digests("generate")(pipeline) | {"natural": pipeline.natural.digest},
         run=lambda results, folder: labels_stage.label(
             results.recipe, results.samples, results.natural, results.generate, folder, results.processes
@@ -128,9 +128,9 @@ STAGES = (
         "verdict",
         verdict_stage.VERSION,
         "comparing the variants",
-        decides=_part("study"),
+        decides=lambda pipeline: verdict_stage.decides(pipeline.recipe),
         inputs=_digests("study"),
-        run=lambda results, folder: verdict_stage.judge_study(
+        run=lambda results, folder: verdict_stage.run(
             results.recipe,
             results.samples,
             results.natural,
@@ -294,7 +294,7 @@ class Results:
         return self._folders["study"]
 
     @property
-    def verdict(self) -> dict[str, Any]:
+    def verdict(self) -> Evaluation:
         """The evaluation: intervals, verdict, why, label budget."""
         return verdict_stage.load(self._folders["verdict"])
 

@@ -18,6 +18,8 @@ from sentisynth_hub.core.hub_endpoint import use_hub
 from sentisynth_hub.core.run_folder import RUNS
 from sentisynth_hub.pipeline import Pipeline, open_pipeline
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation_text import label_sentence, table_lines, warnings
 
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class RunResult:
         endpoint: Hub it read from and published to.
         unchanged: Tags by repo id where the Hub already has what this recipe gives; then nothing was run and the rest
             is empty.
-        evaluation: evaluation.json.
+        evaluation: What the study found.
         funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
         model: The model to use, what it was trained on, and its own score.
         dataset, classifier: What was published; None with `--no-publish` or where the recipe names no repo.
@@ -43,7 +45,7 @@ class RunResult:
     recipe: str
     endpoint: str
     unchanged: dict[str, str]
-    evaluation: dict[str, Any] | None = None
+    evaluation: Evaluation | None = None
     funnel: dict[str, Any] | None = None
     model: "ModelResult | None" = None
     dataset: "Published | None" = None
@@ -55,7 +57,7 @@ class RunResult:
             "recipe": self.recipe,
             "endpoint": self.endpoint,
             "unchanged": self.unchanged,
-            "evaluation": self.evaluation,
+            "evaluation": self.evaluation.record() if self.evaluation is not None else None,
             "funnel": self.funnel,
             "model": str(self.model.folder) if self.model else None,
             "variant": self.model.variant if self.model else None,
@@ -133,7 +135,7 @@ def summary_lines(result: RunResult) -> list[str]:
         "",
         *_funnel_lines(result.funnel),
         "",
-        *result.evaluation["table"],
+        *table_lines(result.evaluation),
         "",
         *_budget_lines(result.evaluation),
         "",
@@ -187,11 +189,11 @@ def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
 
 def _warn_of_leaving(recipe: Recipe) -> None:
     generator = recipe.generate.generator
-    if generator.kind == "openai":
+    if generator.leaves_machine:
         log.warn(
             f"rows leave this machine: each prompt shows {recipe.generate.prompt.num_shots} natural texts to "
             f"whoever runs "
-            f"the endpoint of {generator.model}"
+            f"the endpoint of {generator.name}"
         )
 
 
@@ -202,13 +204,14 @@ def _funnel_lines(funnel: dict[str, Any]) -> list[str]:
     return [*lines, f"  = {funnel['kept']:>6}  kept ({labels})"]
 
 
-def _budget_lines(evaluation: dict[str, Any]) -> list[str]:
+def _budget_lines(evaluation: Evaluation) -> list[str]:
     lines = ["human labels used (one replicate, each label once)"]
-    for variant in evaluation["variants"]:
-        if variant["budget"] is not None:
-            uses = ", ".join(f"{use} {count}" for use, count in variant["budget"]["uses"].items() if count)
-            lines.append(f"  {variant['name']:<18} {variant['budget']['distinct']:>6}  ({uses})")
-    return [*lines, *(f"note: {warning}" for warning in evaluation["warnings"])]
+    for variant in evaluation.variants:
+        if variant.budget is not None:
+            uses = ", ".join(f"{use} {count}" for use, count in variant.budget.uses.items() if count)
+            lines.append(f"  {variant.name:<18} {variant.budget.distinct:>6}  ({uses})")
+    lines.append(f"  {label_sentence(evaluation, evaluation.primary)}")
+    return [*lines, *(f"note: {warning}" for warning in warnings(evaluation))]
 
 
 def _next_lines(result: RunResult) -> list[str]:

@@ -13,6 +13,7 @@ from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.publish.checks.non_inferiority import check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def publish_run(
 def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
     generated, filtered, evaluation = results.generate, results.filter, results.verdict
-    given = pipeline.recipe.generate.generator.kind == "rows"
+    given = not pipeline.recipe.generate.generator.has_prompt
     template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
     return DatasetRelease(
         recipe=pipeline.recipe,
@@ -70,9 +71,9 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         funnel=filtered.manifest()["replicates"]["0"]["funnel"],
         generation=generated.manifest() | {"refresh": pipeline.refreshed},
         requests=generated.manifest()["replicates"]["0"]["requests"],
-        evaluation=evaluation,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, evaluation["primary"]),
+        label_budget=_budget(evaluation, evaluation.primary),
         dataset_model=pipeline.recipe.publish.model,
         human_evaluation=human_evaluation(pipeline, results),
     )
@@ -105,7 +106,7 @@ def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, s
         scores={name: score.value for name, score in model.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
         dataset=dataset,
-        evaluation=evaluation,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, model.variant),
         hyperparameters=hyperparameters(pipeline.recipe, model),
@@ -132,8 +133,7 @@ def published_dataset(repo_id: str | None) -> dict[str, str] | None:
     return {"id": head.repo_id, "version": head.version.tag, "commit": head.tags.get(head.version.tag, head.commit)}
 
 
-def _budget(evaluation: dict[str, Any], variant: str) -> dict[str, Any] | None:
+def _budget(evaluation: Evaluation, variant: str) -> dict[str, Any] | None:
     """The label budget of a variant."""
-    return next(
-        (dict(one["budget"]) for one in evaluation["variants"] if one["name"] == variant and one["budget"]), None
-    )
+    scores = evaluation.variant(variant)
+    return None if scores is None or scores.budget is None else scores.budget.model_dump(mode="json")
