@@ -119,9 +119,9 @@ class ModelResult(_Record):
             )
         return lines
 
-    def summary(self, metric: Metric) -> str:
+    def summary(self, metric: str) -> str:
         """One line: what it is, its own score with interval, what it was trained on."""
-        score = self.test_scores[metric]
+        score = {str(name): score for name, score in self.test_scores.items()}[metric]
         return (
             f"{self.variant}, the student that was judged (replicate 0): {metric} {score.value:.3f} "
             f"[{score.low:.3f}, {score.high:.3f}] on {self.test_items} test rows; trained on "
