@@ -7,7 +7,7 @@ from starlette.responses import Response
 from sentisynth_hub.localhub.accounts import EVERY_ORGANISATION
 from sentisynth_hub.localhub.cards import check_card
 from sentisynth_hub.localhub.git import MAIN, GitRepo
-from sentisynth_hub.localhub.http import Call, ok
+from sentisynth_hub.localhub.http import SMALL_BODY, Call, ok
 from sentisynth_hub.localhub.info import damaged_summary, repo_info, repo_summary
 from sentisynth_hub.localhub.names import RepoType, check_repo_name
 from sentisynth_hub.localhub.problems import HubProblem, bad_request, conflict, not_allowed, repo_not_found
@@ -118,6 +118,8 @@ def list_models(call: Call) -> Response:
 
 def validate_card(call: Call) -> Response:
     """Endpoint 9: what is wrong with the front matter of a README."""
+    if call.account is None and not _is_short_json(call):
+        raise HubProblem(401, "A token is needed to check a long card, or one that is not sent as JSON")
     body = call.json()
     if not isinstance(body.get("content"), str):
         raise bad_request("content must be the text of a README")
@@ -129,6 +131,14 @@ def validate_card(call: Call) -> Response:
     if errors:
         raise HubProblem(400, errors[0], body=dict(answer))
     return ok(answer)
+
+
+def _is_short_json(call: Call) -> bool:
+    """Whether this is what `RepoCard.push_to_hub` sends, which checks its card without a token.
+
+    No web page can send JSON to another site without asking first, and we do not answer such a question.
+    """
+    return len(call.body) <= SMALL_BODY and call.request.headers.get("content-type", "").startswith("application/json")
 
 
 def _named(call: Call, own_namespace: str) -> tuple[RepoType, str, str]:

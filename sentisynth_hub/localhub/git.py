@@ -280,9 +280,12 @@ class GitRepo(AbstractContextManager["GitRepo"]):
                     raise bad_request(f"{above!r} is a file, so {path!r} cannot lie in it")
 
     def _peel(self, oid: bytes) -> str:
-        item = self._store[oid]
-        while isinstance(item, Tag):
-            item = self._store[item.object[1]]
+        try:
+            item = self._store[oid]
+            while isinstance(item, Tag):
+                item = self._store[item.object[1]]
+        except AssertionError as error:  # what stands in the ref is no id
+            raise KeyError(oid) from error
         if not isinstance(item, Commit):
             raise KeyError(oid)
         return str(item.id.decode())
