@@ -130,7 +130,9 @@ def _lineage(
         "model": completion.model,
         "model_revision": replicate.model["commit"] or replicate.model["revision"],
         "system_fingerprint": completion.system_fingerprint,
-        "sampling": canonical_json(replicate.sampling),
+        "sampling": canonical_json(
+            replicate.sampling | ({"left_out": completion.left_out.split(",")} if completion.left_out else {})
+        ),
         "seed": request.seed,
         "sample_index": request.sample_index,
         "prompt_tokens": completion.prompt_tokens if first else 0,
