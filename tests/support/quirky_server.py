@@ -32,7 +32,7 @@ def _both(call: Call) -> Reply | None:
 
 
 REFUSALS: Mapping[str, Callable[[Call], Reply | None]] = {
-    "no temperature": _refused("temperature", "Unsupported value: 'temperature' does not support 0.7 with this model."),
+    "no temperature": _refused("temperature", "Unsupported value: 'temperature' does not support 0.7 here."),
     "no top_p": _refused("top_p", "Unsupported parameter: 'top_p' is not supported with this model.", parameter=False),
     "no seed": _pydantic("seed"),
     "one of temperature and top_p": _both,

@@ -146,7 +146,6 @@ OVERLOADED = {"error": {"message": "service temporarily overloaded", "code": 503
         (reply({"errors": [{"why": "too long"}]}, 413), "HTTP 413: .*too long"),
         (Reply(200, b"<html>nginx</html>", {"Content-Type": "text/html"}), "web page, no JSON; check base_url"),
         (Reply(502, b"<html>bad gateway</html>"), "bad gateway.*check base_url, which usually ends in /v1"),
-        (reply({"error": {"message": "This is a chat model"}}, 404), "generate.prompt.chat=true"),
         (reply({"error": {"message": f"Incorrect API key: Bearer {KEY}"}}, 401), r"Incorrect API key: Bearer \[key\]"),
         (reply({"error": {"message": f"odd key {KEY}"}}, 400), r"odd key \[key\]"),
         (reply({"error": {"message": "x" * 5000}}, 400), r"HTTP 400: x{199}…"),
@@ -165,6 +164,14 @@ def test_the_servers_own_words_are_told_in_one_line_and_nothing_is_billed(
     assert "\n" not in str(raised.value)
     assert KEY not in str(raised.value)
     assert all(KEY.encode() not in path.read_bytes() for path in journals)
+
+
+def test_a_chat_model_behind_a_raw_prompt_is_told(tmp_path: Path) -> None:
+    message = "This is a chat model and not supported in the v1/completions endpoint"
+    with ScriptedServer(lambda call: reply({"error": {"message": message}}, 404)) as server:
+        made = recipe(tmp_path, server, {"prompt": {"num_shots": 1}})
+        with pytest.raises(StageError, match="a chat model needs generate.prompt.chat=true"):
+            run(made, tmp_path)
 
 
 @pytest.mark.parametrize("code", [429, "429", "rate_limit_exceeded", "RESOURCE_EXHAUSTED"])
