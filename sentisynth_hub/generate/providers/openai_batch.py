@@ -53,7 +53,7 @@ class BatchCaller:
         self.recipe, self.ledger, self._journal = recipe, ledger, journal
         self.endpoint = protocol.endpoint_of(recipe)
         self.stopped: str | None = None
-        self._client = openai.OpenAI(**client_settings(self.endpoint))
+        self._client = openai.OpenAI(**client_settings(recipe))
         self._open, self._answered = _open_batches(journals)
         self._fields = ServerFields(protocol.host(self.endpoint), self.endpoint.model)
         self._example: Request | None = None  # stands for all: the fields of a call are the same for every request
