@@ -184,9 +184,17 @@ class EndpointCaller:
             return None
         call = uuid.uuid4().hex
         try:
-            asked = [request.request_id for request in waiting]
+            request_ids = [request.request_id for request in waiting]
             await self._journal.append(
-                [{"kind": "reservation", "call": call, "request_ids": asked, "tokens": bound, "cost_usd": worst.usd}]
+                [
+                    {
+                        "kind": "reservation",
+                        "call": call,
+                        "request_ids": request_ids,
+                        "tokens": bound,
+                        "cost_usd": worst.usd,
+                    }
+                ]
             )
             started = time.monotonic()
             answer = await self._send(waiting)
@@ -197,12 +205,12 @@ class EndpointCaller:
                 return answer
             used = answer.usage or (bound - new_tokens, new_tokens)
             cost = self.ledger.cost(*used)
-            made = protocol.completions(waiting, answer, used, cost.usd, left_out=self._fields.left_out)
+            completions = protocol.completions(waiting, answer, used, cost.usd, left_out=self._fields.left_out)
             self._silent = False
             self._limits.learn(bound, cost.tokens)
-            await self._settle(call, worst, cost, made)
-            if made:
-                return made
+            await self._settle(call, worst, cost, completions)
+            if completions:
+                return completions
             words = next((choice.error for choice in answer.choices if choice.error), None)
             return _Failure("the answer has no choices" if words is None else self._mask(one_line(words)))
         finally:
@@ -226,17 +234,17 @@ class EndpointCaller:
                     await self._settled.wait()
         return False
 
-    async def _settle(self, call: str, reserved: TokenCost, cost: TokenCost, made: list[Completion]) -> None:
+    async def _settle(self, call: str, reserved: TokenCost, cost: TokenCost, completions: list[Completion]) -> None:
         """Put what a call gave on disk, then into the ledger, then hand it on."""
-        if made:
-            await self._journal.append([completion_record(completion, call=call) for completion in made])
+        if completions:
+            await self._journal.append([completion_record(completion, call=call) for completion in completions])
         else:
             await self._journal.append(
                 [{"kind": "release", "call": call, "tokens": cost.tokens, "cost_usd": cost.usd}]
             )
         self.ledger.settle(reserved, cost)
-        if made:
-            self._hand_on(made)
+        if completions:
+            self._hand_on(completions)
             await self._hand_on_failed()
 
     async def _give_up(self, waiting: list[Request], failure: _Failure) -> None:
@@ -420,5 +428,5 @@ def _lost(error: Any) -> _Failure:
     cause = type(error.__cause__).__name__
     if cause in ("UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "ProxyError"):
         return _Failure(f"no call could be sent ({one_line(str(error.__cause__))}); {protocol.BASE_URL_HINT}")
-    made = cause not in ("ConnectError", "ConnectTimeout", "PoolTimeout")
-    return _Failure("the connection was cut" if made else "no connection to the server", billed=made)
+    connected = cause not in ("ConnectError", "ConnectTimeout", "PoolTimeout")
+    return _Failure("the connection was cut" if connected else "no connection to the server", billed=connected)

@@ -66,12 +66,12 @@ def body(recipe: Recipe, request: Request, choices: int = 1) -> dict[str, Any]:
     """The JSON body of a call for `choices` texts of one prompt."""
     endpoint, prompting, sampling = endpoint_of(recipe), recipe.generate.prompt, recipe.generate.sampling
     content: dict[str, Any] = {"model": endpoint.model, endpoint.token_limit_field: recipe.generate.new_tokens}
-    drawn = {
+    fields = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "seed": request.seed if sampling.seed is not None else None,
     }
-    content |= {name: value for name, value in drawn.items() if value is not None}
+    content |= {name: value for name, value in fields.items() if value is not None}
     content["messages" if prompting.chat else "prompt"] = request.prompt
     if choices > 1:
         content["n"] = choices
@@ -187,10 +187,10 @@ def completions(
     Args:
         left_out: Fields that the server refused and that were not sent.
     """
-    made = []
+    result = []
     for place, (request, choice) in enumerate(zip(requests, answer.texts, strict=False)):
         tokens = used if place == 0 else (0, 0)
-        made.append(
+        result.append(
             Completion(
                 request.request_id,
                 choice.text,
@@ -203,7 +203,7 @@ def completions(
                 left_out=left_out,
             )
         )
-    return made
+    return result
 
 
 def _choice(choice: dict[str, Any]) -> Choice:
