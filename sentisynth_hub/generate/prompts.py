@@ -35,6 +35,11 @@ CODE_MIXING = {
 _ROLES = ("system", "developer", "user", "assistant")
 
 
+def template_digest(source: str) -> str:
+    """sha256 of a template's text, whatever its line ends."""
+    return digest([line.rstrip("\r") for line in source.split("\n")])
+
+
 class PromptTemplate:
     """A recipe's template, compiled. A name it uses and nobody gives is an error, not an empty string.
 
@@ -61,7 +66,7 @@ class PromptTemplate:
     @property
     def digest(self) -> str:
         """sha256 of the template's text."""
-        return digest([line.rstrip("\r") for line in self.source.split("\n")])
+        return template_digest(self.source)
 
     @cached_property
     def seed_texts(self) -> list[str]:
@@ -219,7 +224,7 @@ def samples_per_prompt(recipe: Recipe) -> int:
     """Completions asked of one prompt: the recipe's number, or 32 where a prompt is encoded once for all, 1 where
     each is paid.
     """
-    return recipe.generate.samples_per_prompt or (1 if recipe.generate.asked.kind == "openai" else 32)
+    return recipe.generate.samples_per_prompt or recipe.generate.asked.samples_per_prompt
 
 
 def plan_requests(

@@ -21,6 +21,7 @@ from sentisynth_hub.core.read_files import read_file
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.natural.splits import NaturalData, shared_texts
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.generate_section import GivenRows
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.section import RowSource
 
@@ -109,7 +110,7 @@ def given_rows(recipe: Recipe) -> list[tuple[Row, dict[str, str]]]:
         DataError: A column is missing, or a label is not one of the recipe's.
     """
     section = recipe.generate.generator
-    assert section.kind == "rows"
+    assert isinstance(section, GivenRows)
     attributes: dict[str, dict[str, str]] = {}
     advice = Columns("", None, "mend generate.generator.attribute_columns")
     records = source_records(recipe, section, "generate.generator")

@@ -19,6 +19,7 @@ from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.pretrained.load_model import chat_text, load_config, load_tokenizer
 from sentisynth_hub.recipe import Recipe, load_recipe
+from sentisynth_hub.recipe.generate_section import LocalGenerator
 from sentisynth_hub.recipe.question import list_questions, load_cells
 from sentisynth_hub.recipe.repo_ids import repo_id_problem
 from sentisynth_hub.recipe.revisions import model_sections, pin_recipe
@@ -117,8 +118,8 @@ def _check_files(recipe: Recipe, natural: NaturalData | None) -> None:
         lexicon = recipe.study.word_translation.lexicon
         read_lexicon(recipe.local_file(lexicon, "study.word_translation.lexicon"))
     generator = recipe.generate.generator
-    if generator.kind == "rows":
-        if generator.file is not None:
+    if not generator.has_prompt:
+        if generator.rows_file is not None:
             natural_stage.given_rows(recipe)
         return
     template = PromptTemplate(recipe)
@@ -127,8 +128,10 @@ def _check_files(recipe: Recipe, natural: NaturalData | None) -> None:
         return
     sample = study_samples(recipe, natural)[0]
     request = next(plan_requests(recipe, sample, template, model="", sampling=None))
+    if not isinstance(generator, LocalGenerator) or not recipe.generate.prompt.chat:
+        return
     folder = Path(generator.model).expanduser()
-    if generator.kind == "transformers" and recipe.generate.prompt.chat and folder.is_dir():
+    if folder.is_dir():
         assert isinstance(request.prompt, list)
         tokenizer = load_tokenizer(str(folder), key="generate.generator.model")
         chat_text(tokenizer, request.prompt, model=generator.model, key="generate.prompt.chat")

@@ -279,7 +279,7 @@ def _expectations(folder: Path, recipe: Recipe, natural: NaturalData, choices: C
             "to the endpoint's operator."
         )
     look = f"{folder}/recipe.yaml"
-    if recipe.generate.generator.kind != "rows":
+    if recipe.generate.generator.has_prompt:
         label = recipe.labels[0] if re.fullmatch(r"[\w.-]+", recipe.labels[0]) else f"'{recipe.labels[0]}'"
         look += f" and `sentisynth prompt show {folder} --label {label}{hub}`"
     lines.append(f"Next: look at {look}, then `sentisynth run {folder} --no-publish{hub}`")
@@ -288,7 +288,8 @@ def _expectations(folder: Path, recipe: Recipe, natural: NaturalData, choices: C
 
 _HEADER = """\
 # Made by `sentisynth init`; every key is explained by `sentisynth schema`. Repos under `publish` are created private.
-# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial.
+# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial; the model that is judged is the one
+# that is published.
 """
 
 _PROMPT = """\

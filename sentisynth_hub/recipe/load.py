@@ -60,7 +60,8 @@ def load_recipe(
         overrides: `key.path=value` strings; the value is read as YAML.
         scale: Name of one of the recipe's `scales`; applied first.
         before, after: Values by key path, as a question sets them, applied before and after the overrides.
-        origin: Where the recipe came from; one from a Hub gets less trust than one on the user's own disk.
+        origin: Where the recipe came from; one from a Hub gets less trust, and may not name Python code
+            (`module:object`).
 
     Raises:
         RecipeError: Anything is wrong with it; one line naming file, key path, what was found and what to do.
@@ -92,11 +93,11 @@ def load_recipe(
     for key, value in (after or {}).items():
         _set(content, key, value, where=f"{path}: {key}")
     try:
-        recipe = Recipe.model_validate(content)
+        recipe = Recipe.model_validate(content, context={"own": origin == "local"})
     except ValidationError as error:
         raise RecipeError(f"{path}: {explain(error)}") from None
     recipe.placed(path.parent.resolve(), named=frozenset(named), origin=origin)
-    if recipe.generate.generator.kind != "rows":
+    if recipe.generate.generator.has_prompt:
         try:
             _ = recipe.template_file
         except RecipeError as error:

@@ -69,6 +69,11 @@ class Recipe(Section):
         return self._folder
 
     @property
+    def own(self) -> bool:
+        """Whether it comes from the user's own disk: only then may it name Python code as `module:object`."""
+        return self._origin == "local"
+
+    @property
     def named(self) -> frozenset[str]:
         """Values that the user gave beside the recipe, as overrides: paths and addresses among them are the user's
         own wish, while those that stand in the recipe are its author's.
@@ -120,16 +125,8 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _labels_can_be_asked_for(self) -> "Recipe":
         asked = [name for name in ASKED_VARIANTS if name in self.study.variants]
-        if asked and self.generate.generator.kind == "rows":
-            raise ValueError(
-                f"study.variants: {' and '.join(asked)} ask the generator for labels, and the rows of this recipe are "
-                "given; leave them out"
-            )
-        if asked and self.generate.generator.kind == "fine_tuned":
-            raise ValueError(
-                f"study.variants: {' and '.join(asked)} ask the generator for labels, and a fine-tuned one only "
-                "writes texts; leave them out, or prompt a model"
-            )
+        if asked and (reason := self.generate.generator.no_labels_because) is not None:
+            raise ValueError(f"study.variants: {' and '.join(asked)} ask the generator for labels, and {reason}")
         if asked and self.study.cross_fitting is not None:
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} want a test split of their own; leave them out under "
@@ -139,7 +136,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _given_rows_are_one_corpus(self) -> "Recipe":
-        if self.generate.generator.kind == "rows" and self.study.design == "nested":
+        if not self.generate.generator.has_prompt and self.study.design == "nested":
             raise ValueError(
                 "study.design: given rows are one corpus for all replicates, so the claim is about this corpus; set "
                 "it to conditional"
@@ -148,7 +145,8 @@ class Recipe(Section):
 
     def with_content(self, content: dict[str, Any]) -> "Recipe":
         """A recipe with other content in the same folder."""
-        return Recipe.model_validate(content).placed(self._folder, named=self._named, origin=self._origin)
+        recipe = Recipe.model_validate(content, context={"own": self.own})
+        return recipe.placed(self._folder, named=self._named, origin=self._origin)
 
     def placed(self, folder: Path, *, named: frozenset[str] = frozenset(), origin: Origin = "local") -> "Recipe":
         """This recipe, knowing its folder, what the user named beside it and where it came from."""
