@@ -38,11 +38,13 @@ def classifier(encoder: Path, target: Path, labels: int = 2) -> Path:
 def test_a_trained_classifier_answers_as_the_plain_pipeline_does(encoder: Path, tmp_path: Path) -> None:
     from transformers import pipeline
 
-    from sentisynth_hub.model.stage import classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
     model = classifier(encoder, tmp_path / "classifier")
     plain = pipeline("text-classification", model=str(model), device="cpu")("what a dull plot", top_k=None)
-    assert classify(model, ["what a dull plot"]) == [{item["label"]: item["score"] for item in plain}]
+    opened = open_classifier(model)
+    scores = dict(zip(opened.labels, opened.probabilities(["what a dull plot"])[0], strict=True))
+    assert scores == {item["label"]: item["score"] for item in plain}
 
 
 def test_an_encoder_without_a_trained_head_is_no_classifier(encoder: Path) -> None:
