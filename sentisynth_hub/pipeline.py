@@ -136,7 +136,7 @@ class Pipeline:
         return self._folder(
             "filter",
             filtering.VERSION,
-            self._part("filter"),
+            filtering.decides(self.recipe),
             {"generate": self.generation_folder().digest, "natural": self.natural.digest},
         )
 
@@ -173,14 +173,14 @@ class Pipeline:
     def corpora(self) -> dict[int, Corpus]:
         """Each replicate's kept rows and candidates."""
         generated, filtered, labels = self.generate(), self.filter(), self.labels()
-        replicates = sorted(int(name) for name in filtered.manifest()["replicates"])
+        result = filtering.load(filtered)
         return {
             replicate: Corpus(
-                kept=filtering.read_kept(filtered, replicate),
+                kept=result.kept(replicate),
                 candidates=generation.read_candidates(generated, replicate)[0],
                 pseudo_labelled=labelling.read_pseudo_labelled(labels, replicate) if labels is not None else (),
             )
-            for replicate in replicates
+            for replicate in sorted(result.replicates)
         }
 
     @once
@@ -233,7 +233,7 @@ class Pipeline:
         """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`,
         `per_label`."""
         asked = self.generate().manifest()["replicates"]["0"]["requests"]
-        filtered = self.filter().manifest()["replicates"]["0"]
+        filtered = filtering.load(self.filter()).replicates[0].model_dump(mode="json")
         return {"requests": asked, **{key: filtered[key] for key in ("funnel", "kept", "per_label")}}
 
     def _answers(self, labels: StageFolder | None) -> dict[int, list[str | None]]:

@@ -74,7 +74,7 @@ def _of_recipe(
     source: str, overrides: tuple[str, ...], recipe: str | None, unfiltered: bool, runs: Path
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A recipe's own rows, or with `--recipe` those of a file, a run folder or any dataset on the Hub."""
-    from sentisynth_hub.filter.stage import read_kept
+    from sentisynth_hub.filter.stage import load
     from sentisynth_hub.generate.stage import read_candidates
     from sentisynth_hub.natural.stage import file_candidates, hub_candidates
 
@@ -85,7 +85,7 @@ def _of_recipe(
         return _of_run(path, overrides, recipe, unfiltered)
     pipeline = open_pipeline(load_recipe(recipe or source, overrides), runs=runs)
     if recipe is None:
-        rows = read_candidates(pipeline.generate(), 0)[0] if unfiltered else read_kept(pipeline.filter(), 0)
+        rows = read_candidates(pipeline.generate(), 0)[0] if unfiltered else load(pipeline.filter()).kept(0)
     elif path.is_file():
         rows = file_candidates(pipeline.recipe, path)
     else:

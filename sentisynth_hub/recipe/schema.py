@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from sentisynth_hub.recipe.filter_section import Filter
+from sentisynth_hub.recipe.filter_section import FilterSection
 from sentisynth_hub.recipe.generate_section import Generate
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.publish_section import Publish
@@ -40,7 +40,7 @@ class Recipe(Section):
     """Human-labelled rows."""
     generate: Generate
     """Who writes synthetic rows."""
-    filter: Filter = Filter()
+    filter: FilterSection = FilterSection()
     """Which of them stay."""
     study: Study
     """Whether they help."""

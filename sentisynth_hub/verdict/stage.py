@@ -8,6 +8,7 @@ from typing import Any
 
 from sentisynth_hub.core.files import read_json
 from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.filter.stage import load
 from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
@@ -55,7 +56,7 @@ def judge_study(
         curve=[*curve, "natural"] if curve else [],
         worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
         looks=looks,
-        oracle_teacher=max(map(_oracle_labels, filtered.manifest()["replicates"].values()), default=0),
+        oracle_teacher=max((each.oracle_labels for each in load(filtered).replicates.values()), default=0),
     )
     distances = studied.path / "distances.npy"
     tested = make_folds(recipe, natural).rows if study.cross_fitting else natural.test
@@ -78,7 +79,7 @@ def label_ledger(
     from sentisynth_hub.verdict.label_budget import LabelLedger
 
     ledger = LabelLedger()
-    prompts, teachers = generated.manifest()["replicates"], filtered.manifest()["replicates"]
+    prompts, teachers = generated.manifest()["replicates"], load(filtered).replicates
     questions = labels.manifest()["replicates"] if labels is not None else {}
     for variant, by_replicate in read_json(studied.path / "human_labels.json").items():
         for name, uses in by_replicate.items():
@@ -92,18 +93,12 @@ def label_ledger(
             shown = questions if variant in ASKED_VARIANTS else prompts
             ledger.record(variant, replicate, "demonstrations", _row_ids(shown[corpus]["demonstration_ids"], known))
             if variant not in UNFILTERED:
-                for use, ids in teachers[corpus].get("human_labels", {}).items():
+                for use, ids in teachers[int(corpus)].human_labels.items():
                     ledger.record(variant, replicate, use, _row_ids(ids, known))
-                if _oracle_labels(teachers[corpus]):
+                if teachers[int(corpus)].oracle_labels:
                     seen = natural_of_replicate(recipe, natural, int(corpus))
                     ledger.record(variant, replicate, "teacher", [row.id for row in seen.train])
     return ledger
-
-
-def _oracle_labels(filtered: Mapping[str, Any]) -> int:
-    """How many labels an oracle teacher of a replicate read; 0 where the teacher was no oracle."""
-    teacher = filtered.get("filters", {}).get("teacher", {})
-    return int(teacher["trained_on"]) if teacher.get("labels") == "oracle" else 0
 
 
 def asking_cost(labels: StageFolder | None) -> dict[str, float]:

@@ -11,11 +11,11 @@ import pytest
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import normalised
+from sentisynth_hub.filter.apply import run_filters
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
 from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
 from sentisynth_hub.filter.near_duplicates import NearDuplicates
 from sentisynth_hub.filter.overlap import Overlap
-from sentisynth_hub.filter.stage import run_filters
 from sentisynth_hub.metrics.code_mixing import UNKNOWN
 from sentisynth_hub.metrics.word_languages import WordTagger
 from sentisynth_hub.natural.leakage import check_natural_splits

@@ -15,8 +15,8 @@ from sentisynth_hub.core.errors import DataError, RecipeError
 from sentisynth_hub.core.rows import Row, read_rejected, read_rows, write_rejected, write_rows
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.filter import stage as filtering
+from sentisynth_hub.filter.base import Filter
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
-from sentisynth_hub.filter.contract import Filter
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.length import Length
 from sentisynth_hub.filter.overlap import Overlap

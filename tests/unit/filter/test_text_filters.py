@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.filter.code_mixing_window import CodeMixing
-from sentisynth_hub.filter.contract import Filter
+from sentisynth_hub.filter.base import Filter
+from sentisynth_hub.filter.code_mixing_window import CodeMixingWindow
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.language import Language
 from sentisynth_hub.filter.length import Length
@@ -114,7 +114,7 @@ def test_other_languages_are_dropped_where_lingua_knows_the_recipes() -> None:
 def test_code_mixing_window_comes_from_natural_rows() -> None:
     tagger = WordTagger(["hi-Latn", "en"])
     natural = rows("yeh movie bahut good hai", "acting was nice lekin story nahi", "mujhe songs bahut nice lage")
-    judge = CodeMixing.window_of(natural, tagger, (0.0, 1.0), 0.5)
+    judge = CodeMixingWindow.window_of(natural, tagger, (0.0, 1.0), 0.5)
     assert judge.judge(natural) == [d for d in judge.judge(natural) if d.keep]
     assert reasons(judge, ["the movie was very good", "yeh bahut nahi hai", "хорошо очень"]) == [
         "less_mixed",
