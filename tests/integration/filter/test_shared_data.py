@@ -54,7 +54,7 @@ def test_every_duplicate_and_conflict_of_the_released_corpus_is_found() -> None:
     expected = [form in first or bool(first.add(form)) for form in forms]
     assert duplicates == expected
     judge = ConflictingLabels.among(synthetic)
-    assert judge.facts["texts"] == 63
+    assert judge.facts().texts == 63
     assert [not decision.keep for decision in judge.judge(synthetic)] == [form in conflicting for form in forms]
 
 
