@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.filter.base import Filter
+from sentisynth_hub.filter.contract import Filter
 
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import normalised

@@ -83,11 +83,12 @@ def make_recipe(arguments: argparse.Namespace) -> Recipe:
 
 def study(recipe: Recipe, runs: Path, processes: Processes) -> dict[str, Any]:
     """Filter and train what is not there yet, then evaluate."""
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.pipeline import open_pipeline
 
-    pipeline = Pipeline(recipe, runs, processes)
-    evaluation = pipeline.verdict()
-    filtered = pipeline.filter().manifest()["replicates"]["0"]
+    pipeline = open_pipeline(recipe, runs=runs, processes=processes)
+    results = pipeline.through("verdict")
+    evaluation = results.verdict
+    filtered = results.filter.manifest()["replicates"]["0"]
     return evaluation | {"corpus": {name: filtered[name] for name in ("candidates", "kept")}}
 
 

@@ -41,7 +41,7 @@ NO_ROWS = (
 
 def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
     """Run one scale and return its evaluation with the yield of the filters."""
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.pipeline import open_pipeline
 
     files = {split: str(arguments.data / f"{name}.jsonl") for split, name in
              (("train", "train"), ("validation", "dev"), ("test", "test"))}  # fmt: skip
@@ -56,9 +56,10 @@ def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
         f"study.student.model={arguments.student}",
     ]
     recipe = load_recipe("sst2-low-resource", overrides + (QUICK if arguments.quick else []), scale=scale)
-    pipeline = Pipeline(recipe, arguments.runs, Processes())
-    evaluation = pipeline.verdict()
-    filtered = pipeline.filter().manifest()["replicates"].values()
+    pipeline = open_pipeline(recipe, runs=arguments.runs, processes=Processes())
+    results = pipeline.through("verdict")
+    evaluation = results.verdict
+    filtered = results.filter.manifest()["replicates"].values()
     corpus = {"candidates": sum(one["candidates"] for one in filtered), "kept": sum(one["kept"] for one in filtered)}
     corpus["replicates_without_rows"] = sum(not one["kept"] for one in filtered)
     return evaluation | {"corpus": corpus, "models": {key: pin.id for key, pin in pipeline.pins.items()}}

@@ -10,9 +10,9 @@ import click
 from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import load_recipe
 from sentisynth_hub.recipe.load import RECIPE_FILE, list_recipes
-from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":
     from sentisynth_hub.filter.stage import load
     from sentisynth_hub.generate.stage import read_lineage
 
-    generated, filtered = pipeline.generation_folder(), pipeline.filter_folder()
+    generated, filtered = pipeline.folder("generate"), pipeline.folder("filter")
     for stage, folder in (("generate", generated), ("filter", filtered)):
         if not folder.complete:
             given = f" with {setting}" if setting else ""

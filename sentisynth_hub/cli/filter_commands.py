@@ -9,8 +9,8 @@ from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import is_first
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
 @click.command("filter")
@@ -50,7 +50,7 @@ def filter_command(
 
 def _filter_recipe(recipe: Recipe, hub: str | None, runs: Path) -> dict[str, Any]:
     pipeline = open_pipeline(recipe, hub=hub, runs=runs)
-    return dict(pipeline.filter().manifest()["replicates"])
+    return dict(pipeline.through("filter").filter.manifest()["replicates"])
 
 
 def _filter_file(path: Path, recipe: Recipe, out: Path | None, hub: str | None, runs: Path) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def sweep(
     if path is not None:
         candidates, shown = {0: file_candidates(pipeline.recipe, path)}, {}
     else:
-        generated = pipeline.generate()
+        generated = pipeline.through("generate").generate
         asked = generated.manifest()["replicates"]
         candidates = {int(name): read_candidates(generated, int(name))[0] for name in asked}
         shown = {int(name): asked[name]["demonstration_ids"] for name in asked}

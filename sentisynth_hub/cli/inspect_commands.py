@@ -11,8 +11,8 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.hub_endpoint import use_hub
 from sentisynth_hub.core.rows import Row
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
@@ -85,7 +85,11 @@ def _of_recipe(
         return _of_run(path, overrides, recipe, unfiltered)
     pipeline = open_pipeline(load_recipe(recipe or source, overrides), runs=runs)
     if recipe is None:
-        rows = read_candidates(pipeline.generate(), 0)[0] if unfiltered else load(pipeline.filter()).kept(0)
+        rows = (
+            read_candidates(pipeline.through("generate").generate, 0)[0]
+            if unfiltered
+            else load(pipeline.through("filter").filter).kept(0)
+        )
     elif path.is_file():
         rows = file_candidates(pipeline.recipe, path)
     else:

@@ -12,8 +12,8 @@ from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import DriftError, InputError, SentisynthError
 from sentisynth_hub.core.hub_endpoint import use_hub
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
@@ -64,13 +64,12 @@ def publish(
         changed = refresh or not _unchanged(pipeline)
         options.show({"changed": changed}, [f"changed={'true' if changed else 'false'}"], as_json)
         return
-    from sentisynth_hub.core.run_folder import locked
     from sentisynth_hub.publish.stage import publish_run
 
-    with locked(pipeline.run):
-        results = [
-            done for done in publish_run(pipeline, only=only, create_pr=create_pr, dry_run=dry_run) if done is not None
-        ]
+    with pipeline.lock():
+        stages = pipeline.through("model")
+        published = publish_run(pipeline, stages, only=only, create_pr=create_pr, dry_run=dry_run)
+    results = [version for version in published if version is not None]
     if not results:
         raise InputError(f"recipe {loaded.name}: publish names no {only or 'repo'}; name one")
     if summary is not None:

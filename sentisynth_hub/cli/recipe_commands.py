@@ -69,7 +69,7 @@ def _read_files(recipe: Recipe) -> None:
     from sentisynth_hub.generate.prompts import PromptTemplate
     from sentisynth_hub.study.augment import read_lexicon
 
-    if recipe.generate.generator.kind != "rows":
+    if recipe.generate.generator.has_prompt:
         _ = PromptTemplate(recipe).seed_texts
     if recipe.study.word_translation is not None:
         read_lexicon(recipe.local_file(recipe.study.word_translation.lexicon))

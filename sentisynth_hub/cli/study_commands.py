@@ -11,8 +11,8 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.preprocess import STEPS, Step, preprocess
 from sentisynth_hub.experiments.predict_file import FORMATS, Format
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
 @click.command()
@@ -45,24 +45,21 @@ def study(
     if question is not None:
         _ask(recipe, question, overrides, hub, runs, scale, leave_out, as_json)
         return
-    from contextlib import nullcontext
-
-    from sentisynth_hub.core.run_folder import locked
     from sentisynth_hub.experiments.leave_out import blame_lines, rows_to_blame
+    from sentisynth_hub.verdict.evaluation_text import table_lines
 
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
-    with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
+    with pipeline.lock():
         if leave_out is not None:
             groups = rows_to_blame(pipeline, leave_out)
             if pipeline.processes.is_main:
-                _show(groups, blame_lines(groups), as_json)
+                _show([group.model_dump(mode="json") for group in groups], blame_lines(groups), as_json)
             return
-        evaluation = pipeline.verdict()
-        folder = pipeline.study().path
+        results = pipeline.through("verdict")
+    evaluation, folder = results.verdict, results.study.path
     if pipeline.processes.is_main:
         log.info(f"predictions and trials: {folder}")
-        blamed = ["", *blame_lines(evaluation["blame"])] if evaluation["blame"] else []
-        _show(evaluation, [*evaluation["table"], *blamed], as_json)
+        _show(evaluation.record(), table_lines(evaluation), as_json)
 
 
 def _ask(
@@ -76,6 +73,7 @@ def _ask(
     as_json: bool,
 ) -> None:
     from sentisynth_hub.core.distributed import join_launch
+    from sentisynth_hub.experiments.answer import answer_lines
     from sentisynth_hub.experiments.grid import ask
 
     if leave_out is not None:
@@ -83,8 +81,8 @@ def _ask(
     processes = join_launch()
     answer = ask(recipe, question, overrides=overrides, scale=scale, hub=hub, runs=runs, processes=processes)
     if processes.is_main:
-        log.info(f"answer: {runs / answer['recipe'] / 'questions' / question}.json")
-        _show(answer, answer["table"], as_json)
+        log.info(f"answer: {runs / answer.recipe / 'questions' / question}.json")
+        _show(answer.model_dump(mode="json"), answer_lines(answer), as_json)
 
 
 @click.command()
@@ -103,7 +101,7 @@ def report(
     from sentisynth_hub.verdict.html_report import write_report
 
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
-    evaluation = pipeline.verdict()
+    evaluation = pipeline.through("verdict").verdict
     if pipeline.processes.is_main:
         path = output or pipeline.run / "report.html"
         write_report(path, pipeline.recipe.name, pipeline.recipe.description, evaluation)

@@ -1,60 +1,52 @@
-"""Parts a user brings along: installed under an entry point group, or named as `module:object`.
+"""Parts from outside the package: an installed package's entry point, or an object named as `module:object`.
 
-Both name what the user's own environment can import already. No folder is added to Python's search path: a recipe that
-someone hands over cannot bring code of its own.
+Importing either runs its code. Entry points were installed by the user. A `module:object` is only looked up for
+recipes on the user's own disk, never for one that came from a Hub: the caller says which it is.
 """
 
 import importlib
-import re
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
-from sentisynth_hub.core.errors import InputError
-
-
-_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
+from sentisynth_hub.core.errors import RecipeError
 
 
-def is_object_name(text: str) -> bool:
-    """Whether `text` is written `module:object` or `package.module:object`."""
-    return _NAME.fullmatch(text) is not None
+def outside_names(group: str) -> list[str]:
+    """The names that installed packages register in an entry point group, sorted."""
+    return sorted({point.name for point in entry_points(group=group)})
 
 
-def load_object(name: str) -> Any:
-    """Import the object that `module:object` names.
-
-    Raises:
-        InputError: The module cannot be imported, or has no such object.
-    """
-    module_name, _, attribute = name.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # whatever a user's module raises while it is imported
-        raise InputError(
-            f"{name}: module {module_name!r} cannot be imported ({type(error).__name__}: {error}); install it, or put "
-            "its folder on PYTHONPATH"
-        ) from error
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        raise InputError(f"{name}: module {module_name!r} has no {attribute!r}; check the name") from None
+def is_object_path(name: str) -> bool:
+    """Whether `name` is written `module:object`."""
+    module, colon, attribute = name.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
 
 
-def installed_parts(group: str) -> dict[str, EntryPoint]:
-    """The entry points that installed packages declare in `group`, by name; nothing is imported."""
-    return {each.name: each for each in entry_points(group=group)}
+def load_outside(name: str, group: str, *, where: str, own: bool) -> object:
+    """Import what `name` leads to.
 
-
-def load_part(part: EntryPoint) -> Any:
-    """Import what an entry point names.
+    Args:
+        group: Entry point group, such as `sentisynth_hub.providers`.
+        where: Key of the recipe that names it, for the error.
+        own: The recipe is on the user's own disk, so that `module:object` is allowed.
 
     Raises:
-        InputError: It cannot be imported.
+        RecipeError: There is nothing of that name, it cannot be imported, or a stranger's recipe names it.
     """
+    point: EntryPoint | None = next((point for point in entry_points(group=group) if point.name == name), None)
+    if point is None and not is_object_path(name):
+        raise RecipeError(f"{where}: {name!r} is neither built in nor an entry point of {group}; install its package")
+    if point is None and not own:
+        raise RecipeError(
+            f"{where}: {name!r} names Python code, and this recipe is not from your own disk; copy it there and "
+            "read it first"
+        )
     try:
-        return part.load()
-    except Exception as error:  # a broken package is the user's to mend, not a traceback of ours
-        raise InputError(
-            f"{part.name}: the installed package's {part.value} cannot be imported ({type(error).__name__}: {error}); "
-            "mend or uninstall it"
-        ) from error
+        if point is not None:
+            return point.load()
+        module, _, attribute = name.partition(":")
+        target: object = importlib.import_module(module)
+        for part in attribute.split("."):
+            target = getattr(target, part)
+        return target
+    except Exception as error:  # whatever that code does on import
+        raise RecipeError(f"{where}: {name!r} cannot be imported ({type(error).__name__}: {error})") from error

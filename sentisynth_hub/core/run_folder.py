@@ -16,7 +16,10 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 
 
+RUNS = Path("runs")
+"""Folder of all runs where none is named; a recipe's is `runs/<name>`."""
 MANIFEST = "manifest.json"
+_HELD: set[Path] = set()  # run folders that this process holds
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class StageFolder:
 def stage_folder(
     run: Path, stage: str, *, version: int, recipe: Any, inputs: dict[str, str] | None = None
 ) -> StageFolder:
-    """Name (and make) the folder of a stage.
+    """Name the folder of a stage; nothing is made.
 
     Args:
         run: Folder of the recipe's runs, `runs/<recipe>`.
@@ -63,19 +66,23 @@ def stage_folder(
     """
     key = {"stage": stage, "version": version, "recipe": recipe, "inputs": inputs or {}}
     digest = json_digest(key)
-    path = run / stage / digest[:12]
-    path.mkdir(parents=True, exist_ok=True)
-    return StageFolder(path, digest, key)
+    return StageFolder(run / stage / digest[:12], digest, key)
 
 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Hold the run folder for this process; a second run of the same recipe at the same time is refused.
 
+    Whoever holds it may ask again: a command holds it for all it does, the runner for each stage.
+
     Raises:
         InputError: Another process is running this recipe in this folder.
     """
     run.mkdir(parents=True, exist_ok=True)
+    place = run.resolve()
+    if place in _HELD:
+        yield
+        return
     with open(run / ".lock", "a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,4 +95,8 @@ def locked(run: Path) -> Iterator[None]:
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
-        yield
+        _HELD.add(place)
+        try:
+            yield
+        finally:
+            _HELD.discard(place)

@@ -221,7 +221,7 @@ def compare_predictions(first: OneVariant, second: OneVariant, *, metric: str) -
     from sentisynth_hub.metrics.classification import METRICS, NO_ANSWER, confusion_counts
     from sentisynth_hub.verdict.predictions import StudyPredictions
     from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
-    from sentisynth_hub.verdict.statistics.scores import mcnemar
+    from sentisynth_hub.verdict.statistics.scores import by_replicate
 
     shared = [item for item in first.truth if item in second.truth]
     if not shared:
@@ -265,7 +265,7 @@ def compare_predictions(first: OneVariant, second: OneVariant, *, metric: str) -
         "difference": difference,
         "interval": interval,
         "p": p,
-        "mcnemar": [dict(one) for one in mcnemar(study, "second", "first")],
+        "mcnemar": [counts.model_dump() for counts in by_replicate(study, "second", "first", clustered=False)],
         "sentence": _sentence(first.name, second.name, metric, interval, len(first.predicted)),
     }
 

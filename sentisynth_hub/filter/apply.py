@@ -11,10 +11,10 @@ from dataclasses import replace
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.core.rows import Rejected, Row
-from sentisynth_hub.filter.base import Filter, FilterContext
+from sentisynth_hub.filter.contract import Filter, FilterContext
+from sentisynth_hub.filter.filter_result import FunnelStep
+from sentisynth_hub.filter.filter_table import filter_class
 from sentisynth_hub.filter.overlap import Overlap, OverlapOptions
-from sentisynth_hub.filter.result import FunnelStep
-from sentisynth_hub.filter.table import filter_class
 
 
 def build_filters(context: FilterContext) -> list[Filter]:

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.base import Filter, FilterContext, FilterFacts
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
 from sentisynth_hub.metrics.code_mixing import Tags, cmi, i_index, unknown_share
 from sentisynth_hub.metrics.word_languages import WordTagger
 from sentisynth_hub.recipe.section import Section

@@ -14,8 +14,8 @@ from pydantic import Field
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.base import Filter, FilterContext
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.filter.teacher import label_numbers
 from sentisynth_hub.natural.folds import deal_into_folds
 from sentisynth_hub.pretrained.head import Scaling, cross_validated

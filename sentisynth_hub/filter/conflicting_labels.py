@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sentisynth_hub.core.rows import Decision, Row
 from sentisynth_hub.core.text import distinct_form
-from sentisynth_hub.filter.base import Filter, FilterContext, FilterFacts
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
 from sentisynth_hub.recipe.section import Section
 
 

@@ -6,8 +6,9 @@
 
 The models are logistic regressions (`sentisynth_hub.pretrained.head`) in which every label weighs the same, one a fold
 and repetition. The temperature (Guo et al. 2017, eq. 9) is the one with the least cross-entropy on rows that the model
-has not seen, the truth being as certain as their number allows (Platt 1999). A new row's probability is the mean over the models: skill and temperature were measured on these models,
-and a refit on all rows would have a confidence that nobody has checked.
+has not seen, the truth being as certain as their number allows (Platt 1999). A new row's probability is the mean over
+the models: skill and temperature were measured on these models, and a refit on all rows would have a confidence that
+nobody has checked.
 """
 
 from dataclasses import dataclass
@@ -168,9 +169,7 @@ def _judged(scaling: Scaling, fits: Fits, x: Array, y: Array, held: Array, n_lab
         sums = (_softened(raw, temperature) * held[..., None]).sum(0)
         return np.asarray(sums / held.sum(0)[:, None])
 
-    doubt = 1 / (
-        np.bincount(y, minlength=n_labels)[y] + 2
-    )  # Platt (1999): n rows that are right leave 1 in n + 2 open
+    doubt = 1 / (np.bincount(y, minlength=n_labels)[y] + 2)  # Platt (1999): after n rows, 1 in n + 2 is open
     truth = np.repeat(doubt[:, None] / (n_labels - 1), n_labels, 1)
     truth[np.arange(len(y)), y] = 1 - doubt
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.base import Filter, FilterContext
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.metrics.neighbours import Vectors, cluster_centres
 from sentisynth_hub.pretrained.embeddings import unit
 from sentisynth_hub.recipe.filter_section import Encoder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.base import Filter, FilterContext
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.metrics.words import ngrams, words
 from sentisynth_hub.recipe.section import Section
 

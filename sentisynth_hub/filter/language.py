@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.base import Filter, FilterContext, FilterFacts
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
 from sentisynth_hub.metrics.scripts import scripts_of
 from sentisynth_hub.metrics.word_languages import lingua_name
 from sentisynth_hub.recipe.section import Section

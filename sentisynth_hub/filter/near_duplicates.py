@@ -7,7 +7,7 @@ from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
 from sentisynth_hub.core.text import emoji_of, normalised
-from sentisynth_hub.filter.base import Filter, FilterContext
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.metrics.minhash import nearest_earlier
 from sentisynth_hub.recipe.section import Section
 

@@ -16,8 +16,8 @@ from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
 from sentisynth_hub.core.text import normalised
-from sentisynth_hub.filter.base import Filter, FilterContext, FilterFacts
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
 from sentisynth_hub.filter.rewrites import RewriteIndex
 from sentisynth_hub.metrics.neighbours import Vectors, highest_cosine
 from sentisynth_hub.metrics.words import ngrams, words

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.base import Filter, FilterContext, FilterFacts, LabelUse
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts, LabelUse
 from sentisynth_hub.pretrained.perplexity import perplexities
 from sentisynth_hub.recipe.filter_section import Scorer
 from sentisynth_hub.recipe.section import Section

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sentisynth_hub.core.rows import Decision, Row
 from sentisynth_hub.core.text import nfc
-from sentisynth_hub.filter.base import Filter, FilterContext
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.recipe.section import Section
 
 

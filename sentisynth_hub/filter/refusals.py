@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.base import Filter, FilterContext, FilterFacts
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
 from sentisynth_hub.recipe.section import Section
 
 

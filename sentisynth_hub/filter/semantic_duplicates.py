@@ -8,8 +8,8 @@ from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
 from sentisynth_hub.core.text import normalised
-from sentisynth_hub.filter.base import Filter, FilterContext, FilterFacts
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
 from sentisynth_hub.metrics.neighbours import close_pairs, highest_cosine
 from sentisynth_hub.pretrained.embeddings import unit
 from sentisynth_hub.recipe.filter_section import Encoder

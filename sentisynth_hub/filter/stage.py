@@ -19,10 +19,10 @@ from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.rows import Rejected, Row, content_digest, write_rejected, write_rows
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.filter.apply import build_filters, evaluation_overlap, funnel, run_filters
-from sentisynth_hub.filter.base import Filter, FilterContext, LabelUse
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
-from sentisynth_hub.filter.result import KEPT, REJECTED, FilteredReplicate, FilterResult, read_result
-from sentisynth_hub.filter.table import code_version, filter_class
+from sentisynth_hub.filter.contract import Filter, FilterContext, LabelUse
+from sentisynth_hub.filter.filter_result import KEPT, REJECTED, FilteredReplicate, FilterResult, read_result
+from sentisynth_hub.filter.filter_table import code_version, filter_class
 from sentisynth_hub.generate.stage import read_candidates
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.natural.leakage import check_corpus

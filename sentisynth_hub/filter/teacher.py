@@ -23,8 +23,8 @@ from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Decision, Row
 from sentisynth_hub.core.text import normalised
-from sentisynth_hub.filter.base import Filter, FilterContext, FilterFacts, LabelUse
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts, LabelUse
 from sentisynth_hub.filter.cross_fit import Array, CrossFit, Skill, cross_fit, fit_held_out
 from sentisynth_hub.natural.folds import deal_into_folds
 from sentisynth_hub.natural.splits import NaturalData, Sample

@@ -20,8 +20,8 @@ from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Row, by_label
 from sentisynth_hub.core.text import tokens
 from sentisynth_hub.filter.apply import build_filters, run_filters
-from sentisynth_hub.filter.base import FilterContext
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import FilterContext
 from sentisynth_hub.filter.teacher import label_numbers
 from sentisynth_hub.metrics.classification import confusion_counts, macro_f1
 from sentisynth_hub.metrics.diversity import distinct_n

@@ -222,7 +222,7 @@ def samples_per_prompt(recipe: Recipe) -> int:
     """Completions asked of one prompt: the recipe's number, or 32 where a prompt is encoded once for all, 1 where
     each is paid.
     """
-    return recipe.generate.samples_per_prompt or (1 if recipe.generate.asked.kind == "openai" else 32)
+    return recipe.generate.samples_per_prompt or recipe.generate.asked.samples_per_prompt
 
 
 def plan_requests(

@@ -21,6 +21,7 @@ from sentisynth_hub.core.text import normalised
 from sentisynth_hub.natural.leakage import check_natural_splits
 from sentisynth_hub.natural.splits import NaturalData, shared_texts
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.generate_section import GivenRows
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.section import RowSource
 
@@ -129,7 +130,7 @@ def given_rows(recipe: Recipe) -> list[tuple[Row, dict[str, str]]]:
         DataError: A column is missing, or a label is not one of the recipe's.
     """
     wanted = recipe.generate.generator
-    assert wanted.kind == "rows"
+    assert isinstance(wanted, GivenRows)
     reading = _Reading(recipe, wanted, "generate.generator", recipe.natural.preprocess, keep_empty=True)
     place, records, names = _source_records(recipe, wanted, "generate.generator")
     attributes: dict[str, dict[str, str]] = {}

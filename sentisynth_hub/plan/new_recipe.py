@@ -243,7 +243,7 @@ def _expectations(folder: Path, rows: int, endpoint_model: str | None, hub: str)
             f"to the endpoint's operator."
         )
     look = f"{folder}/recipe.yaml"
-    if recipe.generate.generator.kind != "rows":
+    if recipe.generate.generator.has_prompt:
         look += f" and `sentisynth prompt show {folder} --label {recipe.labels[0]}{hub}`"
     lines.append(f"Next: look at {look}, then `sentisynth run {folder} --no-publish{hub}`")
     return lines

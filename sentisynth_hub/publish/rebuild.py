@@ -40,7 +40,7 @@ def rebuild(recipe: Recipe, manifest: dict[str, Any], folder: Path) -> list[Chec
     """
     if "content_digest" not in manifest:
         raise InputError("verify --rebuild: this is a model; verify the dataset that its card names with --rebuild")
-    if recipe.generate.generator.kind == "openai":
+    if not recipe.generate.generator.repeatable:
         raise InputError(
             "verify --rebuild: the rows came from an endpoint, which answers differently every time; leave it out"
         )
@@ -97,8 +97,8 @@ def _missing_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for split, path in recipe.natural.files or ():
         if path is not None and not recipe.local_file(path).is_file():
             yield f"natural.files.{split}", "FILE"
-    generator = recipe.generate.generator
-    if generator.kind == "rows" and generator.file is not None and not recipe.local_file(generator.file).is_file():
+    rows_file = recipe.generate.generator.rows_file
+    if rows_file is not None and not recipe.local_file(rows_file).is_file():
         yield "generate.generator.file", "FILE"
     seeds = recipe.generate.prompt.seed_texts
     if seeds is not None and not recipe.local_file(seeds).is_file():

@@ -88,7 +88,7 @@ def publishable_recipe(recipe: Recipe) -> str:
     it."""
     content = recipe.model_dump(mode="json", exclude_unset=True, exclude={"scales": True})
     content["generate"]["generator"].pop("base_url", None)
-    if recipe.generate.generator.kind != "rows":
+    if recipe.generate.generator.has_prompt:
         content["generate"].setdefault("prompt", {})["template"] = "prompt.jinja2"
     files = content["natural"].get("files")
     if files:

@@ -11,14 +11,20 @@ from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.publish.checks.non_inferiority import check_non_inferiority
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.pipeline import Pipeline, Results
 
 
 def publish_run(
-    pipeline: "Pipeline", *, only: str | None = None, create_pr: bool = False, dry_run: bool = False
+    pipeline: "Pipeline",
+    results: "Results",
+    *,
+    only: str | None = None,
+    create_pr: bool = False,
+    dry_run: bool = False,
 ) -> tuple[Published | None, Published | None]:
     """Publish the dataset, then the model, as far as the recipe names them.
 
@@ -31,24 +37,23 @@ def publish_run(
     dataset = model = None
     # before either: a version whose model is worse does not go out
     if wanted.gates.non_inferiority_margin is not None:
-        check_non_inferiority(pipeline.recipe, pipeline.natural.validation, pipeline.model().path / "model")
+        check_non_inferiority(pipeline.recipe, pipeline.natural.validation, results.model.path / "model")
     if wanted.dataset is not None and only != "model":
-        release = dataset_release(pipeline)
+        release = dataset_release(pipeline, results)
         dataset = publish_dataset(
             release, wanted.dataset, private=wanted.private, create_pr=create_pr, dry_run=dry_run
         )
     if wanted.model is not None and only != "dataset":
         trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(wanted.dataset)
-        release_ = model_release(pipeline, trained_on)
+        release_ = model_release(pipeline, results, trained_on)
         model = publish_model(release_, wanted.model, private=wanted.private, create_pr=create_pr, dry_run=dry_run)
     return dataset, model
 
 
-def dataset_release(pipeline: "Pipeline") -> DatasetRelease:
+def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
-    generated, filtered = pipeline.generate(), pipeline.filter()
-    evaluation = pipeline.verdict()
-    given = pipeline.recipe.generate.generator.kind == "rows"
+    generated, filtered, evaluation = results.generate, results.filter, results.verdict
+    given = not pipeline.recipe.generate.generator.has_prompt
     template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
     return DatasetRelease(
         recipe=pipeline.recipe,
@@ -61,34 +66,34 @@ def dataset_release(pipeline: "Pipeline") -> DatasetRelease:
         funnel=[step.model_dump() for step in filtering.load(filtered).replicates[0].funnel],
         generation=generated.manifest() | {"refresh": pipeline.refreshed},
         requests=generated.manifest()["replicates"]["0"]["requests"],
-        evaluation=evaluation,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, evaluation["primary"]),
+        label_budget=_budget(evaluation, evaluation.primary),
         dataset_model=pipeline.recipe.publish.model,
-        human_evaluation=human_evaluation(pipeline),
+        human_evaluation=human_evaluation(pipeline, results),
     )
 
 
-def human_evaluation(pipeline: "Pipeline") -> dict[str, Any] | None:
+def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any] | None:
     """What people said of the corpus, as `annotate score` left it in the run folder; None where it is about other
     rows."""
     path = pipeline.run / RESULT_FILE
     if not path.exists():
         return None
     record = dict(read_json(path))
-    kept = filtering.load(pipeline.filter()).kept(0)
+    kept = filtering.load(results.filter).kept(0)
     if record.get("settings") == [""] and record.get("content_digest") == content_digest(kept):
         return record
     log.warn(f"{path}: about other rows than these, so it is left off the card; ask people again or remove it")
     return None
 
 
-def model_release(pipeline: "Pipeline", dataset: dict[str, str] | None) -> ModelRelease:
+def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None) -> ModelRelease:
     """The classifier of replicate 0; `dataset` is the synthetic dataset's id, version and commit."""
-    folder = pipeline.model()
+    folder = results.model
     trained = folder.manifest()
     student = pipeline.recipe.study.student
-    evaluation = pipeline.verdict()
+    evaluation = results.verdict
     return ModelRelease(
         recipe=pipeline.recipe,
         pins=pipeline.pins,
@@ -98,7 +103,7 @@ def model_release(pipeline: "Pipeline", dataset: dict[str, str] | None) -> Model
         scores=trained["test_scores"],
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
         dataset=dataset,
-        evaluation=evaluation,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, trained["variant"]),
         hyperparameters={
@@ -133,8 +138,7 @@ def published_dataset(repo_id: str | None) -> dict[str, str] | None:
     return {"id": head.repo_id, "version": head.version.tag, "commit": head.tags.get(head.version.tag, head.commit)}
 
 
-def _budget(evaluation: dict[str, Any], variant: str) -> dict[str, Any] | None:
+def _budget(evaluation: Evaluation, variant: str) -> dict[str, Any] | None:
     """The label budget of a variant."""
-    return next(
-        (dict(one["budget"]) for one in evaluation["variants"] if one["name"] == variant and one["budget"]), None
-    )
+    scores = evaluation.variant(variant)
+    return None if scores is None or scores.budget is None else scores.budget.model_dump(mode="json")

@@ -107,7 +107,7 @@ def published_recipe(head: Head, folder: Path, overrides: Sequence[str] = ()) ->
 
     for name in ("recipe.yaml", "prompt.jinja2"):
         (folder / name).write_text(head.text(name) or "", "utf-8")
-    return load_recipe(str(folder), overrides)
+    return load_recipe(str(folder), overrides, downloaded=True)
 
 
 def _check(name: str, said: Any, found: Any) -> Check:

@@ -1,23 +1,20 @@
 """`filter:` which candidates stay. Each key is a filter; their order is the order in which the filters run.
 
-The filters and what can be said of each are in the table `sentisynth_hub/filter/table.py`. It stands above the
+The filters and what can be said of each are in the table `sentisynth_hub/filter/filter_table.py`. It stands above the
 recipe, so it is looked up by name here, when a recipe is read, the way a user's own filter is.
 """
 
+import importlib
 from collections.abc import Iterator
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, GetJsonSchemaHandler, SerializeAsAny, ValidationInfo, create_model, model_validator
 
-from sentisynth_hub.core.errors import SentisynthError
-from sentisynth_hub.core.plugins import is_object_name, load_object
+from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.recipe.section import ModelRef, Section
 
 
-_TABLE = "sentisynth_hub.filter.table"
-DOWNLOADED = "downloaded"
-"""Key of the validation context: the recipe came from a Hub, so it may name no code."""
-
+_TABLE = "sentisynth_hub.filter.filter_table"  # stands above the recipe, and is fetched when a recipe is read
 S = TypeVar("S", bound=Section)
 
 
@@ -64,7 +61,11 @@ class FilterSection(Section):
         order = content.get("order") or list(used)
         if not isinstance(order, list) or sorted(map(str, order)) != sorted(map(str, used)):
             raise ValueError(f"order: {order} does not name each of the used filters {list(used)} once")
-        kinds = {str(key): _options_of(str(key), info) for key in used}
+        own = bool((info.context or {}).get("own"))
+        try:
+            kinds = {str(key): options_of(str(key), own=own) for key in used}
+        except RecipeError as error:
+            raise ValueError(str(error)) from None
         fields: dict[str, Any] = {f"f{n}": (kind, Field(alias=key)) for n, (key, kind) in enumerate(kinds.items())}
         sections = create_model("Filters", **fields).model_validate(used)
         return {key: getattr(sections, f"f{n}") for n, key in enumerate(kinds)} | {"order": order}
@@ -98,28 +99,19 @@ class FilterSection(Section):
 
 
 def filter_names() -> list[str]:
-    """The filters a recipe can name."""
-    names: list[str] = load_object(f"{_TABLE}:filter_names")()
+    """The filters a recipe can name: the package's own, and those of installed packages."""
+    names: list[str] = importlib.import_module(_TABLE).filter_names()
     return names
 
 
-def options_of(key: str) -> type[Section]:
+def options_of(key: str, *, own: bool = True) -> type[Section]:
     """The section of the filter that `key` names.
 
+    Args:
+        own: The recipe is on the user's own disk, so that `module:object` is allowed.
+
     Raises:
-        SentisynthError: There is no such filter, or it cannot be imported.
+        RecipeError: There is no such filter, or it cannot be imported.
     """
-    options: type[Section] = load_object(f"{_TABLE}:filter_class")(key).options
+    options: type[Section] = importlib.import_module(_TABLE).filter_class(key, own=own).options
     return options
-
-
-def _options_of(key: str, info: ValidationInfo) -> type[Section]:
-    if is_object_name(key) and (info.context or {}).get(DOWNLOADED):
-        raise ValueError(
-            f"{key!r} names code, and this recipe came from a Hub: none is imported for it; copy the recipe to your "
-            "disk, read it, and run the copy"
-        )
-    try:
-        return options_of(key)
-    except SentisynthError as error:
-        raise ValueError(str(error)) from None

@@ -50,6 +50,7 @@ def load_recipe(
     scale: str | None = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    downloaded: bool = False,
 ) -> Recipe:
     """Read and check a recipe.
 
@@ -58,6 +59,7 @@ def load_recipe(
         overrides: `key.path=value` strings; the value is read as YAML.
         scale: Name of one of the recipe's `scales`; applied first.
         before, after: Values by key path, as a question sets them, applied before and after the overrides.
+        downloaded: It came from a Hub, so that it may not name Python code of this machine (`module:object`).
 
     Raises:
         RecipeError: Anything is wrong with it; one line naming file, key path, what was found and what to do.
@@ -83,12 +85,12 @@ def load_recipe(
     for key, value in (after or {}).items():
         _set(content, key, value, where=f"{path}: {key}")
     try:
-        recipe = Recipe.model_validate(content)
+        recipe = Recipe.model_validate(content, context={"own": not downloaded})
     except ValidationError as error:
         raise RecipeError(f"{path}: {explain(error)}") from None
-    recipe._folder = path.parent.resolve()
+    recipe._folder, recipe._own = path.parent.resolve(), not downloaded
     template = recipe.folder / recipe.generate.prompt.template
-    if recipe.generate.generator.kind != "rows" and not template.is_file():
+    if recipe.generate.generator.has_prompt and not template.is_file():
         raise RecipeError(
             f"{path}: generate.prompt.template: {recipe.generate.prompt.template} is not beside the recipe; add it"
         )

@@ -66,7 +66,7 @@ def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple
     else:
         pins["natural"] = _pin_repo(natural["dataset"], natural["revision"], "dataset", "natural.dataset")
         natural["revision"] = pins["natural"].commit
-    if recipe.generate.generator.kind == "rows":
+    if not recipe.generate.generator.has_prompt:
         pins[GIVEN_ROWS] = _pin_rows(recipe, content["generate"]["generator"], GIVEN_ROWS)
     if (sections is None or "study" in sections) and "zero_shot" in recipe.study.variants:
         pins[ZERO_SHOT] = _pin_rows(recipe, content["study"]["zero_shot"], ZERO_SHOT)

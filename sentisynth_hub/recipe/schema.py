@@ -50,11 +50,17 @@ class Recipe(Section):
     """Named sets of overrides for `--scale NAME`, e.g. `small: {study.replicates: 5}`."""
 
     _folder: Path = PrivateAttr(default=Path())
+    _own: bool = PrivateAttr(default=False)
 
     @property
     def folder(self) -> Path:
         """Folder of the recipe file: its prompt template and README live there."""
         return self._folder
+
+    @property
+    def own(self) -> bool:
+        """Whether it comes from the user's own disk: only then may it name Python code as `module:object`."""
+        return self._own
 
     @model_validator(mode="after")
     def _labels_are_known(self) -> "Recipe":
@@ -71,16 +77,8 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _labels_can_be_asked_for(self) -> "Recipe":
         asked = [name for name in ASKED_VARIANTS if name in self.study.variants]
-        if asked and self.generate.generator.kind == "rows":
-            raise ValueError(
-                f"study.variants: {' and '.join(asked)} ask the generator for labels, and the rows of this recipe are "
-                "given; leave them out"
-            )
-        if asked and self.generate.generator.kind == "fine_tuned":
-            raise ValueError(
-                f"study.variants: {' and '.join(asked)} ask the generator for labels, and a fine-tuned one only "
-                "writes texts; leave them out, or prompt a model"
-            )
+        if asked and (reason := self.generate.generator.no_labels_because) is not None:
+            raise ValueError(f"study.variants: {' and '.join(asked)} ask the generator for labels, and {reason}")
         if asked and self.study.cross_fitting is not None:
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} want a test split of their own; leave them out under "
@@ -90,7 +88,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _given_rows_are_one_corpus(self) -> "Recipe":
-        if self.generate.generator.kind == "rows" and self.study.design == "nested":
+        if not self.generate.generator.has_prompt and self.study.design == "nested":
             raise ValueError(
                 "study.design: given rows are one corpus for all replicates, so the claim is about this corpus; set "
                 "it to conditional"
@@ -99,8 +97,8 @@ class Recipe(Section):
 
     def with_content(self, content: dict[str, Any]) -> "Recipe":
         """A recipe with other content in the same folder."""
-        recipe = Recipe.model_validate(content)
-        recipe._folder = self._folder
+        recipe = Recipe.model_validate(content, context={"own": self._own})
+        recipe._folder, recipe._own = self._folder, self._own
         return recipe
 
     def local_file(self, path: str) -> Path:

@@ -7,20 +7,56 @@ a matrix product does), so a caller that wants the same texts again must give th
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.generate.providers import sampling as draw
 from sentisynth_hub.generate.providers import shared_prefix
-from sentisynth_hub.recipe.generate_section import FineTunedGenerator, LocalGenerator, Prompting, Sampling
+from sentisynth_hub.generate.providers.base import Provider
+from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.generate_section import (
+    FineTunedGenerator,
+    GeneratorSection,
+    LocalGenerator,
+    Prompting,
+    Sampling,
+)
 
 
 _TOLERANCE = {
     "float32": 1e-2,
     "bfloat16": 1.0,
 }  # of logits, whose spread is about 10; a wrong attention is off by more
+
+
+class TransformersProvider(Provider):
+    """A causal language model on this machine."""
+
+    section: ClassVar[type[GeneratorSection]] = LocalGenerator
+
+    def identity(self, recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The model by its commit, and what rounds otherwise: number format and threads."""
+        local = _local(recipe)
+        model = {"id": model_name(local), "revision": local.revision, "commit": model_commit(local)}
+        return model, {**recipe.generate.sampling.record(), "dtype": resolved_dtype(local), "threads": local.threads}
+
+    def batch_size(self, section: GeneratorSection) -> int | None:
+        """Samples drawn together: what comes out depends on the batch as a whole."""
+        assert isinstance(section, LocalGenerator | FineTunedGenerator)
+        return section.batch_size
+
+    def open(self, recipe: Recipe, folder: Path) -> "TransformersGenerator":
+        """Load the model."""
+        return TransformersGenerator(_local(recipe), recipe.generate.sampling, recipe.generate.prompt)
+
+
+def _local(recipe: Recipe) -> LocalGenerator | FineTunedGenerator:
+    section = recipe.generate.asked
+    assert isinstance(section, LocalGenerator | FineTunedGenerator)
+    return section
 
 
 class TransformersGenerator:

@@ -19,6 +19,8 @@ from sentisynth_hub.publish.cards.front_matter import (
     split_card,
 )
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, ModelManifest
+from sentisynth_hub.verdict import evaluation_text as words
+from sentisynth_hub.verdict.evaluation import parse_evaluation
 
 
 BEGIN = "<!-- sentisynth:begin (generated; write above or below, what is between the markers is replaced) -->"
@@ -88,13 +90,17 @@ def _card(template: str, manifest: DatasetManifest | ModelManifest, metadata: di
 
 def _names(manifest: DatasetManifest | ModelManifest) -> Mapping[str, Any]:
     """What the templates see: the manifest's keys, and a few that follow from them."""
-    evaluation = manifest["evaluation"]
-    primary = [] if evaluation is None else [c for c in evaluation["comparisons"] if c["family"] == "primary"]
+    record = manifest["evaluation"]
+    evaluation = None if record is None else parse_evaluation(record, f"evaluation of {manifest['repo_id']}")
+    primary = [] if evaluation is None else [one for one in evaluation.comparisons if one.family == "primary"]
     figures = {Path(path).stem: path for path in manifest.get("figures", [])}
     return {
         **manifest,
         "tag": f"v{manifest['version']}",
+        "evaluation": evaluation,
+        "words": words,
         "primary_comparisons": primary,
+        "budget_of": manifest.get("variant") or (evaluation.primary if evaluation is not None else None),
         "key": _bibtex_key(manifest),
         "figures": figures,
     }

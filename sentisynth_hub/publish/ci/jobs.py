@@ -82,7 +82,7 @@ def plan_job(
         # The answers are saved even when a later stage fails: they are what was paid for.
         f"(accelerate launch -m sentisynth_hub run {named}; status=$?; sentisynth runs save {name}; exit $status)",
     ]
-    secrets = ["HF_TOKEN"] + (["OPENAI_API_KEY"] if recipe.generate.generator.kind == "openai" else [])
+    secrets = ["HF_TOKEN", *recipe.generate.generator.key_variables]
     return Job(IMAGE, ["bash", "-c", " && ".join(steps)], flavor, timeout, tuple(secrets))
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import pytest
+from sentisynth_hub.filter.base import Filter
 
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.filter.base import Filter
 from sentisynth_hub.filter.code_mixing_window import CodeMixingWindow
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.language import Language

@@ -62,7 +62,15 @@ def spellings(value: Any) -> set[str]:
         return {f"{value:,}", f"{100 * value:.1f}", f"{float(value):.3f}"}
     if isinstance(value, float):
         size = abs(value)
-        return {f"{size:.3f}", f"{size:.2g}", f"{size:,.2f}", f"{100 * size:.1f}", f"{round(100 * size)}", str(value)}
+        return {
+            f"{size:.3f}",
+            f"{size:.4f}",
+            f"{size:.2g}",
+            f"{size:,.2f}",
+            f"{100 * size:.1f}",
+            f"{round(100 * size)}",
+            str(value),
+        }
     return numbers_in(str(value)) | {str(value)[:12]}
 
 

@@ -8,12 +8,12 @@ import hashlib
 import inspect
 from pathlib import Path
 
-from sentisynth_hub.core.errors import RecipeError
-from sentisynth_hub.core.plugins import installed_parts, is_object_name, load_object, load_part
-from sentisynth_hub.filter.base import Filter
+from sentisynth_hub.core.errors import RecipeError, did_you_mean
+from sentisynth_hub.core.plugins import is_object_path, load_outside, outside_names
 from sentisynth_hub.filter.code_mixing_window import CodeMixingWindow
 from sentisynth_hub.filter.confident_learning import ConfidentLearning
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
+from sentisynth_hub.filter.contract import Filter
 from sentisynth_hub.filter.diversity_selection import DiversitySelection
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
@@ -56,24 +56,24 @@ _BUILT_IN = {each.name: each for each in FILTERS}
 
 def filter_names() -> list[str]:
     """Names a recipe can use: the package's own, then those of installed packages."""
-    return [*_BUILT_IN, *sorted(set(installed_parts(GROUP)) - set(_BUILT_IN))]
+    return [*_BUILT_IN, *(name for name in outside_names(GROUP) if name not in _BUILT_IN)]
 
 
-def filter_class(key: str) -> type[Filter]:
+def filter_class(key: str, *, own: bool = True) -> type[Filter]:
     """The filter that `key` names in a recipe.
 
+    Args:
+        own: The recipe is on the user's own disk, so that `module:object` is allowed.
+
     Raises:
-        RecipeError: There is none, or what is there does not keep the contract.
-        InputError: It cannot be imported.
+        RecipeError: There is none, it cannot be imported, or it does not keep the contract.
     """
     if key in _BUILT_IN:
         return _BUILT_IN[key]
-    part = installed_parts(GROUP).get(key)
-    if part is not None:
-        return _checked(load_part(part), key)
-    if is_object_name(key):
-        return _checked(load_object(key), key)
-    raise RecipeError(f"unknown filter {key!r}; there are {', '.join(filter_names())}")
+    if key not in outside_names(GROUP) and not is_object_path(key):
+        names = filter_names()
+        raise RecipeError(f"unknown filter {key!r}{did_you_mean(key, names)}; there are {', '.join(names)}")
+    return _checked(load_outside(key, GROUP, where="filter", own=own), key)
 
 
 def code_version(kind: type[Filter]) -> int | str:
@@ -91,7 +91,9 @@ def _checked(kind: object, key: str) -> type[Filter]:
         RecipeError: It is no filter; says what it lacks.
     """
     if not (isinstance(kind, type) and issubclass(kind, Filter)):
-        raise RecipeError(f"filter {key!r} is {kind!r:.60}; a subclass of sentisynth_hub.filter.base.Filter is needed")
+        raise RecipeError(
+            f"filter {key!r} is {repr(kind)[:60]}; it has to be a subclass of sentisynth_hub.filter.contract.Filter"
+        )
     lacking = [name for name in ("name", "score_name", "reasons", "options") if not hasattr(kind, name)]
     lacking += sorted(kind.__abstractmethods__)
     if lacking:

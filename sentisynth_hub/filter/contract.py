@@ -1,7 +1,7 @@
 """What a filter is: the contract that the package's own filters and a user's keep.
 
 A filter is one class: what a recipe may say of it (`options`), how it is built for a replicate (`build`) and how it
-judges rows (`judge`). `filter/table.py` lists the package's own; CONTRIBUTING.md walks through adding one.
+judges rows (`judge`). `filter/filter_table.py` lists the package's own; CONTRIBUTING.md walks through adding one.
 """
 
 from abc import ABC, abstractmethod

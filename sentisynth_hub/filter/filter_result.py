@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.rows import Rejected, Row, read_rejected, read_rows
-from sentisynth_hub.filter.base import FilterFacts, LabelUse
-from sentisynth_hub.filter.table import FILTERS
+from sentisynth_hub.filter.contract import FilterFacts, LabelUse
+from sentisynth_hub.filter.filter_table import FILTERS
 from sentisynth_hub.filter.teacher import TeacherFacts
 
 
