@@ -15,12 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.filter.contract import Filter
-
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import normalised
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
+from sentisynth_hub.filter.contract import Filter
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
 from sentisynth_hub.filter.language import Language

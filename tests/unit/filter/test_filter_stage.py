@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sentisynth_hub.filter.base import Filter, FilterContext
 
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import DataError, RecipeError, StageError
@@ -20,6 +19,7 @@ from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.filter.apply import build_filters, run_filters
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.length import Length
 from sentisynth_hub.filter.overlap import Overlap

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import pytest
-from sentisynth_hub.filter.base import Filter
 
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.filter.code_mixing_window import CodeMixingWindow
+from sentisynth_hub.filter.contract import Filter
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.language import Language
 from sentisynth_hub.filter.length import Length
