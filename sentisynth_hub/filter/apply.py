@@ -12,7 +12,7 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.core.rows import Rejected, Row
 from sentisynth_hub.filter.contract import Filter, FilterContext
-from sentisynth_hub.filter.filter_result import FunnelStep
+from sentisynth_hub.filter.filter_result import FunnelCount
 from sentisynth_hub.filter.filter_table import filter_class
 from sentisynth_hub.filter.overlap import Overlap, OverlapOptions
 
@@ -79,11 +79,11 @@ def run_filters(filters: Iterable[Filter], rows: Sequence[Row]) -> tuple[list[Ro
     return kept, rejected
 
 
-def funnel(rejected: Iterable[Rejected], order: Sequence[str]) -> list[FunnelStep]:
+def funnel(rejected: Iterable[Rejected], order: Sequence[str]) -> list[FunnelCount]:
     """Count rejected rows by filter (in `order`, what is not in it first) and reason (by name)."""
     counts = Counter((item.filter, item.reason) for item in rejected)
     place = {name: number for number, name in enumerate(order)}
     return [
-        FunnelStep(filter=name, reason=reason, rejected=counts[name, reason])
+        FunnelCount(filter=name, reason=reason, rejected=counts[name, reason])
         for name, reason in sorted(counts, key=lambda key: (place.get(key[0], -1), key))
     ]

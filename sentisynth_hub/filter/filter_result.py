@@ -26,7 +26,7 @@ class OtherFacts(FilterFacts):
 _FACTS = {each.name: each.facts_type for each in FILTERS}
 
 
-class FunnelStep(BaseModel):
+class FunnelCount(BaseModel):
     """How many rows one filter dropped for one reason; `filter` is `parse` where no row could be made of an answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,7 +55,7 @@ class FilteredReplicate(BaseModel):
     candidates: int = Field(ge=0)
     kept: int = Field(ge=0)
     per_label: dict[str, int]
-    funnel: tuple[FunnelStep, ...]
+    funnel: tuple[FunnelCount, ...]
     digest: str
     facts: dict[str, SerializeAsAny[FilterFacts]]
     human_labels: dict[LabelUse, tuple[str, ...]]
