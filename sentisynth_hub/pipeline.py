@@ -18,15 +18,17 @@ from typing import Any
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes, join_launch, share_cores
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 from sentisynth_hub.core.hub_endpoint import use_hub
-from sentisynth_hub.core.run_folder import RUNS, StageFolder, locked, stage_folder
+from sentisynth_hub.core.run_folder import RUNS, StageFolder, locked, mark_current, stage_folder
 from sentisynth_hub.filter import stage as filter_stage
 from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
 from sentisynth_hub.model import stage as model_stage
+from sentisynth_hub.model.result import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
-from sentisynth_hub.natural.folds import natural_of_replicate, study_samples
+from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, pin_recipe
@@ -144,18 +146,19 @@ STAGES = (
     Stage(
         "model",
         model_stage.VERSION,
-        "training the model to publish",
+        "saving the student that was judged",
         decides=lambda pipeline: (
-            _part("study")(pipeline) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
+            model_stage.decides(pipeline.recipe) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
         ),
         inputs=_digests("study"),
-        run=lambda results, folder: model_stage.train_published(
+        run=lambda results, folder: model_stage.train_model(
             results.recipe,
-            results.samples[0],
-            results.corpora[0],
+            results.samples,
+            results.corpora,
+            results.natural,
             results.study.manifest()["chosen_variant"],
             folder,
-            natural_of_replicate(results.recipe, results.natural, 0),
+            results.study.path.parent / "features",
         ),
         alone=True,
     ),
@@ -176,6 +179,7 @@ class Pipeline:
         run: The recipe's run folder, `runs/<name>`.
         processes: The processes of this launch.
         refreshed: How often the generator was to be asked anew in this run folder.
+        may_run: Whether a stage that is not complete is run; otherwise it is an error.
     """
 
     recipe: Recipe
@@ -187,6 +191,7 @@ class Pipeline:
     def __init__(self, recipe: Recipe, pins: dict[str, Pin], run: Path, processes: Processes, refreshed: int = 0):
         self.recipe, self.pins, self.run = recipe, pins, run
         self.processes, self.refreshed = processes, refreshed
+        self.may_run = True
         self._complete: dict[str, StageFolder] = {}
 
     @cached_property
@@ -248,11 +253,18 @@ class Pipeline:
     def _run(self, stage: Stage) -> StageFolder:
         folder = self.folder(stage.name)
         if not folder.complete:
+            if not self.may_run:
+                raise InputError(
+                    f"{self.run}: the {stage.name} stage is not complete and nothing may be run; leave out --no-run, "
+                    "or run the recipe first"
+                )
             with self.lock():
                 log.info(f"== {stage.name}: {stage.doing}")
                 folder.path.mkdir(parents=True, exist_ok=True)
                 if self.processes.is_main or not stage.alone:
                     stage.run(Results(self, dict(self._complete)), folder)
+        if self.processes.is_main:
+            mark_current(self.run, folder)
         self.processes.wait()  # the one barrier of a stage: whoever comes first waits here
         return folder
 
@@ -297,9 +309,9 @@ class Results:
         return verdict_stage.load(self._folders["verdict"])
 
     @property
-    def model(self) -> StageFolder:
-        """The classifier to publish."""
-        return self._folders["model"]
+    def model(self) -> ModelResult:
+        """The classifier to publish, and its own score."""
+        return model_stage.load(self._folders["model"])
 
     @cached_property
     def corpora(self) -> dict[int, Corpus]:

@@ -191,10 +191,15 @@ def evaluate(
 )
 @options.as_json
 def compare(first: str, second: str, metric: str, as_json: bool) -> None:
-    """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant."""
-    from sentisynth_hub.experiments import evaluate_model as scoring
+    """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant.
 
-    found = scoring.compare_predictions(scoring.read_one(first), scoring.read_one(second), metric=metric)
+    A file is a study's predictions, or any CSV, JSONL or Parquet table with the columns `label` (the true one),
+    `predicted`, and `id` where the rows have one.
+    """
+    from sentisynth_hub.experiments.evaluate_model import compare_predictions
+    from sentisynth_hub.experiments.prediction_tables import read_variant
+
+    found = compare_predictions(read_variant(first), read_variant(second), metric=metric)
     low, high = found["interval"]
     lines = [
         f"{found['first']}  {metric} {found['scores'][0]:.4f}",
@@ -269,17 +274,18 @@ def predict(
         else:
             log.info(f"{output}: {len(rows)} predictions")
         return
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
-    found = classify(model, [preprocess(text, steps) for text in texts], revision=revision)
-    labels = [best(scores) for scores in found]
+    classifier = open_classifier(model, revision)
+    probabilities = classifier.probabilities([preprocess(text, steps) for text in texts])
+    labels = [classifier.labels[place] for place in probabilities.argmax(1)]
     records = [
-        {"text": text, "label": label, "probabilities": scores}
-        for text, label, scores in zip(texts, labels, found, strict=True)
+        {"text": text, "label": label, "probabilities": dict(zip(classifier.labels, scores.tolist(), strict=True))}
+        for text, label, scores in zip(texts, labels, probabilities, strict=True)
     ]
     lines = [
-        f"{label}  {scores[label]:.3f}  {log.printable(text)}"
-        for text, label, scores in zip(texts, labels, found, strict=True)
+        f"{label}  {scores.max():.3f}  {log.printable(text)}"
+        for text, label, scores in zip(texts, labels, probabilities, strict=True)
     ]
     _show(records, lines, as_json)
 

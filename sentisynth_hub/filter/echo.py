@@ -48,8 +48,8 @@ class Echo(Filter):
     def build(cls, options: EchoOptions, context: FilterContext) -> "Echo":
         """Take the phrases from the recipe's own prompt, the label words from its labels and verbalizers."""
         recipe = context.recipe
-        path = recipe.folder / recipe.generate.prompt.template
-        template = path.read_text("utf-8") if path.is_file() else ""
+        has_template = recipe.has_file(recipe.generate.prompt.template, "generate.prompt.template")
+        template = recipe.template_file.read_text("utf-8") if has_template else ""
         names = [*recipe.labels, *recipe.generate.prompt.verbalizers.values()] if options.label_words else []
         return cls.of_template(template, ngram=options.ngram, label_names=names)
 

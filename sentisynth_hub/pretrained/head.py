@@ -283,6 +283,11 @@ def _unit(x: Array) -> Array:
     norms = np.linalg.norm(exact, axis=1, keepdims=True)
     return np.asarray(exact / np.where(norms == 0, 1.0, norms))
 
+    def fold_into(self, weights: Array) -> Array:
+        """Weights (dimensions + 1, labels) that give the same logits for features as they come."""
+        raw = weights[:-1] / self.spread
+        return np.concatenate([raw, weights[-1:] - self.mean @ raw])
+
 
 def fit_head(
     stages: Sequence[tuple[Array, Array]],

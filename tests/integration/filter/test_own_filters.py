@@ -115,7 +115,7 @@ def test_a_recipe_from_a_hub_imports_nothing(folder: Path, tmp_path: Path, monke
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in ("evil:AllCaps", "os.path:join", "evil:x.y"):
         with pytest.raises(RecipeError, match="names Python code"):
-            load_recipe(str(folder / "my-recipe"), [f"filter={{'{name}': {{}}}}"], downloaded=True)
+            load_recipe(str(folder / "my-recipe"), [f"filter={{'{name}': {{}}}}"], origin="hub")
     assert not (tmp_path / "ran").exists()
     assert "evil" not in sys.modules
 
@@ -143,7 +143,7 @@ def test_an_installed_filter_is_used_by_its_name(folder: Path, tmp_path: Path) -
     (result,) = run(*command, "--out", str(tmp_path / "out"))["replicates"].values()
     assert [step["filter"] for step in result["funnel"]] == ["all_caps"]
     assert "all_caps" in recipe_schema()["$defs"]["FilterSection"]["properties"]
-    downloaded = load_recipe(str(folder / "my-recipe"), [section], downloaded=True)  # the user installed it
+    downloaded = load_recipe(str(folder / "my-recipe"), [section], origin="hub")  # the user installed it
     assert downloaded.filter.order == ["length", "all_caps"]
 
 
