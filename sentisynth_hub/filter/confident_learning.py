@@ -18,6 +18,7 @@ from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.filter.teacher import label_numbers
 from sentisynth_hub.natural.folds import deal_into_folds
+from sentisynth_hub.pretrained.embeddings import unit
 from sentisynth_hub.pretrained.head import Scaling, cross_validated
 from sentisynth_hub.recipe.filter_section import Encoder
 from sentisynth_hub.recipe.section import Section
@@ -61,7 +62,7 @@ class ConfidentLearning(Filter):
         counts = Counter(row.label for row in rows)
         if len(present) < 2 or min(counts[label] for label in present) < self.folds:
             return [Decision(True)] * len(rows)
-        y, features = label_numbers(rows, present), self.features.of(rows, self.encoder)
+        y, features = label_numbers(rows, present), unit(self.features.of(rows, self.encoder))
         x = Scaling.of(features).apply(features)
         folds = deal_into_folds(rows, present, self.folds, rng("confident_learning"))
         probabilities = cross_validated(x, y, len(present), np.array([folds])).probabilities

@@ -4,11 +4,12 @@
     models.skill.beats_a_guess
     models.probabilities(other_features)
 
-The models are logistic regressions (`sentisynth_hub.pretrained.head`) in which every label weighs the same, one a fold
-and repetition. The temperature (Guo et al. 2017, eq. 9) is the one with the least cross-entropy on rows that the model
-has not seen, the truth being as certain as their number allows (Platt 1999). A new row's probability is the mean over
-the models: skill and temperature were measured on these models, and a refit on all rows would have a confidence that
-nobody has checked.
+The features are brought to unit length: a mean-pooled vector is the shorter the more tokens it is the mean of, and no
+classifier shall read a text's length off it. The models are logistic regressions (`sentisynth_hub.pretrained.head`) in
+which every label weighs the same, one a fold and repetition. The temperature (Guo et al. 2017, eq. 9) is the one with
+the least cross-entropy on rows that the model has not seen, the truth being as certain as their number allows (Platt
+1999). A new row's probability is the mean over the models: skill and temperature were measured on these models, and a
+refit on all rows would have a confidence that nobody has checked.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from sentisynth_hub.pretrained.embeddings import unit
 from sentisynth_hub.pretrained.head import Fits, Rows, Scaling, Scored, best_fits, cross_validated, held_out
 
 
@@ -97,9 +99,8 @@ class CrossFit:
 
     def probabilities(self, features: Array) -> Array:
         """Calibrated mean probability of each label, (rows, labels), for features (rows, dimensions)."""
-        return np.asarray(
-            _softened(self.fits.probabilities_of(self.scaling.apply(features)), self.temperature).mean(0)
-        )
+        by_model = self.fits.probabilities_of(self.scaling.apply(unit(features)))
+        return np.asarray(_softened(by_model, self.temperature).mean(0))
 
 
 def cross_fit(features: Array, y: Array, n_labels: int, folds: Array) -> CrossFit:
@@ -111,8 +112,9 @@ def cross_fit(features: Array, y: Array, n_labels: int, folds: Array) -> CrossFi
         n_labels: Labels there are.
         folds: Fold of each row in each repetition, (repetitions, rows).
     """
-    scaling = Scaling.of(features)
-    x = scaling.apply(features)
+    vectors = unit(features)
+    scaling = Scaling.of(vectors)
+    x = scaling.apply(vectors)
     fits = cross_validated(x, y, n_labels, folds, weights=balance(y, n_labels))
     models = Fits(fits.penalty, fits.weights[:-1], fits.losses, fits.probabilities)  # without the fit to all rows
     return _judged(scaling, models, x, y, held_out(folds)[:-1], n_labels)
@@ -127,8 +129,9 @@ def fit_held_out(features: Array, y: Array, n_labels: int, held: Array) -> Cross
         n_labels: Labels there are.
         held: Which rows are held out, (rows,), bool.
     """
-    scaling = Scaling.of(features[~held])
-    x = scaling.apply(features)
+    vectors = unit(features)
+    scaling = Scaling.of(vectors[~held])
+    x = scaling.apply(vectors)
     weights = np.zeros((1, len(y)))
     weights[0, ~held] = balance(y[~held], n_labels)
     fits = best_fits([Rows(x, y, weights)], n_labels, Scored(x, y, held[None]))

@@ -44,10 +44,8 @@ class Head:
 
 @dataclass(frozen=True)
 class Scaling:
-    """The features as a head reads them: of length 1, centred at the natural rows' mean, in units of their spread.
-
-    A mean-pooled vector is the shorter the more tokens it is the mean of; at length 1 no head can read how long a text
-    is.
+    """One affine map for all variants of a replicate: features centred at the natural rows' mean, in units of their
+    spread.
     """
 
     mean: Array
@@ -56,13 +54,18 @@ class Scaling:
     @classmethod
     def of(cls, natural: Array) -> "Scaling":
         """Mean of each dimension, root mean square of their standard deviations, over the natural training rows."""
-        x = _unit(natural)
+        x = natural.astype(np.float64)
         spread = float(np.sqrt(x.var(0).mean()))
         return cls(x.mean(0), spread if spread > 0 else 1.0)
 
     def apply(self, x: Array) -> Array:
         """The features as the head reads them, float64."""
-        return np.asarray((_unit(x) - self.mean) / self.spread)
+        return np.asarray((x.astype(np.float64) - self.mean) / self.spread)
+
+    def fold_into(self, weights: Array) -> Array:
+        """Weights (dimensions + 1, labels) that give the same logits for features as they come."""
+        raw = weights[:-1] / self.spread
+        return np.concatenate([raw, weights[-1:] - self.mean @ raw])
 
 
 @dataclass(frozen=True)
@@ -275,18 +278,6 @@ def _probabilities(weights: Array, x: Array) -> Array:
     logits = _logits(weights, x)
     odds = np.exp(logits - logits.max(2, keepdims=True))
     return np.asarray(odds / odds.sum(2, keepdims=True))
-
-
-def _unit(x: Array) -> Array:
-    """The rows of `x` with length 1, float64; a row of zeros stays one."""
-    exact = x.astype(np.float64)
-    norms = np.linalg.norm(exact, axis=1, keepdims=True)
-    return np.asarray(exact / np.where(norms == 0, 1.0, norms))
-
-    def fold_into(self, weights: Array) -> Array:
-        """Weights (dimensions + 1, labels) that give the same logits for features as they come."""
-        raw = weights[:-1] / self.spread
-        return np.concatenate([raw, weights[-1:] - self.mean @ raw])
 
 
 def fit_head(
