@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from sentisynth_hub.verdict.outcome import Rule, judge
+from sentisynth_hub.verdict.outcome import Rule, conclude
 from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.comparisons import Arms
 
@@ -109,7 +109,7 @@ def run_cell(cell: Cell, scenario: str, studies: int, seed: int) -> dict[str, An
             "repeated": arms.difference("mixed", "natural_repeated"),
             "control": arms.difference("natural_repeated", "natural"),
         }
-        verdicts[str(judge(comparisons, arms.units, cell.rows, Rule(margin=MARGIN))["outcome"])] += 1
+        verdicts[str(conclude(comparisons, arms.units, cell.rows, Rule(margin=MARGIN)).outcome)] += 1
         low, high = comparisons["natural"].interval(0.05) or (-1.0, 1.0)
         values.append(comparisons["natural"].value)
         halves.append((high - low) / 2)

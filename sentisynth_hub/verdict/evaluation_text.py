@@ -82,7 +82,9 @@ def count_words(comparison: Comparison) -> str:
 def reading(evaluation: Evaluation, comparison: Comparison) -> str:
     """What a comparison says: the verdict for the primary one, its reading for any other."""
     if comparison.family == "primary":
-        return evaluation.verdict.outcome
+        outcome = evaluation.verdict.outcome
+        words = {"helps": "better", "hurts": "worse"} if evaluation.design == "models" else {}
+        return words.get(outcome, outcome)
     return f"{comparison.reading} (secondary)"
 
 
