@@ -18,8 +18,8 @@ from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.metrics.classification import METRICS, confusion_counts
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.pretrained.batching import fixed_threads
+from sentisynth_hub.pretrained.load_model import load_pretrained
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.encoding import readable_length
 from sentisynth_hub.study.loop import start_launch
 from sentisynth_hub.study.stage import plan_replicate
 from sentisynth_hub.study.trial import run_finetune
@@ -45,8 +45,6 @@ def train_published(
     with fixed_threads(recipe.study.student.threads):
         launch = start_launch(recipe.study, Processes(), shared=False)
         outcome, model, tokenizer = run_finetune(recipe, trial, launch, checkpoints=folder.path)
-        # A tokenizer that does not know the encoder's limit would let long texts through to an error.
-        tokenizer.model_max_length = readable_length(tokenizer, model.config)
         model.cpu().save_pretrained(target)
         tokenizer.save_pretrained(target)
         found = classify(target, [row.text for row in natural.test])
@@ -82,9 +80,8 @@ def classify(model: Path | str, texts: Sequence[str], *, revision: str | None = 
     """
     from transformers import pipeline
 
-    classifier = pipeline(
-        "text-classification", model=str(model), revision=revision, device="cpu", trust_remote_code=False
-    )
+    tokenizer, trained = load_pretrained("classifier", str(model), revision=revision)
+    classifier = pipeline("text-classification", model=trained, tokenizer=tokenizer, device="cpu")
     found = []
     for text in log.progress("predictions", texts, total=len(texts)):
         scores = classifier(text, top_k=None, truncation=True)
