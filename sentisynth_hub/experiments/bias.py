@@ -28,9 +28,9 @@ def swapped(text: str, first: str, second: str) -> str:
     other = {first.lower(): second, second.lower(): first}
     pattern = re.compile(rf"(?<!\w)(?:{re.escape(first)}|{re.escape(second)})(?!\w)", re.IGNORECASE)
 
-    def replaced(found: re.Match[str]) -> str:
-        word = other[found.group().lower()]
-        return word[:1].upper() + word[1:] if found.group()[:1].isupper() else word
+    def replaced(match: re.Match[str]) -> str:
+        word = other[match.group().lower()]
+        return word[:1].upper() + word[1:] if match.group()[:1].isupper() else word
 
     return pattern.sub(replaced, text)
 
@@ -39,7 +39,7 @@ def probe(
     model: str, texts: Sequence[str], pairs: Sequence[tuple[str, str]], *, revision: str | None = None
 ) -> list[Swap]:
     """Swap each pair of terms in `texts` and classify the texts that have one of them before and after."""
-    found: list[Swap] = []
+    swaps: list[Swap] = []
     for first, second in pairs:
         touched = [(text, other) for text in texts if (other := swapped(text, first, second)) != text]
         before = classify(model, [text for text, _ in touched], revision=revision) if touched else []
@@ -49,10 +49,14 @@ def probe(
             {label: (b[label] - a[label]) * (1 if _has(text, first) else -1) for label in a}
             for (text, _), a, b in zip(touched, before, after, strict=True)
         ]
-        mean = {label: sum(one[label] for one in to_second) / len(to_second) for label in before[0]} if touched else {}
+        mean = (
+            {label: sum(shift[label] for shift in to_second) / len(to_second) for label in before[0]}
+            if touched
+            else {}
+        )
         changed = sum(best(a) != best(b) for a, b in zip(before, after, strict=True))
-        found.append({"first": first, "second": second, "texts": len(touched), "changed": changed, "shift": mean})
-    return found
+        swaps.append({"first": first, "second": second, "texts": len(touched), "changed": changed, "shift": mean})
+    return swaps
 
 
 def probe_lines(swaps: Sequence[Swap]) -> list[str]:
