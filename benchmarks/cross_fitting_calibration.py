@@ -147,7 +147,7 @@ def run_cell(cell: Cell, scenario: str, studies: int, seed: int) -> dict[str, An
     }
 
 
-def page(found: list[tuple[Cell, str, dict[str, Any]]], studies: int) -> str:
+def page(found: list[tuple[Cell, str, dict[str, Any]]], studies: int, command: str) -> str:
     """The results page."""
     worst = max(one["false"] for _, _, one in found)
     missed = max(one["missed"] for _, _, one in found)
@@ -160,7 +160,7 @@ def page(found: list[tuple[Cell, str, dict[str, Any]]], studies: int) -> str:
         "**Question.** With under a thousand rows a study tests every row in turn (five folds, repeated). Its "
         "differences share rows and are not independent. How often is its verdict false, and its interval wrong?",
         "",
-        "**Command.** `python benchmarks/cross_fitting_calibration.py`",
+        f"**Command.** `python benchmarks/cross_fitting_calibration.py {command}`",
         "",
         f"**Set-up.** {studies:,} simulated studies a line. Each draws its rows anew, deals them into five stratified "
         "folds and trains real (ridge) classifiers on three folds, one being left for validation as in a study. All "
@@ -173,8 +173,8 @@ def page(found: list[tuple[Cell, str, dict[str, Any]]], studies: int) -> str:
         "*Nadeau-Bengio*: the same for the usual correction of fold differences (2003).",
         "",
         f"**Read.** False verdicts: at most {worst:.1%}. Intervals that miss the truth: at most {missed:.1%}, up to "
-        f"{independent:.0%} where folds are taken for independent. Width: at most {width:.2f} times the oracle's; with "
-        f"Nadeau and Bengio's correction up to {usual:.2f}.",
+        f"{independent:.0%} where folds are taken for independent. Width: at most {width:.2f} times the oracle's; "
+        f"with Nadeau and Bengio's correction up to {usual:.2f}.",
         "",
         "| rows | rare label | repetitions | scenario | effect | false verdicts | *helps* | half-width | width | "
         "Nadeau-Bengio | missed | if independent |",
@@ -198,8 +198,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/results/cross-fitting.md")
     parser.add_argument("--json", action="store_true", help="last line: one object")
     arguments = parser.parse_args()
-    cells = [Cell(rows, repetitions, rare) for rows, rare in ((60, 0.5), (100, 0.5), (300, 0.5), (300, 0.15), (800, 0.5))
-             for repetitions in (2, 5)]  # fmt: skip
+    sizes = ((60, 0.5), (100, 0.5), (300, 0.5), (300, 0.15), (800, 0.5))
+    cells = [Cell(rows, repetitions, rare) for rows, rare in sizes for repetitions in (2, 5)]
     studies = arguments.studies
     found = []
     for cell in cells[2:8] if arguments.quick else cells:
@@ -207,7 +207,8 @@ def main() -> None:
             found.append((cell, scenario, run_cell(cell, scenario, studies, arguments.seed)))
             print(cell, scenario, found[-1][2])
     if arguments.write:
-        PAGE.write_text(page(found, studies), "utf-8")
+        command = f"{'--quick ' * arguments.quick}--write --studies {studies} --seed {arguments.seed}"
+        PAGE.write_text(page(found, studies, command), "utf-8")
     if arguments.json:
         names = ("false", "missed", "missed_if_independent", "against_oracle", "nadeau_bengio")
         print(json.dumps({f"worst_{name}": max(one[name] for _, _, one in found) for name in names}))
