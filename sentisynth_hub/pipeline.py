@@ -26,8 +26,9 @@ from sentisynth_hub.filter import stage as filter_stage
 from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
 from sentisynth_hub.model import stage as model_stage
+from sentisynth_hub.model.result import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
-from sentisynth_hub.natural.folds import natural_of_replicate, study_samples
+from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, pin_recipe
@@ -145,18 +146,19 @@ STAGES = (
     Stage(
         "model",
         model_stage.VERSION,
-        "training the model to publish",
+        "saving the student that was judged",
         decides=lambda pipeline: (
-            _part("study")(pipeline) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
+            model_stage.decides(pipeline.recipe) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
         ),
         inputs=_digests("study"),
-        run=lambda results, folder: model_stage.train_published(
+        run=lambda results, folder: model_stage.train_model(
             results.recipe,
-            results.samples[0],
-            results.corpora[0],
+            results.samples,
+            results.corpora,
+            results.natural,
             results.study.manifest()["chosen_variant"],
             folder,
-            natural_of_replicate(results.recipe, results.natural, 0),
+            results.study.path.parent / "features",
         ),
         alone=True,
     ),
@@ -307,9 +309,9 @@ class Results:
         return verdict_stage.load(self._folders["verdict"])
 
     @property
-    def model(self) -> StageFolder:
-        """The classifier to publish."""
-        return self._folders["model"]
+    def model(self) -> ModelResult:
+        """The classifier to publish, and its own score."""
+        return model_stage.load(self._folders["model"])
 
     @cached_property
     def corpora(self) -> dict[int, Corpus]:

@@ -22,6 +22,7 @@ from sentisynth_hub.verdict.evaluation_text import label_sentence, table_lines, 
 
 
 if TYPE_CHECKING:
+    from sentisynth_hub.model.result import ModelResult
     from sentisynth_hub.publish.commit import Published
 
 
@@ -36,8 +37,7 @@ class RunResult:
             is empty.
         evaluation: What the study found.
         funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
-        model: Folder of the model to use, and the variant it was trained on.
-        variant: Variant of the study that model was trained on.
+        model: The model to use, what it was trained on, and its own score.
         dataset, classifier: What was published; None with `--no-publish` or where the recipe names no repo.
     """
 
@@ -46,8 +46,7 @@ class RunResult:
     unchanged: dict[str, str]
     evaluation: Evaluation | None = None
     funnel: dict[str, Any] | None = None
-    model: Path | None = None
-    variant: str | None = None
+    model: "ModelResult | None" = None
     dataset: "Published | None" = None
     classifier: "Published | None" = None
 
@@ -59,8 +58,9 @@ class RunResult:
             "unchanged": self.unchanged,
             "evaluation": self.evaluation.record() if self.evaluation is not None else None,
             "funnel": self.funnel,
-            "model": str(self.model) if self.model else None,
-            "variant": self.variant,
+            "model": str(self.model.folder) if self.model else None,
+            "variant": self.model.variant if self.model else None,
+            "model_scores": self.model.model_dump(mode="json")["test_scores"] if self.model else None,
             "dataset": self.dataset.record() if self.dataset else None,
             "classifier": self.classifier.record() if self.classifier else None,
         }
@@ -105,8 +105,7 @@ def run_recipe(
             {},
             results.verdict,
             results.funnel,
-            results.model.path / "model",
-            results.model.manifest()["variant"],
+            results.model,
         )
         if not repos or not pipeline.processes.is_main:
             return result
@@ -129,6 +128,7 @@ def summary_lines(result: RunResult) -> list[str]:
         ]
     assert result.evaluation is not None
     assert result.funnel is not None
+    assert result.model is not None
     lines = [
         "",
         *_funnel_lines(result.funnel),
@@ -137,6 +137,8 @@ def summary_lines(result: RunResult) -> list[str]:
         "",
         *_budget_lines(result.evaluation),
         "",
+        f"the model: {result.model.summary(result.evaluation.metric)}",
+        *(f"  warning: {line}" for line in result.model.warnings()),
     ]
     for kind, published in (("dataset", result.dataset), ("model", result.classifier)):
         if published is not None:
@@ -144,8 +146,9 @@ def summary_lines(result: RunResult) -> list[str]:
     if result.dataset or result.classifier:
         lines += ["", f"endpoint {result.endpoint}", *_next_lines(result)]
     else:
-        lines += [f"Use this model: {result.model} (trained on {result.variant})",
-                  f'Next: {_command_folder()}sentisynth predict {result.model} "a text of yours"']  # fmt: skip
+        folder = result.model.folder
+        lines += [f"Use this model: {folder} (trained on {result.model.variant})",
+                  f'Next: {_command_folder()}sentisynth predict {folder} "a text of yours"']  # fmt: skip
     return lines
 
 

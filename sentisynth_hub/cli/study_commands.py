@@ -308,17 +308,18 @@ def predict(
         else:
             log.info(f"{output}: {len(rows)} predictions")
         return
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
-    found = classify(model, [preprocess(text, steps) for text in texts], revision=revision)
-    labels = [best(scores) for scores in found]
+    classifier = open_classifier(model, revision)
+    probabilities = classifier.probabilities([preprocess(text, steps) for text in texts])
+    labels = [classifier.labels[place] for place in probabilities.argmax(1)]
     records = [
-        {"text": text, "label": label, "probabilities": scores}
-        for text, label, scores in zip(texts, labels, found, strict=True)
+        {"text": text, "label": label, "probabilities": dict(zip(classifier.labels, scores.tolist(), strict=True))}
+        for text, label, scores in zip(texts, labels, probabilities, strict=True)
     ]
     lines = [
-        f"{label}  {scores[label]:.3f}  {log.printable(text)}"
-        for text, label, scores in zip(texts, labels, found, strict=True)
+        f"{label}  {scores.max():.3f}  {log.printable(text)}"
+        for text, label, scores in zip(texts, labels, probabilities, strict=True)
     ]
     _show(records, lines, as_json)
 

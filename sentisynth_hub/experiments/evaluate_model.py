@@ -17,7 +17,6 @@ from sentisynth_hub.core.errors import DataError, InputError, did_you_mean
 from sentisynth_hub.core.open_records import is_file_name, open_records
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.experiments.prediction_tables import OneVariant
-from sentisynth_hub.pretrained.load_model import load_config
 
 
 ALPHA = 0.05
@@ -104,7 +103,7 @@ def read_labelled(
 def score_model(
     model: str, labelled: Labelled, *, revision: str | None = None, label_names: Mapping[str, str] | None = None
 ) -> tuple[Score, list[str]]:
-    """Predict every text with plain `pipeline()` and score the labels.
+    """Predict every text and score the labels.
 
     Args:
         model: Hub id or folder of a text classifier.
@@ -115,11 +114,12 @@ def score_model(
 
     Raises:
         DataError: The data has a label that the model never gives.
+        InputError: The model cannot be opened, or has no trained classification head.
     """
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
-    config = load_config(model, revision=revision)
-    renamed = {str(label): (label_names or {}).get(str(label), str(label)) for label in config.id2label.values()}
+    classifier = open_classifier(model, revision)
+    renamed = {label: (label_names or {}).get(label, label) for label in classifier.labels}
     labels = list(dict.fromkeys(renamed.values()))
     for row in labelled.rows:
         if row.label not in labels:
@@ -127,8 +127,7 @@ def score_model(
                 f"{labelled.name}: label {row.label!r} is none of the model's ({', '.join(labels)})"
                 f"{did_you_mean(str(row.label), labels)}; say what the model calls it with --label MODEL=DATA"
             )
-    found = classify(model, [row.text for row in labelled.rows], revision=revision)
-    predicted = [renamed[best(scores)] for scores in found]
+    predicted = [renamed[label] for label in classifier.predict([row.text for row in labelled.rows])]
     return score_labels(str(model), labelled, predicted, labels), predicted
 
 
@@ -137,23 +136,22 @@ def score_labels(model: str, labelled: Labelled, predicted: Sequence[str | None]
     import numpy as np
 
     from sentisynth_hub.metrics.classification import (
-        METRICS,
         NO_ANSWER,
         confusion_counts,
         f1_per_class,
         precision_per_class,
         recall_per_class,
     )
-    from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
+    from sentisynth_hub.verdict.statistics.single_model import single_model_scores
 
     place = {label: i for i, label in enumerate(labels)}
     y = np.array([place[str(row.label)] for row in labelled.rows])
     answers = np.array([NO_ANSWER if label is None else place[label] for label in predicted])
     counts = confusion_counts(y, answers, len(labels))
-    metrics = {}
-    for name, metric in METRICS.items():
-        resampled = crossed_bootstrap(y, {"it": answers[None]}, len(labels), name, resamples=2_000, seed=0)
-        metrics[name] = {"value": float(metric(counts)), "interval": resampled.interval({"it": 1.0}, ALPHA)}
+    metrics: dict[str, dict[str, Any]] = {
+        name: {"value": found.value, "interval": (found.low, found.high)}
+        for name, found in single_model_scores(y, answers, len(labels)).items()
+    }
     by_label = zip(
         precision_per_class(counts), recall_per_class(counts), f1_per_class(counts), counts.sum(-1), strict=True
     )

@@ -22,7 +22,6 @@ from sentisynth_hub.core.errors import DataError, InputError
 from sentisynth_hub.core.files import replaced
 from sentisynth_hub.core.preprocess import Step, preprocess
 from sentisynth_hub.core.read_files import read_file
-from sentisynth_hub.pretrained.load_model import load_config
 
 
 Format = Literal["csv", "jsonl", "lines", "lince"]
@@ -77,18 +76,19 @@ def predict_texts(
     steps: Collection[Step] = (),
     empty: str | None = None,
 ) -> list[Prediction]:
-    """The label of every row by a Hub model or folder, as plain `pipeline()` gives it.
+    """The label of every row by a Hub model or folder.
 
     Args:
         steps: Preprocessing the model was trained with.
         empty: Label of the rows without a text; None: what the model answers to an empty text.
 
     Raises:
-        InputError: `empty` is no label of the model.
+        InputError: The model cannot be opened or has no trained head, or `empty` is no label of it.
     """
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
-    labels = list(load_config(str(model), revision=revision).id2label.values())
+    classifier = open_classifier(model, revision)
+    labels = classifier.labels
     if empty is not None and empty not in labels:
         raise InputError(f"--empty: {empty!r} is no label of the model; its labels are {', '.join(labels)}")
     blank = [row.number for row in rows if not row.text.strip()]
@@ -98,14 +98,15 @@ def predict_texts(
         log.warn(f"{len(blank)} rows have no text (row {shown}) and get {answer}")
     told = set(blank) if empty is not None else set()
     asked = [preprocess(row.text, steps) if row.text.strip() else "" for row in rows if row.number not in told]
-    answers = iter(classify(model, asked, revision=revision))
+    answers = iter(classifier.probabilities(asked))
     found = []
     for row in rows:
         if empty is not None and row.number in told:
             found.append(Prediction(row, empty, {}))
         else:
             scores = next(answers)
-            found.append(Prediction(row, best(scores), scores))
+            label = labels[int(scores.argmax())]
+            found.append(Prediction(row, label, dict(zip(labels, scores.tolist(), strict=True))))
     return found
 
 

@@ -287,7 +287,8 @@ def _expectations(folder: Path, recipe: Recipe, natural: NaturalData, choices: C
 
 _HEADER = """\
 # Made by `sentisynth init`; every key is explained by `sentisynth schema`. Repos under `publish` are created private.
-# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial.
+# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial; the model that is judged is the one
+# that is published.
 """
 
 _PROMPT = """\

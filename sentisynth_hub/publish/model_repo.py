@@ -1,4 +1,4 @@
-"""Planning a model version: from a fine-tuned classifier and the head to the files of one commit."""
+"""Planning a model version: from a saved classifier and the head to the files of one commit."""
 
 import json
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any, cast
 from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.core.files import canonical_json
+from sentisynth_hub.pretrained.head_model import ENCODER_FOLDER, MODULES_FILE, read_head_model
 from sentisynth_hub.publish.card_figures import Pictures
 from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, SCHEMA, ModelManifest, rounded
 from sentisynth_hub.publish.cards.render import render_changelog, render_model_card
@@ -30,7 +31,7 @@ class ModelPublication:
     """A checked model release, ready to be planned against any head of `repo_id`.
 
     Raises:
-        DataError: The folder is not a fine-tuned classifier with the recipe's labels.
+        DataError: The folder is not a saved classifier with the recipe's labels.
         InputError: A licence is unknown or clashes.
     """
 
@@ -93,6 +94,7 @@ class ModelPublication:
             "hyperparameters": dict(release.hyperparameters),
             "label_budget": release.label_budget,
             "max_length": release.max_length,
+            "layout": release.layout,
             "files": sorted([*self.weights, *self.texts, "README.md", "CHANGELOG.md", MANIFEST_FILE]),
         }
         return cast(dict[str, Any], rounded(facts))
@@ -153,8 +155,9 @@ class ModelPublication:
 def _model_files(folder: Path) -> dict[str, bytes | Path]:
     """Every file of the model by its path in the repo; notes of where this machine keeps its base model are taken
     out."""
-    missing = [name for name in _NEEDED if not (folder / name).is_file()]
-    if missing or not list(folder.glob("*.safetensors")):
+    encoder = folder / ENCODER_FOLDER if (folder / MODULES_FILE).is_file() else folder
+    missing = [name for name in _NEEDED if not (encoder / name).is_file()]
+    if missing or not list(encoder.glob("*.safetensors")):
         raise DataError(f"{folder}: not a saved classifier: {(missing or ['*.safetensors'])[0]} is missing")
     files: dict[str, bytes | Path] = {}
     for path in sorted(folder.rglob("*")):
@@ -171,11 +174,14 @@ def _without_paths(path: Path) -> bytes:
 
 
 def _check_labels(release: ModelRelease) -> None:
-    config: Mapping[str, Any] = json.loads((release.folder / "config.json").read_text("utf-8"))
-    names = [name for _, name in sorted(config.get("id2label", {}).items(), key=lambda pair: int(pair[0]))]
+    if (release.folder / MODULES_FILE).is_file():
+        names = list(read_head_model(release.folder).labels)
+    else:
+        config: Mapping[str, Any] = json.loads((release.folder / "config.json").read_text("utf-8"))
+        names = [name for _, name in sorted(config.get("id2label", {}).items(), key=lambda pair: int(pair[0]))]
     if names != release.recipe.labels:
         raise DataError(
-            f"{release.folder}/config.json: id2label is {names}, the recipe's labels are {release.recipe.labels}"
+            f"{release.folder}: config.json: id2label is {names}, the recipe's labels are {release.recipe.labels}"
         )
 
 

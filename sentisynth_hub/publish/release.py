@@ -14,6 +14,7 @@ from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Rejected, Row
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.natural.splits import NaturalData
+from sentisynth_hub.pretrained.classifier import Layout
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin
 
@@ -63,11 +64,11 @@ class DatasetRelease:
 
 @dataclass(frozen=True)
 class ModelRelease:
-    """A fine-tuned classifier with everything its repo will say about it.
+    """A trained classifier with everything its repo will say about it.
 
     Attributes:
         recipe, pins, natural, evaluation, inputs_digest, label_budget: As for `DatasetRelease`.
-        folder: config.json, safetensors, tokenizer.
+        folder: The saved model, in the `layout` of the library that loads it.
         variant: Variant of the study it is replicate 0 of.
         scores: This very checkpoint's scores on the natural test rows, by metric key.
         base_model: `id` and `commit`.
@@ -89,6 +90,7 @@ class ModelRelease:
     label_budget: Mapping[str, Any] | None = None
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)
     max_length: int | None = None
+    layout: Layout = "transformers"
 
 
 def publishable_recipe(recipe: Recipe) -> str:

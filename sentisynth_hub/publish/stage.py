@@ -11,7 +11,9 @@ from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.core.run_folder import make_run_folder
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.publish.checks.non_inferiority import check_non_inferiority
+from sentisynth_hub.model.stage import hyperparameters
+from sentisynth_hub.natural.folds import natural_of_replicate
+from sentisynth_hub.publish.checks.non_inferiority import check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
 from sentisynth_hub.verdict.evaluation import Evaluation
@@ -31,6 +33,7 @@ def publish_run(
     only: str | None = None,
     create_pr: bool = False,
     dry_run: bool = False,
+    allow_worse: bool = False,
 ) -> tuple[Published | None, Published | None]:
     """Publish the dataset, then the model, as far as the recipe names them.
 
@@ -38,12 +41,14 @@ def publish_run(
         only: `dataset` or `model`: just that one.
         create_pr: Propose the version as a pull request.
         dry_run: Plan, write nothing.
+        allow_worse: Publish the model although it is worse than the last published one.
     """
     wanted = pipeline.recipe.publish
     dataset = model = None
     # before either: a version whose model is worse does not go out
-    if wanted.gates.non_inferiority_margin is not None:
-        check_non_inferiority(pipeline.recipe, pipeline.natural.validation, results.model.path / "model")
+    if wanted.model is not None and only != "dataset":
+        tested = natural_of_replicate(pipeline.recipe, pipeline.natural, 0).test
+        check_not_worse(pipeline.recipe, tested, results.model.folder, allow_worse=allow_worse)
     if wanted.dataset is not None and only != "model":
         release = dataset_release(pipeline, results)
         dataset = publish_dataset(
@@ -109,32 +114,22 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
 
 def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None) -> ModelRelease:
     """The classifier of replicate 0; `dataset` is the synthetic dataset's id, version and commit."""
-    folder = results.model
-    trained = folder.manifest()
-    student = pipeline.recipe.study.student
-    evaluation = results.verdict
+    model, evaluation = results.model, results.verdict
     return ModelRelease(
         recipe=pipeline.recipe,
         pins=pipeline.pins,
         natural=pipeline.natural,
-        folder=folder.path / "model",
-        variant=trained["variant"],
-        scores=trained["test_scores"],
+        folder=model.folder,
+        layout=model.layout,
+        variant=model.variant,
+        scores={name: score.value for name, score in model.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
         dataset=dataset,
         evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, trained["variant"]),
-        hyperparameters={
-            "training rows": trained["training_rows"],
-            "steps": trained["chosen"]["steps"],
-            "batch size": student.batch_size,
-            "learning rate": student.learning_rate,
-            "weight decay": student.weight_decay,
-            "warm-up ratio": student.warmup_ratio,
-            "seed": pipeline.recipe.seed,
-        },
-        max_length=student.max_length,
+        label_budget=_budget(evaluation, model.variant),
+        hyperparameters=hyperparameters(pipeline.recipe, model),
+        max_length=pipeline.recipe.study.student.max_length,
     )
 
 

@@ -93,6 +93,17 @@ def run_head(recipe: Recipe, trial: Trial, features: Features) -> dict[str, Any]
     return result(recipe, trial, {"penalty": head.penalty}, validation, test)
 
 
+def head_weights(recipe: Recipe, trial: Trial, features: Features) -> Array:
+    """The trial's head for features as they come, (dimensions + 1, labels) with the bias last: what `run_head` asks.
+
+    All zero where the trial has no row to learn from: every label is as likely.
+    """
+    if not trial.rows.rows:
+        return np.zeros((features.vectors.shape[1] + 1, len(recipe.labels)))
+    head, scaling = _head(recipe, trial, features)
+    return scaling.fold_into(head.weights)
+
+
 def losses_on_validation(recipe: Recipe, trial: Trial, features: Features) -> Array:
     """Cross-entropy (nats) of the trial's head on each natural validation row: finer than a score, for diagnosis."""
     head, scaling = _head(recipe, trial, features)

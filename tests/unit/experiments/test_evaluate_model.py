@@ -16,7 +16,7 @@ from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.experiments.bias import swapped
 from sentisynth_hub.experiments.evaluate_model import Labelled, compare_predictions, score_labels
 from sentisynth_hub.experiments.prediction_tables import read_variant
-from sentisynth_hub.model.stage import train_published
+from sentisynth_hub.model.stage import train_model
 from sentisynth_hub.natural.splits import draw_samples
 from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe, make_rows
@@ -32,7 +32,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     natural = make_natural()
     samples = draw_samples(recipe, natural)
     stage = stage_folder(folder, "model", version=1, recipe=None)
-    train_published(recipe, samples[0], make_corpora(samples)[0], "natural", stage, natural)
+    train_model(recipe, samples, make_corpora(samples), natural, "natural", stage, folder / "features")
     return stage.path
 
 
@@ -80,6 +80,19 @@ def test_predict(published: Path) -> None:
     assert found[0]["label"] in ("negative", "positive")
     assert sum(found[0]["probabilities"].values()) == pytest.approx(1)
     assert "\x1b" not in call("predict", str(published / "model"), "dull \x1b[31m")
+
+
+def test_a_model_without_a_trained_head_is_refused_by_both(tmp_path: Path) -> None:
+    from tests.support.tiny_study import make_model
+
+    encoder = str(make_model(tmp_path / "encoder"))
+    data = tmp_path / "held.csv"
+    data.write_text("text,label\na warm film,LABEL_0\na dull film,LABEL_1\n", "utf-8")
+    file = ["--file", str(data)]
+    for arguments in (["evaluate", encoder, str(data)], ["predict", encoder, "a film"], ["predict", encoder, *file]):
+        with pytest.raises(InputError, match="no trained classification head") as caught:
+            call(*arguments)
+        assert caught.value.exit_code == 2
 
 
 def write(path: Path, predicted: Sequence[Sequence[str | None]], rows: Sequence[Row], variant: str = "v") -> str:
