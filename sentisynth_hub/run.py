@@ -23,7 +23,7 @@ from sentisynth_hub.verdict.evaluation_text import label_sentence, table_lines, 
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.model.result import ModelResult
+    from sentisynth_hub.model.saved_model import ModelResult
     from sentisynth_hub.publish.commit import Published
 
 
@@ -139,7 +139,7 @@ def summary_lines(result: RunResult) -> list[str]:
         "",
         *_budget_lines(result.evaluation),
         "",
-        f"the model: {result.model.summary(result.evaluation['metric'])}",
+        f"the model: {result.model.summary(result.evaluation.metric)}",
         *(f"  warning: {line}" for line in result.model.warnings()),
     ]
     for kind, published in (("dataset", result.dataset), ("model", result.classifier)):

@@ -146,8 +146,8 @@ def score_labels(model: str, labelled: Labelled, predicted: Sequence[str | None]
     answers = np.array([NO_ANSWER if label is None else place[label] for label in predicted])
     counts = confusion_counts(y, answers, len(labels))
     metrics: dict[str, dict[str, Any]] = {
-        name: {"value": found.value, "interval": (found.low, found.high)}
-        for name, found in single_model_scores(y, answers, len(labels)).items()
+        name: {"value": result.value, "interval": (result.low, result.high)}
+        for name, result in single_model_scores(y, answers, len(labels)).items()
     }
     by_label = zip(
         precision_per_class(counts), recall_per_class(counts), f1_per_class(counts), counts.sum(-1), strict=True
@@ -192,18 +192,18 @@ def read_one(source: str) -> OneVariant:
     path = Path(name if colon and not Path(source).exists() else source)
     study = read_predictions([path])
     variants = list(study.variants)
-    wanted = variant if colon and path == Path(name) else variants[0] if len(variants) == 1 else None
-    if wanted is None:
+    selected = variant if colon and path == Path(name) else variants[0] if len(variants) == 1 else None
+    if selected is None:
         raise DataError(f"{source}: holds several variants ({', '.join(variants)}); name one: {source}:{variants[0]}")
     replicates = [
         {
             item: None if place == NO_ANSWER else study.labels[place]
             for item, place in zip(study.item_ids, answers, strict=True)
         }
-        for answers in study.predicted(wanted)
+        for answers in study.predicted(selected)
     ]
     truth = {item: study.labels[place] for item, place in zip(study.item_ids, study.y, strict=True)}
-    return OneVariant(f"{path.name}:{wanted}" if len(variants) > 1 else f"{path}", study.labels, truth, replicates)
+    return OneVariant(f"{path.name}:{selected}" if len(variants) > 1 else f"{path}", study.labels, truth, replicates)
 
 
 def compare_predictions(first: OneVariant, second: OneVariant, *, metric: str) -> Difference:
@@ -299,12 +299,12 @@ def _row(
 
 def _table(score: Score) -> list[str]:
     lines = [f"{score['model']} on {score['dataset']}, {score['items']} items"]
-    for name, found in score["metrics"].items():
-        low, high = found["interval"]
-        lines.append(f"  {name:<12} {found['value']:.4f}  95 % over items [{low:.4f}, {high:.4f}]")
+    for name, metric in score["metrics"].items():
+        low, high = metric["interval"]
+        lines.append(f"  {name:<12} {metric['value']:.4f}  95 % over items [{low:.4f}, {high:.4f}]")
     width = max(map(len, score["labels"]))
     lines.append(f"  {'label':<{width}}  precision  recall     f1  items")
-    for label, found in score["labels"].items():
-        scores = f"{found['precision']:9.4f}  {found['recall']:6.4f} {found['f1']:6.4f}"
-        lines.append(f"  {label:<{width}}  {scores}  {found['items']:5}")
+    for label, of_label in score["labels"].items():
+        scores = f"{of_label['precision']:9.4f}  {of_label['recall']:6.4f} {of_label['f1']:6.4f}"
+        lines.append(f"  {label:<{width}}  {scores}  {of_label['items']:5}")
     return lines
