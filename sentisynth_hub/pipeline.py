@@ -18,9 +18,10 @@ from typing import Any
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes, join_launch, share_cores
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 from sentisynth_hub.core.hub_endpoint import use_hub
-from sentisynth_hub.core.run_folder import RUNS, StageFolder, locked, stage_folder
+from sentisynth_hub.core.run_folder import RUNS, StageFolder, locked, mark_current, stage_folder
 from sentisynth_hub.filter import stage as filter_stage
 from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
@@ -178,6 +179,7 @@ class Pipeline:
         run: The recipe's run folder, `runs/<name>`.
         processes: The processes of this launch.
         refreshed: How often the generator was to be asked anew in this run folder.
+        may_run: Whether a stage that is not complete is run; otherwise it is an error.
     """
 
     recipe: Recipe
@@ -189,6 +191,7 @@ class Pipeline:
     def __init__(self, recipe: Recipe, pins: dict[str, Pin], run: Path, processes: Processes, refreshed: int = 0):
         self.recipe, self.pins, self.run = recipe, pins, run
         self.processes, self.refreshed = processes, refreshed
+        self.may_run = True
         self._complete: dict[str, StageFolder] = {}
 
     @cached_property
@@ -250,11 +253,18 @@ class Pipeline:
     def _run(self, stage: Stage) -> StageFolder:
         folder = self.folder(stage.name)
         if not folder.complete:
+            if not self.may_run:
+                raise InputError(
+                    f"{self.run}: the {stage.name} stage is not complete and nothing may be run; leave out --no-run, "
+                    "or run the recipe first"
+                )
             with self.lock():
                 log.info(f"== {stage.name}: {stage.doing}")
                 folder.path.mkdir(parents=True, exist_ok=True)
                 if self.processes.is_main or not stage.alone:
                     stage.run(Results(self, dict(self._complete)), folder)
+        if self.processes.is_main:
+            mark_current(self.run, folder)
         self.processes.wait()  # the one barrier of a stage: whoever comes first waits here
         return folder
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.hub_endpoint import use_hub
@@ -91,7 +90,6 @@ def run_recipe(
         StageError, PublishError: A stage or the Hub failed; the next run continues from what is complete.
     """
     endpoint = use_hub(hub)
-    _warn_of_leaving(recipe)
     pipeline = open_pipeline(recipe, hub=hub, runs=runs, refresh=refresh, processes=processes)
     repos = _repos(recipe) if publish else {}
     if publish:
@@ -185,16 +183,6 @@ def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
     }
     pipeline.processes.wait()  # every process has looked before one of them publishes
     return {repo_id: tag for repo_id, tag in tags.items() if tag is not None}
-
-
-def _warn_of_leaving(recipe: Recipe) -> None:
-    generator = recipe.generate.generator
-    if generator.leaves_machine:
-        log.warn(
-            f"rows leave this machine: each prompt shows {recipe.generate.prompt.num_shots} natural texts to "
-            f"whoever runs "
-            f"the endpoint of {generator.name}"
-        )
 
 
 def _funnel_lines(funnel: dict[str, Any]) -> list[str]:

@@ -103,16 +103,15 @@ def _of_recipe(
 def _of_run(
     folder: Path, overrides: tuple[str, ...], recipe: str, unfiltered: bool
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
-    """Replicate 0 of a run folder's newest complete stage; nothing is run. Its recipe is the one of the folder's name,
+    """Replicate 0 of a run folder's current stage; nothing is run. Its recipe is the one of the folder's name,
     or `recipe` where that is not the folder itself."""
     from sentisynth_hub.core.rows import read_rows
+    from sentisynth_hub.core.run_folder import current_stage
 
     stage, name = ("generate", "candidates") if unfiltered else ("filter", "kept")
-    manifests = sorted(folder.glob(f"{stage}/*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    if not manifests:
-        raise InputError(f"{folder}: no complete {stage} stage in this folder; run `sentisynth {stage}` first")
+    path = current_stage(folder, stage)
     chosen = load_recipe(folder.resolve().name if Path(recipe) == folder else recipe, overrides)
-    return *_natural(chosen), read_rows(manifests[-1].parent / "replicate-0" / f"{name}.parquet")
+    return *_natural(chosen), read_rows(path / "replicate-0" / f"{name}.parquet")
 
 
 def _of_version(source: str, overrides: tuple[str, ...], unfiltered: bool) -> tuple[Recipe, "NaturalData", list[Row]]:

@@ -191,10 +191,15 @@ def evaluate(
 )
 @options.as_json
 def compare(first: str, second: str, metric: str, as_json: bool) -> None:
-    """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant."""
-    from sentisynth_hub.experiments import evaluate_model as scoring
+    """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant.
 
-    found = scoring.compare_predictions(scoring.read_one(first), scoring.read_one(second), metric=metric)
+    A file is a study's predictions, or any CSV, JSONL or Parquet table with the columns `label` (the true one),
+    `predicted`, and `id` where the rows have one.
+    """
+    from sentisynth_hub.experiments.evaluate_model import compare_predictions
+    from sentisynth_hub.experiments.prediction_tables import read_variant
+
+    found = compare_predictions(read_variant(first), read_variant(second), metric=metric)
     low, high = found["interval"]
     lines = [
         f"{found['first']}  {metric} {found['scores'][0]:.4f}",

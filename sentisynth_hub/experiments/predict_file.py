@@ -10,13 +10,15 @@ nothing at all, so that line n always belongs to row n.
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import DataError, InputError, did_you_mean
+from sentisynth_hub.core.cells import Columns, is_null, text_cell
+from sentisynth_hub.core.errors import DataError, InputError
 from sentisynth_hub.core.files import replaced
 from sentisynth_hub.core.preprocess import Step, preprocess
 from sentisynth_hub.core.read_files import read_file
@@ -55,19 +57,11 @@ def read_texts(path: Path, column: str = "text") -> list[Text]:
     Raises:
         DataError: The file cannot be read, lacks the column, holds something else than text there, or has no rows.
     """
+    columns = Columns(column, None, "choose with --text")
     rows = []
     for number, (place, record) in enumerate(read_file(path), 1):
-        if column not in record:
-            raise DataError(
-                f"{path}: row {place}: no column {column!r}{did_you_mean(column, record)}; the columns are "
-                f"{', '.join(map(str, record))}; choose with --text"
-            )
-        text = record[column]
-        if isinstance(text, list) and all(isinstance(word, str) for word in text):
-            text = " ".join(text)
-        if text is not None and not isinstance(text, str):
-            raise DataError(f"{path}: row {place}: column {column!r} holds {type(text).__name__}, not text")
-        row_id = None if record.get("id") is None else str(record["id"])
+        text = text_cell(record, columns, f"{path}: row {place}")
+        row_id = None if is_null(record.get("id")) else str(record["id"])
         rows.append(Text(number, row_id, text or ""))
     if not rows:
         raise DataError(f"{path}: no rows; there is nothing to predict")
@@ -146,8 +140,16 @@ def _csv(predictions: Sequence[Prediction]) -> str:
     writer.writerow(["row", "id", "label", "probability"])
     for each in predictions:
         probability = f"{each.probabilities[each.label]:.6f}" if each.probabilities else ""
-        writer.writerow([each.row.number, each.row.row_id or "", each.label, probability])
+        writer.writerow([each.row.number, _no_formula(each.row.row_id or ""), _no_formula(each.label), probability])
     return held.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    """The cell, with an apostrophe before what a spreadsheet would run: ids and labels may be a stranger's."""
+    return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") and not _NUMBER.fullmatch(cell) else cell
+
+
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 def _jsonl(predictions: Sequence[Prediction]) -> str:

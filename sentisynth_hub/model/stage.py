@@ -25,7 +25,6 @@ from sentisynth_hub.pretrained.batching import fixed_threads
 from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
 from sentisynth_hub.pretrained.head_model import save_head_model
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.encoding import readable_length
 from sentisynth_hub.study.features import compute_features
 from sentisynth_hub.study.loop import start_launch
 from sentisynth_hub.study.stage import plan_replicate, sample_of
@@ -109,8 +108,6 @@ def _save_head(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> dict[
 def _save_network(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> dict[str, Any]:
     launch = start_launch(recipe.study, Processes(), shared=False)
     outcome, model, tokenizer = run_finetune(recipe, trial, launch, checkpoints=target.parent)
-    # A tokenizer that does not know the encoder's limit would let long texts through to an error.
-    tokenizer.model_max_length = readable_length(tokenizer, model.config)
     model.cpu().save_pretrained(target)
     tokenizer.save_pretrained(target)
     return outcome

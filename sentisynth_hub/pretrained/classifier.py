@@ -19,6 +19,7 @@ import numpy.typing as npt
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.pretrained.head_model import FILES, MODULES_FILE, read_head_model
+from sentisynth_hub.pretrained.load_model import load_pretrained
 
 
 Layout = Literal["transformers", "sentence-transformers"]
@@ -121,23 +122,9 @@ def _has_modules(repo_id: str, revision: str | None) -> bool:
 
 def _stock(name: str, folder: Path | None, revision: str | None) -> TextClassifier:
     """What `AutoModelForSequenceClassification` loads, asked through plain `pipeline()`."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+    from transformers import pipeline
 
-    source = name if folder is None else str(folder)
-    try:
-        model, loading = AutoModelForSequenceClassification.from_pretrained(
-            source, revision=revision, output_loading_info=True, trust_remote_code=False
-        )
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{name}: transformers cannot open it as a text classifier: {reason}") from error
-    if missing := sorted(loading["missing_keys"]):
-        raise InputError(
-            f"{name}: it has no trained classification head ({', '.join(missing[:3])} "
-            f"{'is' if len(missing) == 1 else 'are'} not in its weights), so its answers would be made up; name a "
-            "fine-tuned classifier"
-        )
+    tokenizer, model = load_pretrained("classifier", name if folder is None else str(folder), revision=revision)
     labels = tuple(str(model.config.id2label[i]) for i in range(model.config.num_labels))
     if len(labels) < 2 or len(set(labels)) != len(labels):
         raise InputError(f"{name}: its labels are {', '.join(labels)}; a classifier has two or more different ones")

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.pretrained.embeddings import embed, unit
+from sentisynth_hub.pretrained.load_model import load_pretrained
 
 
 MODULES_FILE = "modules.json"
@@ -88,13 +89,11 @@ def save_head_model(
     """Write the encoder (Hub id or folder) with its head to `folder`; the other arguments are those of `HeadModel`."""
     import torch
     from safetensors.numpy import save_file
-    from transformers import AutoModel, AutoTokenizer
 
     torch.manual_seed(0)  # a pooler that the checkpoint lacks is made up; it is not used, but it is written
-    model = AutoModel.from_pretrained(encoder, revision=revision, dtype=torch.float32, trust_remote_code=False)
+    tokenizer, model = load_pretrained("encoder", encoder, revision=revision, dtype="float32")
     model.config.id2label = dict(enumerate(labels))
     model.config.label2id = {label: i for i, label in enumerate(labels)}
-    tokenizer = AutoTokenizer.from_pretrained(encoder, revision=revision, trust_remote_code=False)
     tokenizer.model_max_length = max_length
     model.save_pretrained(folder / ENCODER_FOLDER)
     tokenizer.save_pretrained(folder / ENCODER_FOLDER)

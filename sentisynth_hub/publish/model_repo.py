@@ -8,16 +8,15 @@ from typing import Any, cast
 from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.core.files import canonical_json
-from sentisynth_hub.core.text import digest
 from sentisynth_hub.pretrained.head_model import ENCODER_FOLDER, MODULES_FILE, read_head_model
 from sentisynth_hub.publish.card_figures import Pictures
 from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, SCHEMA, ModelManifest, rounded
 from sentisynth_hub.publish.cards.render import render_changelog, render_model_card
 from sentisynth_hub.publish.checks.licences import gather_licences
-from sentisynth_hub.publish.checks.safety import NaturalTexts, check_files
+from sentisynth_hub.publish.checks.safety import NaturalTexts, check_files, check_model_files
 from sentisynth_hub.publish.dataset_repo import manifest_text
-from sentisynth_hub.publish.release import ModelRelease, publishable_recipe
-from sentisynth_hub.publish.repo_head import Head
+from sentisynth_hub.publish.release import ModelRelease, publishable_recipe, recipe_digest
+from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.publish.version_plan import Plan
 from sentisynth_hub.publish.versions.changes import Changes, model_changes
 from sentisynth_hub.publish.versions.tags import FIRST
@@ -41,13 +40,14 @@ class ModelPublication:
     def __init__(self, release: ModelRelease, repo_id: str):
         self.release, self.repo_id = release, repo_id
         self.weights = _model_files(release.folder)
+        check_model_files(self.weights)
         self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
         self.natural = NaturalTexts(release.natural)
         _check_labels(release)
         self.facts = self._facts()
         self.pictures = Pictures(self.facts["evaluation"])
 
-    def plan(self, head: Head | None) -> Plan:
+    def plan(self, head: RepoHead | None) -> Plan:
         """Decide what to do about `head`; weight bytes alone never make a version.
 
         Raises:
@@ -78,7 +78,7 @@ class ModelPublication:
             "recipe": {
                 "name": recipe.name,
                 "description": recipe.description,
-                "digest": digest([json.dumps(self.texts["recipe.yaml"])]),
+                "digest": recipe_digest(self.texts["recipe.yaml"]),
             },
             "pretty_name": recipe.publish.pretty_name or self.repo_id.split("/")[1],
             "language": recipe.language,
@@ -99,7 +99,7 @@ class ModelPublication:
         }
         return cast(dict[str, Any], rounded(facts))
 
-    def _changes(self, head: Head | None, found: ModelManifest | None) -> Changes | None:
+    def _changes(self, head: RepoHead | None, found: ModelManifest | None) -> Changes | None:
         """What changed since the head; None where nothing did."""
         if head is None or found is None:
             return model_changes(None, labels=([], []), sources=[], metadata=[])
@@ -138,7 +138,7 @@ class ModelPublication:
         }
         return cast(ModelManifest, rounded(made))
 
-    def _files(self, manifest: ModelManifest, head: Head | None) -> dict[str, bytes]:
+    def _files(self, manifest: ModelManifest, head: RepoHead | None) -> dict[str, bytes]:
         existing = {
             path: (head.text(path) if head is not None else None) or "" for path in ("README.md", "CHANGELOG.md")
         }

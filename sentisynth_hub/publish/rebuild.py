@@ -16,7 +16,7 @@ from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.stage import load_natural
-from sentisynth_hub.publish.verify import Check
+from sentisynth_hub.publish.card_check import Check
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, model_sections, pin_recipe
 
@@ -95,13 +95,13 @@ def _check_paths(recipe: Recipe) -> None:
 def _missing_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Key path and what to write, of every local file and model folder of the recipe that is not here."""
     for split, path in recipe.natural.files or ():
-        if path is not None and not recipe.local_file(path).is_file():
+        if path is not None and not recipe.has_file(path, f"natural.files.{split}"):
             yield f"natural.files.{split}", "FILE"
     rows_file = recipe.generate.generator.rows_file
-    if rows_file is not None and not recipe.local_file(rows_file).is_file():
+    if rows_file is not None and not recipe.has_file(rows_file, "generate.generator.file"):
         yield "generate.generator.file", "FILE"
     seeds = recipe.generate.prompt.seed_texts
-    if seeds is not None and not recipe.local_file(seeds).is_file():
+    if seeds is not None and not recipe.has_file(seeds, "generate.prompt.seed_texts"):
         yield "generate.prompt.seed_texts", "FILE"
     for path, section in model_sections(recipe.model_dump(mode="json")):
         name = section["model"]

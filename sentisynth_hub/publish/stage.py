@@ -1,11 +1,14 @@
 """Handing a finished run over to be published: what the stages left, as releases."""
 
+import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.annotate.rating_files import RESULT_FILE
 from sentisynth_hub.core import log
-from sentisynth_hub.core.files import read_json
+from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.rows import content_digest
+from sentisynth_hub.core.run_folder import make_run_folder
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.model.stage import hyperparameters
@@ -18,6 +21,9 @@ from sentisynth_hub.verdict.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from sentisynth_hub.pipeline import Pipeline, Results
+
+
+HIDING_KEY = "hiding_key.json"
 
 
 def publish_run(
@@ -59,10 +65,9 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
     generated, filtered, evaluation = results.generate, results.filter, results.verdict
     given = not pipeline.recipe.generate.generator.has_prompt
-    template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
     return DatasetRelease(
         recipe=pipeline.recipe,
-        prompt_text="" if given else template.read_text("utf-8"),
+        prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
         kept=filtering.read_kept(filtered, 0),
@@ -76,7 +81,21 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         label_budget=_budget(evaluation, evaluation.primary),
         dataset_model=pipeline.recipe.publish.model,
         human_evaluation=human_evaluation(pipeline, results),
+        hiding_key=hiding_key(pipeline.run),
     )
+
+
+def hiding_key(run: Path) -> str:
+    """The random key that hides texts in this run's rejected rows, made when first needed.
+
+    It cannot be worked out from anything that is published, and `runs save` takes it to other machines; one that has
+    none makes its own, which changes no version, since digests leave those hashes out.
+    """
+    path = run / HIDING_KEY
+    if not path.exists():
+        make_run_folder(run)
+        write_json(path, {"key": secrets.token_hex(32)})
+    return str(read_json(path)["key"])
 
 
 def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any] | None:

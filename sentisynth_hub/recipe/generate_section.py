@@ -8,11 +8,13 @@ from pydantic import (
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
     model_validator,
 )
 
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.plugins import is_object_path, load_outside, outside_names
+from sentisynth_hub.recipe.endpoint_rules import check_base_url, check_key_name
 from sentisynth_hub.recipe.section import RowSource, Section
 
 
@@ -227,7 +229,9 @@ class EndpointGenerator(GeneratorSection):
     base_url: str | None = None
     """Address of the server; None: `OPENAI_BASE_URL` or OpenAI's own. Never published."""
     api_key_variable: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key."""
+    """Environment variable that holds the key: a name that ends in `_API_KEY`. It is sent to its own provider, and to
+    servers that you allowed with `sentisynth trust HOST` or that your environment or command line names.
+    """
     concurrency: int = Field(default=8, ge=1)
     """Calls in flight, in each process."""
     requests_per_minute: float | None = Field(default=None, gt=0)
@@ -283,6 +287,16 @@ class EndpointGenerator(GeneratorSection):
             raise ValueError("sampling.top_k: OpenAI's protocol has no such field; use top_p, or generator.extra_body")
         if taken := sorted(_OWN_FIELDS & self.extra_body.keys()):
             raise ValueError(f"generator.extra_body.{taken[0]}: the toolkit sets this field itself; leave it out")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        return None if url is None else check_base_url(url)
+
+    @field_validator("api_key_variable")
+    @classmethod
+    def _is_a_provider_s_key(cls, variable: str) -> str:
+        return check_key_name(variable)
 
 
 class GivenRows(GeneratorSection, RowSource):

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from sentisynth_hub.core.rows import Rejected, Row
+from sentisynth_hub.generate.prompts import template_digest
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
 from sentisynth_hub.recipe import Recipe, load_recipe
@@ -145,7 +146,7 @@ def release(
         funnel=funnel_of(rejected),
         generation={
             "model": {"id": "models/writer", "revision": None, "commit": "2" * 40},
-            "prompt_digest": "3" * 64,
+            "prompt_digest": template_digest(PROMPT),
             "num_shots": 2,
         },
         requests=len(kept) + len(rejected),

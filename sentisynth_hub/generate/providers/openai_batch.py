@@ -52,7 +52,7 @@ class BatchCaller:
         self.recipe, self.ledger, self._journal = recipe, ledger, journal
         self.endpoint = protocol.endpoint_of(recipe)
         self.stopped: str | None = None
-        self._client = openai.OpenAI(**client_settings(self.endpoint))
+        self._client = openai.OpenAI(**client_settings(recipe))
         self._open, self._answered = _open_batches(journals)
 
     def generate(self, requests: Iterable[Request]) -> Generator[Completion]:

@@ -7,13 +7,13 @@ reservation without an answer, and that counts as spent.
 
 import asyncio
 import itertools
-import os
 import time
 import uuid
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.untrusted import loads_untrusted, one_line
@@ -23,7 +23,7 @@ from sentisynth_hub.generate.journal import Journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
 from sentisynth_hub.generate.providers.rate_limits import RateLimits, backoff, retry_after
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import EndpointGenerator as EndpointSection
+from sentisynth_hub.recipe.trust import endpoint_access
 
 
 _DEAD = 3  # so many requests in a row (or one for each call in flight) without an answer: the server is down
@@ -95,7 +95,7 @@ class EndpointCaller:
         self._settled = asyncio.Condition()
         self._answers: list[Completion] = []
         self._news = asyncio.Event()
-        async with AsyncOpenAI(**client_settings(self.endpoint)) as self._client:
+        async with AsyncOpenAI(**client_settings(self.recipe)) as self._client:
             workers = [asyncio.create_task(self._work(calls)) for _ in range(self.endpoint.concurrency)]
             everyone = asyncio.create_task(self._finish(workers))
             try:
@@ -329,21 +329,27 @@ _CODES = {
 }  # fmt: skip
 
 
-def client_settings(endpoint: EndpointSection) -> dict[str, Any]:
-    """Arguments of the `openai` client of an endpoint; it retries nothing, as every attempt has its own reservation.
+def client_settings(recipe: Recipe) -> dict[str, Any]:
+    """Arguments of the `openai` client of a recipe's endpoint; it retries nothing, as every attempt has its own
+    reservation. Says once what is sent where.
 
     Raises:
-        InputError: No key is set and the server is not one of the user's own.
+        InputError: No key is set and the server wants one, or the recipe may not send its key there.
     """
-    key = os.environ.get(endpoint.api_key_variable)
-    if not key and endpoint.base_url is None and "OPENAI_BASE_URL" not in os.environ:
-        raise InputError(f"no key in the environment variable {endpoint.api_key_variable}; set it, or set base_url")
+    access = endpoint_access(recipe)
+    log.warn_once(access.sentence)
+    key = access.key
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise InputError(
-            f"the key in the environment variable {endpoint.api_key_variable} holds characters no key has (a space, a "
-            "line end or a typographic quote); set it again"
+            f"the key in the environment variable {protocol.endpoint_of(recipe).api_key_variable} holds characters no "
+            "key has (a space, a line end or a typographic quote); set it again"
         )
-    return {"api_key": key or _NO_KEY, "base_url": endpoint.base_url, "max_retries": 0, "timeout": None}
+    return {
+        "api_key": key or _NO_KEY,
+        "base_url": protocol.endpoint_of(recipe).base_url,
+        "max_retries": 0,
+        "timeout": None,
+    }
 
 
 @dataclass

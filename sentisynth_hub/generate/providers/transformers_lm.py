@@ -16,6 +16,7 @@ from sentisynth_hub.generate.providers import sampling as draw
 from sentisynth_hub.generate.providers import shared_prefix
 from sentisynth_hub.generate.providers.base import Provider
 from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.pretrained.load_model import chat_text, load_pretrained
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.generate_section import (
     FineTunedGenerator,
@@ -111,11 +112,7 @@ class TransformersGenerator:
         """Token ids of a prompt as the model reads it."""
         if isinstance(prompt, str):
             return list(self.tokenizer(prompt).input_ids)
-        if not self.tokenizer.chat_template:
-            raise RecipeError(
-                f"generate.prompt.chat: {self.name} has no chat template; use raw completion (chat: false)"
-            )
-        text = self.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        text = chat_text(self.tokenizer, prompt, model=self.name, key="generate.prompt.chat")
         return list(self.tokenizer(text, add_special_tokens=False).input_ids)
 
     def _encode(self, batch: Sequence[Request]) -> tuple[list[shared_prefix.Prefix], Any]:
@@ -275,26 +272,10 @@ def load(source: str, revision: str | None, dtype: str, device: Any) -> tuple[An
     Raises:
         RecipeError: It is not there, is no causal language model, or needs code of its own to run.
     """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    bar = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            source, revision=revision, dtype=getattr(torch, dtype), trust_remote_code=False
-        )
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"generate.generator.model: {source} could not be loaded ({str(error).splitlines()[0]}); "
-            "name a causal language model on the Hub, or a folder of one, that runs without code of its own"
-        ) from None
-    finally:
-        if bar:
-            logging.enable_progress_bar()
-    return model.to(device).eval(), tokenizer
+    tokenizer, model = load_pretrained(
+        "causal_lm", source, revision=revision, key="generate.generator.model", dtype=dtype
+    )
+    return model.to(device), tokenizer
 
 
 def _stop_tokens(model: Any, tokenizer: Any, *, newline: bool) -> Any:

@@ -14,7 +14,8 @@ from sentisynth_hub.core.errors import DataError, InputError, SentisynthError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.experiments.bias import swapped
-from sentisynth_hub.experiments.evaluate_model import Labelled, compare_predictions, read_one, score_labels
+from sentisynth_hub.experiments.evaluate_model import Labelled, compare_predictions, score_labels
+from sentisynth_hub.experiments.prediction_tables import read_variant
 from sentisynth_hub.model.stage import train_model
 from sentisynth_hub.natural.splits import draw_samples
 from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
@@ -47,7 +48,7 @@ def test_evaluate_a_file(published: Path, tmp_path: Path) -> None:
     data.write_text("\n".join(json.dumps({"text": row.text, "label": row.label}) for row in rows), "utf-8")
     output = tmp_path / "held.parquet"
     found = json.loads(call("evaluate", str(published / "model"), str(data), "--output", str(output), "--json"))
-    one = read_one(str(output))
+    one = read_variant(str(output))
     y, predicted = [str(row.label) for row in rows], [one.predicted[0][item] for item in item_ids(rows)]
     assert found["metrics"]["macro_f1"]["value"] == pytest.approx(f1_score(y, predicted, average="macro"))
     assert found["items"] == 40
@@ -124,21 +125,21 @@ def test_compare_pairs_by_item_not_by_place(tmp_path: Path) -> None:
     right = [str(row.label) for row in rows]
     a = write(tmp_path / "a.parquet", [right], rows)
     b = write(tmp_path / "b.parquet", [right[::-1]], rows[::-1])
-    assert compare_predictions(read_one(a), read_one(b), metric="macro_f1")["difference"] == 0
+    assert compare_predictions(read_variant(a), read_variant(b), metric="macro_f1")["difference"] == 0
 
 
 def test_compare_says_what_does_not_fit(tmp_path: Path) -> None:
     rows = make_rows(20, 1)
     right = [str(row.label) for row in rows]
-    a = read_one(write(tmp_path / "a.parquet", [right], rows))
+    a = read_variant(write(tmp_path / "a.parquet", [right], rows))
     others = [Row(row.text + " more", row.label) for row in rows]
     with pytest.raises(InputError, match="share no item"):
-        compare_predictions(a, read_one(write(tmp_path / "b.parquet", [right], others)), metric="accuracy")
+        compare_predictions(a, read_variant(write(tmp_path / "b.parquet", [right], others)), metric="accuracy")
     flipped = [Row(row.text, "positive") for row in rows]
     with pytest.raises(InputError, match="true label of 10 items differs"):
-        compare_predictions(a, read_one(write(tmp_path / "c.parquet", [right], flipped)), metric="accuracy")
+        compare_predictions(a, read_variant(write(tmp_path / "c.parquet", [right], flipped)), metric="accuracy")
     with pytest.raises(InputError, match="1 replicates, .* has 2"):
-        compare_predictions(a, read_one(write(tmp_path / "d.parquet", [right, right], rows)), metric="accuracy")
+        compare_predictions(a, read_variant(write(tmp_path / "d.parquet", [right, right], rows)), metric="accuracy")
 
 
 def test_no_answer_is_a_wrong_answer() -> None:

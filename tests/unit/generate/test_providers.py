@@ -92,7 +92,7 @@ def test_an_installed_package_registers_a_kind(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(plugins, "entry_points", lambda *, group: [point] if group == PROVIDERS else [])
     made = recipe(tmp_path, "echo")
     assert isinstance(provider_of(made), EchoProvider)
-    load_recipe(str(made.folder), downloaded=True)  # it was installed on purpose, whoever wrote the recipe
+    load_recipe(str(made.folder), origin="hub")  # it was installed on purpose, whoever wrote the recipe
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_recipe_from_a_hub_may_not_name_code(tmp_path: Path) -> None:
     made = recipe(tmp_path, OUTSIDE)
     for override in ([], ["generate.generator.kind=no.such.module:Provider"]):
         with pytest.raises(RecipeError, match="names Python code, and this recipe is not from your own disk"):
-            load_recipe(str(made.folder), override, downloaded=True)
+            load_recipe(str(made.folder), override, origin="hub")
     content = made.model_dump(mode="json")
     assert made.with_content(content).generate.generator == made.generate.generator
     with pytest.raises(RecipeError, match="not from your own disk"):

@@ -2,6 +2,7 @@
 
 from sentisynth_hub.core.text import tokens
 from sentisynth_hub.generate.repetition import DiversityMeter
+from sentisynth_hub.recipe.generate_section import DiversityLimits
 
 
 def meter(**limits: float) -> DiversityMeter:
