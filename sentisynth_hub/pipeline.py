@@ -26,7 +26,7 @@ from sentisynth_hub.filter import stage as filter_stage
 from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
 from sentisynth_hub.model import stage as model_stage
-from sentisynth_hub.model.result import ModelResult
+from sentisynth_hub.model.saved_model import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
