@@ -183,7 +183,9 @@ def teacher(models: Path, quick: bool) -> dict[str, Any]:
     texts = made_up_texts(256 if quick else 2000)
     rows = [Row(text, ("negative", "positive")[number % 2], str(number)) for number, text in enumerate(texts)]
     sample = Sample(0, rows[:40], rows[40:80])
-    judge = Teacher.trained(sample, ["negative", "positive"], Encoder(model=folder), CandidateFeatures(), min_confidence=0.5)
+    judge = Teacher.trained(
+        sample, ["negative", "positive"], Encoder(model=folder), CandidateFeatures(), min_confidence=0.5
+    )
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
     torch.set_num_threads(2)
     classify = pipeline("text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(folder))
