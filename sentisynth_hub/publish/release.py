@@ -3,10 +3,10 @@
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -16,6 +16,10 @@ from sentisynth_hub.core.text import digest
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin
+
+
+if TYPE_CHECKING:
+    from sentisynth_hub.publish.versions.changes import ScoreChange
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class DatasetRelease:
     human_evaluation: Mapping[str, Any] | None = None
     hiding_key: str = field(default_factory=lambda: secrets.token_hex(32))
 
+    @property
+    def synthetic_rows(self) -> int:
+        """Rows that a generator wrote."""
+        return len(self.kept)
+
 
 @dataclass(frozen=True)
 class ModelRelease:
@@ -74,6 +83,10 @@ class ModelRelease:
         dataset: `id`, `version` (tag) and `commit` of the published synthetic rows; None where they are not published.
         hyperparameters: Name to text or number, as the card shows them.
         max_length: Tokens a training text was cut to.
+        synthetic_rows: Rows of the corpus it learned from; 0 where it learned from natural rows alone, and then
+            `dataset` is None and nothing it publishes names a synthetic data set.
+        compare: Gives the scores of the version under a tag and of this model on the same test rows; None: they are
+            not compared.
     """
 
     recipe: Recipe
@@ -89,6 +102,8 @@ class ModelRelease:
     label_budget: Mapping[str, Any] | None = None
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)
     max_length: int | None = None
+    synthetic_rows: int | None = None
+    compare: "Callable[[str], ScoreChange | None] | None" = None
 
 
 def publishable_recipe(recipe: Recipe) -> str:

@@ -1,6 +1,8 @@
 """Handing a finished run over to be published: what the stages left, as releases."""
 
 import secrets
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,12 @@ from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.core.run_folder import make_run_folder
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.publish.checks.non_inferiority import check_non_inferiority
+from sentisynth_hub.publish.checks.non_inferiority import check_non_inferiority, check_not_worse, compare_models
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
+from sentisynth_hub.publish.versions.changes import ScoreChange
+from sentisynth_hub.recipe.study_section import ASKED_VARIANTS, NATURAL_OF_SIZE
+from sentisynth_hub.verdict.stage import NATURAL_ONLY
 
 
 if TYPE_CHECKING:
@@ -38,20 +43,21 @@ def publish_run(
         create_pr: Propose the version as a pull request.
         dry_run: Plan, write nothing.
     """
-    wanted = pipeline.recipe.publish
+    publish = pipeline.recipe.publish
     dataset = model = None
-    # before either: a version whose model is worse does not go out
-    if wanted.gates.non_inferiority_margin is not None:
+    compare = model_comparison(pipeline, results)
+    if publish.model is not None and only != "dataset":  # before either: a version whose model is worse stays here
         check_non_inferiority(pipeline.recipe, pipeline.natural.validation, results.model.path / "model")
-    if wanted.dataset is not None and only != "model":
+        check_not_worse(pipeline.recipe, compare)
+    if publish.dataset is not None and only != "model":
         release = dataset_release(pipeline, results)
         dataset = publish_dataset(
-            release, wanted.dataset, private=wanted.private, create_pr=create_pr, dry_run=dry_run
+            release, publish.dataset, private=publish.private, create_pr=create_pr, dry_run=dry_run
         )
-    if wanted.model is not None and only != "dataset":
-        trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(wanted.dataset)
-        release_ = model_release(pipeline, results, trained_on)
-        model = publish_model(release_, wanted.model, private=wanted.private, create_pr=create_pr, dry_run=dry_run)
+    if publish.model is not None and only != "dataset":
+        trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(publish.dataset)
+        classifier = model_release(pipeline, results, trained_on, compare)
+        model = publish_model(classifier, publish.model, private=publish.private, create_pr=create_pr, dry_run=dry_run)
     return dataset, model
 
 
@@ -74,7 +80,7 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         evaluation=evaluation,
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, evaluation["primary"]),
-        dataset_model=pipeline.recipe.publish.model,
+        dataset_model=pipeline.recipe.publish.model if learns_from_corpus(shipped_variant(results)) else None,
         human_evaluation=human_evaluation(pipeline, results),
         hiding_key=hiding_key(pipeline.run),
     )
@@ -107,21 +113,56 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
     return None
 
 
-def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None) -> ModelRelease:
-    """The classifier of replicate 0; `dataset` is the synthetic dataset's id, version and commit."""
+def shipped_variant(results: "Results") -> str:
+    """The variant that the published model was trained on."""
+    return str(results.model.manifest()["variant"])
+
+
+def learns_from_corpus(variant: str) -> bool:
+    """Whether a variant of the study learns from the published synthetic rows."""
+    return variant not in (*NATURAL_ONLY, *ASKED_VARIANTS) and NATURAL_OF_SIZE.fullmatch(variant) is None
+
+
+def model_comparison(pipeline: "Pipeline", results: "Results") -> Callable[[str], ScoreChange | None]:
+    """What compares the version under a tag with the new model on the test rows; each tag is measured once."""
+
+    @cache
+    def compare(tag: str) -> ScoreChange | None:
+        repo_id = pipeline.recipe.publish.model
+        if repo_id is None:
+            return None
+        return compare_models(pipeline.recipe, pipeline.natural.test, results.model.path / "model", repo_id, tag)
+
+    return compare
+
+
+def model_release(
+    pipeline: "Pipeline",
+    results: "Results",
+    dataset: dict[str, str] | None,
+    compare: Callable[[str], ScoreChange | None] | None = None,
+) -> ModelRelease:
+    """The classifier of replicate 0.
+
+    Args:
+        dataset: The published synthetic dataset's id, version and commit; named only where the model learned from it.
+        compare: Measures it against an earlier version.
+    """
     folder = results.model
     trained = folder.manifest()
     student = pipeline.recipe.study.student
     evaluation = results.verdict
+    from_corpus = learns_from_corpus(trained["variant"])
+    made_from = ("natural", "study.student", *(("generate", "filter") if from_corpus else ()))
     return ModelRelease(
         recipe=pipeline.recipe,
-        pins=pipeline.pins,
+        pins={path: pin for path, pin in pipeline.pins.items() if path.startswith(made_from)},
         natural=pipeline.natural,
         folder=folder.path / "model",
         variant=trained["variant"],
         scores=trained["test_scores"],
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
-        dataset=dataset,
+        dataset=dataset if from_corpus else None,
         evaluation=evaluation,
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, trained["variant"]),
@@ -135,7 +176,14 @@ def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, s
             "seed": pipeline.recipe.seed,
         },
         max_length=student.max_length,
+        synthetic_rows=kept_rows(results) if from_corpus else 0,
+        compare=compare,
     )
+
+
+def kept_rows(results: "Results") -> int:
+    """Kept rows of replicate 0."""
+    return int(results.filter.manifest()["replicates"]["0"]["kept"])
 
 
 def dataset_reference(published: Published) -> dict[str, str] | None:
@@ -159,6 +207,5 @@ def published_dataset(repo_id: str | None) -> dict[str, str] | None:
 
 def _budget(evaluation: dict[str, Any], variant: str) -> dict[str, Any] | None:
     """The label budget of a variant."""
-    return next(
-        (dict(one["budget"]) for one in evaluation["variants"] if one["name"] == variant and one["budget"]), None
-    )
+    budgets = {record["name"]: record["budget"] for record in evaluation["variants"]}
+    return dict(budgets[variant]) if budgets.get(variant) else None

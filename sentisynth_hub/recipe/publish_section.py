@@ -16,6 +16,9 @@ class Gates(Section):
     not checked."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Rate of letting a worse model pass: the lower bound of the difference has this one-sided level."""
+    allow_worse_model: bool = False
+    """Publish a model although it is certainly worse than the last published one on the same test rows (the whole
+    interval of the difference, of level 1 - alpha, lies below zero)."""
 
 
 class Publish(Section):

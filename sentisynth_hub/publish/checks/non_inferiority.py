@@ -1,14 +1,17 @@
 """Gates a new version must pass: what was spent, and that the new model is not worse than the last published one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import read_head
+from sentisynth_hub.publish.versions.changes import ScoreChange
 from sentisynth_hub.recipe import Recipe
 
 
@@ -88,6 +91,62 @@ def check_non_inferiority(recipe: Recipe, validation: Sequence[Row], folder: Pat
     return found
 
 
+def compare_models(recipe: Recipe, rows: Sequence[Row], folder: Path, repo_id: str, tag: str) -> ScoreChange | None:
+    """Measure the model under a tag and the one in `folder` on the same rows; None where that one tells other labels
+    apart, or cannot be loaded."""
+    from sentisynth_hub.model.stage import best, classify
+
+    texts, truth = [row.text for row in rows], [str(row.label) for row in rows]
+    try:
+        old = [best(scores) for scores in classify(repo_id, texts, revision=tag)]
+    except (OSError, ValueError) as error:
+        log.warn(f"{repo_id} {tag} cannot be compared with this model: {' '.join(str(error).split())[:160]}")
+        return None
+    if not rows or not set(old) <= set(recipe.labels):
+        return None
+    new = [best(scores) for scores in classify(folder, texts)]
+    alpha = recipe.publish.gates.alpha
+    scores, differences = _resampled(truth, new, old, recipe.labels, recipe.study.metric, recipe.seed)
+    low, high = np.quantile(differences, [alpha / 2, 1 - alpha / 2])
+    outcomes = [(n == t) - (o == t) for n, o, t in zip(new, old, truth, strict=True)]
+    return {
+        "metric": recipe.study.metric,
+        "before": scores[1],
+        "after": scores[0],
+        "difference": scores[0] - scores[1],
+        "interval": (float(low), float(high)),
+        "alpha": alpha,
+        "rows": len(rows),
+        "better": outcomes.count(1),
+        "worse": outcomes.count(-1),
+    }
+
+
+def check_not_worse(recipe: Recipe, compare: Callable[[str], ScoreChange | None]) -> None:
+    """Compare the new model with the last published one on the test rows, and stop where it is certainly worse.
+
+    Raises:
+        PublishError: The whole interval of the difference lies below zero, and the recipe does not allow that.
+    """
+    from huggingface_hub import HfApi
+
+    head = read_head(HfApi(), recipe.publish.model, "model") if recipe.publish.model is not None else None
+    found = compare(head.version.tag) if head is not None and head.version is not None else None
+    if head is None or head.version is None or found is None:
+        return
+    said = (
+        f"{found['metric']} {found['after']:.3f} against {found['before']:.3f} of {head.version.tag} on the same "
+        f"{found['rows']} test rows: {found['difference']:+.3f} [{found['interval'][0]:+.3f}, "
+        f"{found['interval'][1]:+.3f}], {found['better']} rows better, {found['worse']} worse"
+    )
+    if found["interval"][1] < 0 and not recipe.publish.gates.allow_worse_model:
+        raise PublishError(
+            f"model {recipe.publish.model}: {said}; nothing was published; set publish.gates.allow_worse_model=true "
+            "where that is meant"
+        )
+    log.info(f"model {recipe.publish.model}: {said}")
+
+
 def non_inferiority(
     truth: Sequence[str],
     new: Sequence[str],
@@ -98,8 +157,14 @@ def non_inferiority(
     seed: int,
 ) -> NonInferiority:
     """Difference new − old with its lower bound: rows are resampled, both models on the same rows of each resample."""
-    import numpy as np
+    scores, differences = _resampled(truth, new, old, labels, metric, seed)
+    return NonInferiority(metric, scores[0], scores[1], float(np.quantile(differences, alpha)), len(truth))
 
+
+def _resampled(
+    truth: Sequence[str], new: Sequence[str], old: Sequence[str], labels: Sequence[str], metric: str, seed: int
+) -> tuple[list[float], "np.typing.NDArray[np.float64]"]:
+    """Both scores on all rows, and the difference new − old on every resample of them: shape (RESAMPLES,)."""
     from sentisynth_hub.metrics.classification import METRICS
 
     count, rows = len(labels), len(truth)
@@ -115,10 +180,10 @@ def non_inferiority(
         return np.asarray(scores[0] - scores[1])
 
     rng = np.random.default_rng(seed)
-    drawn = [
+    parts = [
         difference(rng.multinomial(rows, np.full(rows, 1 / rows), size=min(_CHUNK, RESAMPLES - start)))
         for start in range(0, RESAMPLES, _CHUNK)
     ]
     whole = np.ones((1, rows), dtype=np.int64)
     scores = [float(measure((whole @ cell).reshape(-1, count, count + 1))[0]) for cell in cells]
-    return NonInferiority(metric, scores[0], scores[1], float(np.quantile(np.concatenate(drawn), alpha)), rows)
+    return scores, np.concatenate(parts)

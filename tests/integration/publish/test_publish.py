@@ -11,7 +11,14 @@ import pytest
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.localhub.control import HubState
-from sentisynth_hub.publish.commit import Published, already_published, publish_dataset, publish_model
+from sentisynth_hub.publish.commit import (
+    Published,
+    Standing,
+    already_published,
+    publish_dataset,
+    publish_model,
+    set_missing_tag,
+)
 from tests.support.releases import TEXTS, evaluation, model_release, recipe_in, release, synthetic
 
 
@@ -88,7 +95,7 @@ def test_versions_follow_from_what_changed(api: "HfApi", tmp_path: Path, repo_id
         (synthetic(TEXTS), {"evaluation": evaluation()}, "v1.0.1", "evaluation changed, looks changed"),
         (synthetic(more), {}, "v1.1.0", "1 rows added"),
         (synthetic(more, ["positive"] * 5), {}, "v2.0.0", "3 rows relabelled"),
-        (synthetic(TEXTS, ["positive"] * 4), {}, "v3.0.0", "1 rows removed"),
+        (synthetic(TEXTS, ["positive"] * 4), {}, "v2.1.0", "1 rows removed"),
     ]
     for kept, given, version, why in steps:
         done = publish(tmp_path, repo_id, kept, **given)
@@ -96,7 +103,7 @@ def test_versions_follow_from_what_changed(api: "HfApi", tmp_path: Path, repo_id
         assert done.why.startswith(why)
     assert commits(api, repo_id) == [f"Publish {version}" for *_, version, _ in reversed(steps)]
     assert list(tags(api, repo_id)) == [version for *_, version, _ in steps]
-    changelog = text_of(repo_id, "CHANGELOG.md", "v3.0.0")
+    changelog = text_of(repo_id, "CHANGELOG.md", "v2.1.0")
     assert [line for line in changelog.splitlines() if line.startswith("## ")] == [
         f"## {v}" for *_, v, _ in reversed(steps)
     ]
@@ -228,7 +235,8 @@ def test_healing_does_not_walk_past_the_version_before(api: "HfApi", tmp_path: P
     publish(tmp_path, repo_id)
     second = publish(tmp_path, repo_id, synthetic([*TEXTS, "one row more"]))
     api.delete_tag(repo_id, tag="v1.1.0", repo_type="dataset")
-    assert already_published("0" * 64, repo_id, "dataset") == "v1.1.0"
+    assert already_published("0" * 64, repo_id, "dataset") == Standing("v1.1.0", tagged=False)
+    assert set_missing_tag(repo_id, "dataset")
     assert tags(api, repo_id)["v1.1.0"] == second.commit
 
 
@@ -313,7 +321,7 @@ def test_a_dataset_repo_is_not_a_model_repo(api: "HfApi", tmp_path: Path, repo_i
 def test_the_same_inputs_are_known_before_anything_is_generated(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
     assert already_published("a" * 64, repo_id, "dataset") is None
     publish(tmp_path, repo_id, inputs_digest="a" * 64)
-    assert already_published("a" * 64, repo_id, "dataset") == "v1.0.0"
+    assert already_published("a" * 64, repo_id, "dataset") == Standing("v1.0.0", tagged=True)
     assert already_published("b" * 64, repo_id, "dataset") is None
 
 
