@@ -26,8 +26,9 @@ from sentisynth_hub.filter import stage as filter_stage
 from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
 from sentisynth_hub.model import stage as model_stage
+from sentisynth_hub.model.result import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
-from sentisynth_hub.natural.folds import natural_of_replicate, study_samples
+from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, pin_recipe
@@ -35,6 +36,7 @@ from sentisynth_hub.recipe.schema import DATA_PATHS
 from sentisynth_hub.study import stage as study_stage
 from sentisynth_hub.study.variants import Corpus
 from sentisynth_hub.verdict import stage as verdict_stage
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,7 @@ STAGES = (
         generate_stage.VERSION,
         "asking the generator for candidate rows",
         decides=lambda pipeline: (
-            generate_stage.stage_recipe(pipeline.recipe)
-            | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
+            generate_stage.decides(pipeline.recipe) | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
         ),
         inputs=lambda pipeline: {"samples": samples_digest(pipeline.samples)},
         run=lambda results, folder: generate_stage.generate(
@@ -101,7 +102,7 @@ STAGES = (
         "labels",
         labels_stage.VERSION,
         "asking the generator for labels",
-        decides=lambda pipeline: labels_stage.stage_recipe(pipeline.recipe),
+        decides=lambda pipeline: labels_stage.decides(pipeline.recipe),
         inputs=lambda pipeline: _digests("generate")(pipeline) | {"natural": pipeline.natural.digest},
         run=lambda results, folder: labels_stage.label(
             results.recipe, results.samples, results.natural, results.generate, folder, results.processes
@@ -128,9 +129,9 @@ STAGES = (
         "verdict",
         verdict_stage.VERSION,
         "comparing the variants",
-        decides=_part("study"),
+        decides=lambda pipeline: verdict_stage.decides(pipeline.recipe),
         inputs=_digests("study"),
-        run=lambda results, folder: verdict_stage.judge_study(
+        run=lambda results, folder: verdict_stage.run(
             results.recipe,
             results.samples,
             results.natural,
@@ -145,18 +146,19 @@ STAGES = (
     Stage(
         "model",
         model_stage.VERSION,
-        "training the model to publish",
+        "saving the student that was judged",
         decides=lambda pipeline: (
-            _part("study")(pipeline) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
+            model_stage.decides(pipeline.recipe) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
         ),
         inputs=_digests("study"),
-        run=lambda results, folder: model_stage.train_published(
+        run=lambda results, folder: model_stage.train_model(
             results.recipe,
-            results.samples[0],
-            results.corpora[0],
+            results.samples,
+            results.corpora,
+            results.natural,
             results.study.manifest()["chosen_variant"],
             folder,
-            natural_of_replicate(results.recipe, results.natural, 0),
+            results.study.path.parent / "features",
         ),
         alone=True,
     ),
@@ -302,14 +304,14 @@ class Results:
         return self._folders["study"]
 
     @property
-    def verdict(self) -> dict[str, Any]:
+    def verdict(self) -> Evaluation:
         """The evaluation: intervals, verdict, why, label budget."""
         return verdict_stage.load(self._folders["verdict"])
 
     @property
-    def model(self) -> StageFolder:
-        """The classifier to publish."""
-        return self._folders["model"]
+    def model(self) -> ModelResult:
+        """The classifier to publish, and its own score."""
+        return model_stage.load(self._folders["model"])
 
     @cached_property
     def corpora(self) -> dict[int, Corpus]:

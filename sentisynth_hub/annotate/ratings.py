@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from sentisynth_hub.verdict.statistics.comparisons import Reading
+from sentisynth_hub.verdict.evaluation import Reading
 
 
 class Mean(TypedDict):

@@ -15,6 +15,7 @@ from sentisynth_hub.recipe import Recipe, load_recipe
 
 
 if TYPE_CHECKING:
+    from sentisynth_hub.generate.result import GenerateResult
     from sentisynth_hub.pipeline import Pipeline
 
 
@@ -67,6 +68,7 @@ def generate(
     limit asks nothing again.
     """
     from sentisynth_hub.generate import stage as generation
+    from sentisynth_hub.generate.result import read_result
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     if dry_run or resume or refresh or limit is not None:
@@ -90,7 +92,8 @@ def generate(
                 pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
             )
     if pipeline.processes.is_main:
-        options.show(manifest, _lines(manifest, loaded.generate.human_usd_per_row), as_json)
+        result = read_result(folder, manifest)
+        options.show(manifest, _lines(result, loaded.generate.human_usd_per_row), as_json)
         options.next_step(f"sentisynth filter {recipe}")
 
 
@@ -123,7 +126,9 @@ def estimate(
             pipeline.recipe, pipeline.samples, pipeline.folder("generate"), pipeline.processes, requests=pilot
         )
     if pipeline.processes.is_main:
-        options.show(made, _estimate_lines(made, loaded.generate.asked.kind), as_json)
+        from sentisynth_hub.generate.providers.base import provider_of
+
+        options.show(made, _estimate_lines(made, provider_of(loaded).cost_note(loaded.generate.asked)), as_json)
         options.next_step(f"sentisynth generate {recipe}")
 
 
@@ -172,7 +177,7 @@ def _one_prompt(
 ) -> tuple[str | list[dict[str, str]], dict[str, Any]]:
     """The prompt, and the body of the call it is sent in (for a local model: the prompt and how it is drawn)."""
     from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
-    from sentisynth_hub.generate.providers import openai_protocol
+    from sentisynth_hub.generate.providers.base import provider_of
 
     recipe = pipeline.recipe
     requests = plan_requests(recipe, pipeline.samples[replicate], PromptTemplate(recipe), model="", sampling={})
@@ -181,9 +186,7 @@ def _one_prompt(
         if request.asked_label == label and request.sample_index == 0:
             numbers.append(request.prompt_id)
         if len(numbers) > number:
-            if recipe.generate.asked.kind == "openai":
-                return request.prompt, openai_protocol.body(recipe, request)
-            return request.prompt, {"prompt": request.prompt, **recipe.generate.sampling.model_dump()}
+            return request.prompt, provider_of(recipe).call_body(recipe, request)
     raise InputError(f"--number: the recipe makes {len(numbers)} prompts for {label!r}, 0 is the first")
 
 
@@ -196,26 +199,25 @@ def _plan_lines(plan: dict[str, Any]) -> list[str]:
     ]
 
 
-def _lines(manifest: dict[str, Any], human_usd_per_row: float) -> list[str]:
+def _lines(result: "GenerateResult", human_usd_per_row: float) -> list[str]:
     lines = []
-    for name, record in manifest["replicates"].items():
-        reasons = ", ".join(f"{count} {reason}" for reason, count in record["reasons"].items())
+    for name, corpus in result.replicates.items():
+        reasons = ", ".join(f"{count} {reason}" for reason, count in corpus.reasons.items())
         lines.append(
-            f"replicate {name}: {record['candidates']:,} candidates of {record['requests']:,} requests"
+            f"replicate {name}: {corpus.candidate_count:,} candidates of {corpus.requests:,} requests"
             + (f" (no row: {reasons})" if reasons else "")
-            + f", {record['prompt_tokens'] + record['completion_tokens']:,} tokens"
+            + f", {corpus.tokens:,} tokens"
         )
-    costs = [record["cost_usd"] for record in manifest["replicates"].values()]
-    rows = sum(record["candidates"] for record in manifest["replicates"].values())
-    if None not in costs and rows:
+    cost, rows = result.cost_usd, sum(corpus.candidate_count for corpus in result.replicates.values())
+    if cost is not None and rows:
         lines.append(
-            f"${sum(costs):,.4f}, ${sum(costs) / rows:.5f} a parsed row; the same number of human labels at "
+            f"${cost:,.4f}, ${cost / rows:.5f} a parsed row; the same number of human labels at "
             f"${human_usd_per_row:g} each: ${human_usd_per_row * rows:,.2f}"
         )
     return [log.printable(line) for line in lines]
 
 
-def _estimate_lines(made: dict[str, Any], kind: str) -> list[str]:
+def _estimate_lines(made: dict[str, Any], unpriced: str) -> list[str]:
     def between(name: str, form: str) -> str:
         low, high = made[name]["interval"]
         return f"{made[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
@@ -225,10 +227,8 @@ def _estimate_lines(made: dict[str, Any], kind: str) -> list[str]:
         f"tokens: {between('tokens', ',.0f')}",
         f"parsed share: {between('accepted_share', '.2f')}, rows: {between('accepted_rows', ',.0f')}",
     ]
-    if kind != "openai":
-        return [*lines, "cost: none but time; the model runs here"]
     if made["usd"] is None:
-        return [*lines, "cost: no price is known for this model; state it as generate.generator.price"]
+        return [*lines, unpriced]
     lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {made['prices']['as_of']}")
     low, high = made["usd_per_accepted_row"]["interval"]
     estimate = made["usd_per_accepted_row"]["estimate"]

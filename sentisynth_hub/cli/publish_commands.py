@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 @click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")
 @click.option("--no-run", is_flag=True, help="Run no stage: fail where one is not complete.")
 @click.option(
+    "--allow-worse",
+    is_flag=True,
+    help="Publish the model although it scores lower than the last published one on the same test rows.",
+)
+@click.option(
     "--check", is_flag=True, help="Only say whether the inputs changed: prints changed=true or changed=false."
 )
 @click.option("--refresh", is_flag=True, help="With --check: say that there is something to do.")
@@ -53,6 +58,7 @@ def publish(
     dry_run: bool,
     create_pr: bool,
     no_run: bool,
+    allow_worse: bool,
     check: bool,
     refresh: bool,
     summary: Path | None,
@@ -73,7 +79,9 @@ def publish(
 
     with pipeline.lock():
         stages = pipeline.through("model")
-        published = publish_run(pipeline, stages, only=only, create_pr=create_pr, dry_run=dry_run)
+        published = publish_run(
+            pipeline, stages, only=only, create_pr=create_pr, dry_run=dry_run, allow_worse=allow_worse
+        )
     results = [version for version in published if version is not None]
     if not results:
         raise InputError(f"recipe {loaded.name}: publish names no {only or 'repo'}; name one")

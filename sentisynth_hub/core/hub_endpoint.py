@@ -50,3 +50,22 @@ def unreachable(error: BaseException) -> str | None:
         f"the Hub at {endpoint} cannot be reached ({' '.join(str(error).split()) or type(error).__name__}); check the "
         "network and HF_ENDPOINT, use --hub local, or name local files and model folders in place of repos"
     )
+
+
+def refusal(error: BaseException, repo_type: str, revision: str | None = None, *, here: str = "folder") -> str | None:
+    """Say why the Hub did not give out a repo, as the rest of a sentence that begins with its id; None where `error`
+    means something else.
+
+    Args:
+        here: What else the id could have named: a `file` or a `folder`.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}  # by name, so that nothing heavy is imported for it
+    if "GatedRepoError" in names:
+        return "is gated; accept its terms on its page and set HF_TOKEN"
+    if "RevisionNotFoundError" in names:
+        return f"has no revision {revision!r}; its page lists its tags and branches"
+    if names & {"RepositoryNotFoundError", "HFValidationError"}:
+        return f"is neither a {here} here nor a {repo_type} on the Hub you may read; check the id and HF_TOKEN"
+    if names & {"OfflineModeIsEnabled", "LocalEntryNotFoundError"}:
+        return "is not in the cache and HF_HUB_OFFLINE is set; unset it"
+    return None

@@ -41,6 +41,17 @@ def normalised(text: str) -> str:
     return folded.translate(_DROPPED) or nfc(text)
 
 
+def distinct_form(text: str) -> str:
+    """Return `normalised` with the emoji and emoticons added: 😀 and 😡 may be all that tells two labels apart."""
+    symbols = "".join(_EMOJI.findall(text)) if not text.isascii() else ""
+    emoticons = " ".join(_EMOTICON.findall(text))
+    return f"{normalised(text)}\0{symbols}\0{emoticons}" if symbols or emoticons else normalised(text)
+
+
+_EMOJI = re.compile("[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
+_EMOTICON = re.compile(r"(?<!\w)(?:[:;=8xX][-'^o]?[()DPpO/\\|*\[\]]+|[()]+[-']?[:;=]|<3|</3|\^_*\^)(?!\w)")
+
+
 def text_id(text: str) -> str:
     """Return the id of a row: the first 16 hex digits of the sha256 of its NFC text, and of nothing else."""
     return hashlib.sha256(nfc(text).encode("utf-8")).hexdigest()[:16]

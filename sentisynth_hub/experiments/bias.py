@@ -8,7 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import TypedDict
 
-from sentisynth_hub.model.stage import best, classify
+import numpy as np
+
+from sentisynth_hub.pretrained.classifier import open_classifier
 
 
 class Swap(TypedDict):
@@ -39,18 +41,19 @@ def probe(
     model: str, texts: Sequence[str], pairs: Sequence[tuple[str, str]], *, revision: str | None = None
 ) -> list[Swap]:
     """Swap each pair of terms in `texts` and classify the texts that have one of them before and after."""
+    classifier = open_classifier(model, revision)
+    labels = classifier.labels
     found: list[Swap] = []
     for first, second in pairs:
         touched = [(text, other) for text in texts if (other := swapped(text, first, second)) != text]
-        before = classify(model, [text for text, _ in touched], revision=revision) if touched else []
-        after = classify(model, [text for _, text in touched], revision=revision) if touched else []
-        to_second = [
-            # A text that has `first` gets `second` and the other way round, so the shift is turned to one direction.
-            {label: (b[label] - a[label]) * (1 if _has(text, first) else -1) for label in a}
-            for (text, _), a, b in zip(touched, before, after, strict=True)
-        ]
-        mean = {label: sum(one[label] for one in to_second) / len(to_second) for label in before[0]} if touched else {}
-        changed = sum(best(a) != best(b) for a, b in zip(before, after, strict=True))
+        before = classifier.probabilities([text for text, _ in touched])
+        after = classifier.probabilities([text for _, text in touched])
+        # A text that has `first` gets `second` and the other way round, so the shift is turned to one direction.
+        direction = np.array([1 if _has(text, first) else -1 for text, _ in touched])
+        mean = (
+            dict(zip(labels, (direction @ (after - before) / len(touched)).tolist(), strict=True)) if touched else {}
+        )
+        changed = int((before.argmax(1) != after.argmax(1)).sum())
         found.append({"first": first, "second": second, "texts": len(touched), "changed": changed, "shift": mean})
     return found
 

@@ -306,8 +306,8 @@ def _model_filter(name: str, setting: _Setting) -> Filter | None:
 
 def _template(recipe: Recipe) -> str:
     """Source of the recipe's prompt template, "" where it has none beside it."""
-    path = recipe.folder / recipe.generate.prompt.template
-    return path.read_text("utf-8") if path.is_file() else ""
+    has_one = recipe.has_file(recipe.generate.prompt.template, "generate.prompt.template")
+    return recipe.template_file.read_text("utf-8") if has_one else ""
 
 
 def _write(

@@ -72,7 +72,7 @@ def _lineage_schema() -> dict[str, Any]:
 
 def collect(replicate: Replicate) -> dict[str, Any]:
     """Parse every completion of a replicate, write its tables, and return its part of the manifest."""
-    recipe, answers, folder = replicate.recipe, replicate.answers(), replicate.folder
+    recipe, answers, folder = replicate.recipe, replicate.answers, replicate.folder
     used: set[str] = set()
     prompt_tokens = completion_tokens = requests = 0
     costs: list[float | None] = []

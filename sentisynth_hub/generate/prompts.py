@@ -18,9 +18,13 @@ from sentisynth_hub.core.errors import DataError, RecipeError
 from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Request, Row, by_label
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import digest, nfc
+from sentisynth_hub.generate.template_environment import environment
+from sentisynth_hub.generate.template_process import TemplateProcess, TemplateProcessError
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.paths import read_text
 
 
 CODE_MIXING = {
@@ -45,19 +49,19 @@ class PromptTemplate:
     """
 
     def __init__(self, recipe: Recipe):
-        from jinja2 import StrictUndefined, TemplateSyntaxError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        from jinja2 import TemplateSyntaxError
 
         _ = recipe.generate.asked  # an error where nobody is
         self.recipe = recipe
-        self.path = recipe.folder / recipe.generate.prompt.template
-        self.source = self.path.read_text("utf-8")
-        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}  # YAML would split an escaped emoji in two
-        try:
-            self._template = environment.from_string(self.source)
+        self.path = recipe.template_file
+        self.source = read_text(self.path, "generate.prompt.template")
+        try:  # what a stranger published renders where it can be stopped
+            local = recipe.origin == "local"
+            self._template = environment().from_string(self.source) if local else TemplateProcess(self.source)
         except TemplateSyntaxError as error:
             raise RecipeError(f"{self.path}: line {error.lineno}: {error.message}; mend the template there") from None
+        except TemplateProcessError as error:
+            raise RecipeError(f"{self.path}: {error}; mend the template") from None
 
     @property
     def digest(self) -> str:
@@ -69,13 +73,8 @@ class PromptTemplate:
         """The recipe's seed texts, one a line, empty lines left out; none where the recipe names no file."""
         if self.recipe.generate.prompt.seed_texts is None:
             return []
-        path = self.recipe.folder / self.recipe.generate.prompt.seed_texts
-        if not path.is_file():
-            raise RecipeError(
-                f"generate.prompt.seed_texts: {self.recipe.generate.prompt.seed_texts} is not beside the recipe; "
-                f"add it"
-            )
-        texts = [one_line(line) for line in path.read_text("utf-8").split("\n")]
+        path = self.recipe.local_file(self.recipe.generate.prompt.seed_texts, "generate.prompt.seed_texts")
+        texts = [one_line(line) for line in read_text(path, "generate.prompt.seed_texts").split("\n")]
         found = [text for text in texts if text]
         if not found:
             raise RecipeError(f"generate.prompt.seed_texts: {path.name} is empty; give one text a line")
@@ -113,8 +112,10 @@ class PromptTemplate:
             given["code_mixing_explained"] = CODE_MIXING.get(attributes["code_mixing"], attributes["code_mixing"])
         try:
             rendered = self._template.render(given)
-        except TemplateError as error:
-            raise RecipeError(f"{self.path}: {error.message}; the template sees {', '.join(sorted(given))}") from None
+        except (TemplateError, TemplateProcessError) as error:
+            raise RecipeError(f"{self.path}: {error}; the template sees {', '.join(sorted(given))}") from None
+        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+            raise RecipeError(f"{self.path}: {type(error).__name__}: {error}; mend the template") from None
         return _messages(rendered, self.path.name) if prompting.chat else rendered.rstrip(" ")
 
 
@@ -128,18 +129,14 @@ def one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", nfc(text)).replace("\ufeff", "").split())
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")  # what YAML does not read either
 
 
 def _messages(rendered: str, name: str) -> list[dict[str, str]]:
-    import yaml
-
     try:
-        messages = yaml.safe_load(rendered)
-    except yaml.YAMLError as error:
-        raise RecipeError(
-            f"{name}: with chat set it must render YAML ({str(error).splitlines()[0]}); use `content: |` blocks"
-        ) from None
+        messages = load_yaml(rendered)
+    except YamlError as error:
+        raise RecipeError(f"{name}: with chat set it must render YAML ({error}); use `content: |` blocks") from None
     well_formed = isinstance(messages, list) and all(
         isinstance(message, dict) and set(message) == {"role", "content"} and message["role"] in _ROLES
         for message in messages
@@ -227,7 +224,7 @@ def samples_per_prompt(recipe: Recipe) -> int:
     """Completions asked of one prompt: the recipe's number, or 32 where a prompt is encoded once for all, 1 where
     each is paid.
     """
-    return recipe.generate.samples_per_prompt or (1 if recipe.generate.asked.kind == "openai" else 32)
+    return recipe.generate.samples_per_prompt or recipe.generate.asked.samples_per_prompt
 
 
 def plan_requests(

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from sentisynth_hub.core.text import normalised, tokens
-from sentisynth_hub.recipe.generate_section import Diversity
+from sentisynth_hub.recipe.generate_section import DiversityLimits
 
 
 _FROM = 200  # texts before anything is judged
@@ -15,7 +15,7 @@ _COPIED = 0.5  # share of a text's word triples that makes it a near copy of a d
 class DiversityMeter:
     """Counts duplicates, near copies of demonstrations, and distinct_2 over the last 2,000 words."""
 
-    def __init__(self, limits: Diversity, demonstrations: Iterable[str]):
+    def __init__(self, limits: DiversityLimits, demonstrations: Iterable[str]):
         self.limits = limits
         self.texts = self.duplicates = self.near_copies = 0
         self._seen: set[int] = set()  # hashes: a corpus may have millions of texts

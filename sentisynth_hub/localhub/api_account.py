@@ -8,7 +8,7 @@ from sentisynth_hub.localhub.accounts import EVERY_ORGANISATION
 from sentisynth_hub.localhub.cards import check_card
 from sentisynth_hub.localhub.git import MAIN, GitRepo
 from sentisynth_hub.localhub.http import Call, ok
-from sentisynth_hub.localhub.info import repo_info, repo_summary
+from sentisynth_hub.localhub.info import damaged_summary, repo_info, repo_summary
 from sentisynth_hub.localhub.names import RepoType, check_repo_name
 from sentisynth_hub.localhub.problems import HubProblem, bad_request, conflict, not_allowed, repo_not_found
 from sentisynth_hub.localhub.repos import HubRepo
@@ -154,21 +154,32 @@ def _private(wanted: dict[str, object]) -> bool | None:
 
 def _list(call: Call, repo_type: RepoType) -> Response:
     order = call.query.get("sort", "lastModified")
+    filters = {tag for value in call.queries("filter") for tag in value.split(",")}
     found = []
     for repo in call.hub.repos.all(repo_type):
         if call.can_see(repo) and call.query.get("author", repo.namespace) == repo.namespace and _searched(call, repo):
-            with repo.git() as git:
-                commit = git.resolve(MAIN)
-                summary = repo_summary(repo, git, commit)
-                if all(tag in summary["tags"] for value in call.queries("filter") for tag in value.split(",")):
-                    found.append(
-                        (summary.get(order) if order in _ORDERS else 0, repo.id, _shown(call, repo, git, summary))
-                    )
+            summary, shown = _listed(call, repo)
+            if summary and filters <= set(summary["tags"]):
+                found.append((summary.get(order) if order in _ORDERS else 0, repo.id, shown))
     found.sort(key=lambda item: item[:2], reverse=call.query.get("direction") != "1")
     start = call.number("skip", 0)
     most = call.number("limit", _PAGE, least=1, most=1000)
     more = call.page_link(skip=str(start + most)) if start + most < len(found) else None
     return ok([shown for _, _, shown in found[start : start + most]], more)
+
+
+def _listed(call: Call, repo: HubRepo) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A repo's summary and what the list shows of it; empty where it was deleted meanwhile."""
+    try:
+        with repo.git() as git:
+            summary = repo_summary(repo, git, git.resolve(MAIN))
+            return summary, _shown(call, repo, git, summary)
+    except Exception as error:  # whatever is wrong with it must not hide the others
+        if not repo.folder.exists():
+            return {}, {}
+        call.hub.repos.report(repo, error)
+        summary = damaged_summary(repo)
+        return summary, summary
 
 
 def _searched(call: Call, repo: HubRepo) -> bool:

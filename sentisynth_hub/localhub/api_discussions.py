@@ -41,6 +41,8 @@ def create(call: Call) -> Response:
     repo, account = call.repo_to_write(as_pull_request=True)
     wanted = call.json()
     title, description = _text(wanted, "title"), str(wanted.get("description") or "")
+    if len(description) > _LONGEST_TEXT:
+        raise bad_request(f"The description is longer than {_LONGEST_TEXT:,} characters")
     is_pull_request = bool(wanted.get("pullRequest"))
     status = "draft" if is_pull_request else "open"  # as on the Hub: a pull request without commits is a draft
     with call.hub.repos.lock(repo), repo.git() as git:

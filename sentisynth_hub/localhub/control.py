@@ -26,6 +26,7 @@ from typing import Any
 
 from sentisynth_hub.core.errors import InputError, StageError
 from sentisynth_hub.localhub.config import LOCK_FILE, LOG_FILE, READY, STATE_FILE, default_data_dir, default_port
+from sentisynth_hub.localhub.private import make_private
 
 
 _START_SECONDS = 60
@@ -65,11 +66,11 @@ def start(
         options: further numbers of `HubConfig`, such as `{"max_file_bytes": 1000}`.
 
     Raises:
-        InputError: the port is taken or the tokens file cannot be read.
+        InputError: the port is taken, the tokens file cannot be read, or the folder cannot be closed to others.
         StageError: the server did not come up.
     """
     data = (data_dir or default_data_dir()).expanduser().absolute()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(data)
     with open(data / _START_LOCK_FILE, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         running = status(data)

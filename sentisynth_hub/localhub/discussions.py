@@ -1,16 +1,18 @@
 """Discussions and pull requests: a JSON file beside the history; the commits of pull request N are on `refs/pr/N`."""
 
 import json
+import logging
 import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sentisynth_hub.localhub.durable import write_json
-from sentisynth_hub.localhub.problems import HubProblem
+from sentisynth_hub.localhub.problems import HubProblem, unreadable
 from sentisynth_hub.localhub.repos import HubRepo
 
 
 _FILE = "discussions.json"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,13 @@ class Discussions:
         if not self._path.exists():
             return []
         found = []
-        for stored in json.loads(self._path.read_text()):
-            stored["events"] = tuple(Event(**event) for event in stored["events"])
-            found.append(Discussion(**stored))
+        try:
+            for stored in json.loads(self._path.read_text("utf-8")):
+                stored["events"] = tuple(Event(**event) for event in stored["events"])
+                found.append(Discussion(**stored))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            _log.warning("%s: %s cannot be read", self._repo.id, _FILE, exc_info=error)
+            raise unreadable(self._repo.id) from error
         return found
 
     def get(self, num: int) -> Discussion:

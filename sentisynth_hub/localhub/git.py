@@ -1,5 +1,6 @@
 """One bare git repository, through dulwich: revisions, trees, history, and commits that are whole or not there."""
 
+import logging
 import os
 import stat
 import time
@@ -11,6 +12,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dulwich.errors import (
+    ApplyDeltaError,
+    ChecksumMismatch,
+    FileFormatException,
+    MissingCommitError,
+    NotGitRepository,
+    ObjectFormatException,
+    ObjectMissing,
+    RefFormatError,
+    WrongObjectException,
+)
 from dulwich.object_store import commit_tree_changes
 from dulwich.objects import Blob, Commit, Tag, Tree
 from dulwich.repo import Repo
@@ -18,10 +30,26 @@ from dulwich.repo import Repo
 from sentisynth_hub.localhub.durable import fsync_folder
 from sentisynth_hub.localhub.history import last_changes
 from sentisynth_hub.localhub.objects import NewObjects
-from sentisynth_hub.localhub.problems import HubProblem, bad_request, entry_not_found, revision_not_found
+from sentisynth_hub.localhub.problems import (
+    HubProblem,
+    bad_request,
+    entry_not_found,
+    revision_not_found,
+    unreadable,
+)
 
 
 MAIN = "main"
+_log = logging.getLogger(__name__)
+_DAMAGES = (
+    ApplyDeltaError,
+    ChecksumMismatch,
+    FileFormatException,
+    MissingCommitError,
+    ObjectMissing,
+    RefFormatError,
+    WrongObjectException,
+)
 _FILE_MODE = 0o100644
 _SHORTEST_PREFIX = 5
 
@@ -58,16 +86,24 @@ class Change:
 class GitRepo(AbstractContextManager["GitRepo"]):
     """An open bare repository; use it in a `with` and under the repo's lock when writing."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, name: str = ""):
         self.folder = folder
-        self._repo = Repo(str(folder))
+        self._name = name or folder.name
+        try:
+            self._repo = Repo(str(folder))
+        except (NotGitRepository, ValueError, OSError) as error:
+            _log.warning("%s: not a git repository that can be read", self._name, exc_info=error)
+            raise unreadable(self._name) from error
         self._store = self._repo.object_store
         self._new = NewObjects(folder, self._store)
         self._trees: dict[str, Tree] = {}
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._new.discard()
         self._repo.close()
+        if _is_damage(error):
+            _log.warning("%s: an object of it cannot be read", self._name, exc_info=error)
+            raise unreadable(self._name) from error
 
     @staticmethod
     def create(folder: Path, author: str, files: dict[str, bytes], message: str) -> None:
@@ -287,6 +323,12 @@ class GitRepo(AbstractContextManager["GitRepo"]):
                 yield from self._walk(entry.oid, entry.path + "/", True)
 
 
+def _is_damage(error: BaseException | None) -> bool:
+    """Whether dulwich met an object that is missing (a KeyError of its id) or is not what it should be."""
+    missing = isinstance(error, KeyError) and bool(error.args) and isinstance(error.args[0], bytes)
+    return missing or isinstance(error, (zlib.error, *_DAMAGES))
+
+
 def _mode_and_blob(blob: str | None) -> tuple[int | None, bytes | None]:
     return (None, None) if blob is None else (_FILE_MODE, blob.encode())
 
@@ -314,6 +356,8 @@ def _blob_size(folder: Path, blob: str) -> int:
         with open(os.path.join(folder, "objects", blob[:2], blob[2:]), "rb") as file:
             header = zlib.decompressobj().decompress(file.read(4096), 32)  # `blob 1234`, NUL, content
         return int(header.partition(b"\0")[0].removeprefix(b"blob "))
+    except ValueError as error:
+        raise ObjectFormatException(f"{blob} has no header") from error
     except FileNotFoundError:  # somebody ran `git gc`: it is in a pack
         with GitRepo(folder) as git:
             return len(git.read(blob))

@@ -5,6 +5,7 @@ a browser run nothing even if both should fail.
 """
 
 import time
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,30 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
-from sentisynth_hub.localhub.cards import split_card
-from sentisynth_hub.localhub.content import describe, find_file
+from sentisynth_hub.localhub.cards import listed, split_card
+from sentisynth_hub.localhub.content import HubFile, describe, find_file
 from sentisynth_hub.localhub.diffs import file_diffs
 from sentisynth_hub.localhub.discussions import Discussions
+from sentisynth_hub.localhub.file_splits import Split
 from sentisynth_hub.localhub.git import MAIN, GitRepo
 from sentisynth_hub.localhub.http import Call
 from sentisynth_hub.localhub.info import readme_text, repo_summary
 from sentisynth_hub.localhub.markdown import render
 from sentisynth_hub.localhub.names import REPO_TYPES
+from sentisynth_hub.localhub.preview import Preview
 from sentisynth_hub.localhub.problems import HubProblem, not_allowed
 from sentisynth_hub.localhub.repos import HubRepo
-from sentisynth_hub.localhub.sessions import cookie_for, no_cookie
-from sentisynth_hub.localhub.viewer import preview_split, splits_at
+from sentisynth_hub.localhub.sessions import (
+    COOKIE,
+    FORM_COOKIE,
+    cookie_for,
+    form_cookie,
+    form_of,
+    form_proof,
+    is_form_proof,
+    no_cookie,
+)
+from sentisynth_hub.localhub.viewer import first_file, kept_preview, make_preview, splits_at
 
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,17 +57,23 @@ _COMMITS_PAGE = 50
 
 def home(call: Call) -> Response:
     """Every repo the caller may see."""
-    listed = []
-    for repo_type in REPO_TYPES:
-        for repo in call.hub.repos.all(repo_type):
-            if call.can_see(repo):
-                with repo.git() as git:
-                    commit = git.resolve(MAIN)
-                    tags = list(git.refs("refs/tags/"))
-                    listed.append((git.commit_info(commit).time, repo, tags))
-    listed.sort(key=lambda item: (-item[0], item[1].id))
-    groups = [(kind, [item for item in listed if item[1].type == kind]) for kind in ("datasets", "models")]
+    visible = [repo for kind in REPO_TYPES for repo in call.hub.repos.all(kind) if call.can_see(repo)]
+    entries = [entry for entry in (_home_entry(call, repo) for repo in visible) if entry is not None]
+    entries.sort(key=lambda entry: (-entry[0], entry[1].id))
+    groups = [(kind, [entry for entry in entries if entry[1].type == kind]) for kind in ("datasets", "models")]
     return _page(call, "home.html", groups=groups)
+
+
+def _home_entry(call: Call, repo: HubRepo) -> tuple[float, HubRepo, list[str], bool] | None:
+    """When a repo changed last, the repo, its tags, and whether it is damaged; None where it was deleted meanwhile."""
+    try:
+        with repo.git() as git:
+            return git.commit_info(git.resolve(MAIN)).time, repo, list(git.refs("refs/tags/")), False
+    except Exception as error:  # whatever is wrong with it must not hide the others
+        if not repo.folder.exists():
+            return None
+        call.hub.repos.report(repo, error)
+        return repo.settings.created, repo, [], True
 
 
 def card(call: Call) -> Response:
@@ -132,19 +150,44 @@ def tags(call: Call) -> Response:
         return _repo_page(call, repo, git, "tags.html", "tags", MAIN, groups=groups)
 
 
-def viewer(call: Call) -> Response:
+async def viewer(call: Call) -> Response:
     """The first rows of a split, its labels and lengths."""
+    lanes = call.hub.lanes
+    view = await lanes.usual.run(lambda: _view(call))
+    preview = view.preview
+    if view.file is not None and preview is None:
+        file = view.file
+        preview = await lanes.previews.run(lambda: make_preview(call.hub, view.repo, file))
+    return await lanes.usual.run(lambda: _viewer_page(call, view, preview))
+
+
+@dataclass(frozen=True)
+class _View:
+    """What a page of rows is about; `preview` is set where it was made before."""
+
+    repo: HubRepo
+    revision: str
+    splits: list[Split]
+    split: Split | None
+    file: HubFile | None
+    preview: Preview | None
+
+
+def _view(call: Call) -> _View:
     repo = call.repo(content=True)
     with repo.git() as git:
         revision, commit = _revision(call, git)
         splits = splits_at(repo, git, commit)
-        wanted = (call.query.get("config"), call.query.get("split"))
-        chosen = next((split for split in splits if (split.config, split.name) == wanted), None)
-        chosen = chosen or (splits[0] if splits else None)
-        preview = preview_split(call.hub, repo, git, commit, chosen) if chosen else None
-        return _repo_page(
-            call, repo, git, "viewer.html", "viewer", revision, splits=splits, chosen=chosen, preview=preview
-        )
+        name = (call.query.get("config"), call.query.get("split"))
+        split = next((split for split in splits if (split.config, split.name) == name), splits[0] if splits else None)
+        file = first_file(repo, git, commit, split) if split else None
+    return _View(repo, revision, splits, split, file, kept_preview(repo, file) if file else None)
+
+
+def _viewer_page(call: Call, view: _View, preview: Preview | None) -> Response:
+    with view.repo.git() as git:
+        values = {"splits": view.splits, "chosen": view.split, "preview": preview}
+        return _repo_page(call, view.repo, git, "viewer.html", "viewer", view.revision, **values)
 
 
 def discussions(call: Call) -> Response:
@@ -173,24 +216,33 @@ def discussion(call: Call) -> Response:
 
 def login_page(call: Call) -> Response:
     """Where a person shows their token, to see private repos."""
-    return _page(call, "login.html", problem="", wanted=_own_path(call.query.get("next", "/")))
+    return _login_form(call, 200, "", _own_path(call.query.get("next", "/")))
 
 
 def login(call: Call) -> Response:
     """Check the token that was shown and remember it in a cookie."""
-    origin = call.request.headers.get("origin", call.endpoint)
-    if origin not in (call.endpoint, "null"):
-        raise not_allowed("This form was sent from another site")
     form = call.form()
     token, wanted = form.get("token", [""])[-1].strip(), _own_path(form.get("next", ["/"])[-1])
+    if not is_form_proof(call.hub, call.request.cookies.get(FORM_COOKIE, ""), form.get("form", [""])[-1]):
+        return _login_form(call, 403, "This form was too old; send it again.", wanted)
     if call.hub.accounts.find(token) is None:
-        return _page(call, "login.html", 403, problem="This is not a token of this Hub.", wanted=wanted)
+        return _login_form(call, 403, "This is not a token of this Hub.", wanted)
     return RedirectResponse(wanted, 303, {"Set-Cookie": cookie_for(call.hub, token)})
 
 
 def logout(call: Call) -> Response:
     """Forget the cookie."""
+    if not is_form_proof(call.hub, call.request.cookies.get(COOKIE, ""), call.form().get("form", [""])[-1]):
+        raise not_allowed("This form was not sent by a page of this Hub")
     return RedirectResponse("/", 303, {"Set-Cookie": no_cookie()})
+
+
+def _login_form(call: Call, status: int, problem: str, wanted: str) -> Response:
+    cookie = form_of(call.request.cookies.get(FORM_COOKIE, ""))
+    proof = form_proof(call.hub, cookie)
+    page = _page(call, "login.html", status, problem=problem, wanted=wanted, login_proof=proof)
+    page.headers["Set-Cookie"] = form_cookie(cookie)
+    return page
 
 
 def stylesheet(call: Call) -> Response:
@@ -209,7 +261,8 @@ def refusal_page(problem: HubProblem, path: str) -> Response:
     status = 404 if problem.code in ("RepoNotFound", "RevisionNotFound", "EntryNotFound") else problem.status
     template = _templates().get_template("problem.html")
     html = template.render(status=status, message=problem.message, path=path, account=None)
-    return Response(html, status, _HEADERS, "text/html")
+    later = {name: value for name, value in problem.headers.items() if name == "Retry-After"}
+    return Response(html.encode("utf-8", "replace"), status, _HEADERS | later, "text/html")
 
 
 def _own_path(address: str) -> str:
@@ -219,8 +272,9 @@ def _own_path(address: str) -> str:
 
 
 def _page(call: Call, template: str, status: int = 200, **values: Any) -> Response:
-    html = _templates().get_template(template).render(account=call.account, **values)
-    return Response(html, status, _HEADERS, "text/html")
+    proof = form_proof(call.hub, call.request.cookies.get(COOKIE, ""))
+    html = _templates().get_template(template).render(account=call.account, logout_proof=proof, **values)
+    return Response(html.encode("utf-8", "replace"), status, _HEADERS, "text/html")
 
 
 def _repo_page(
@@ -238,13 +292,13 @@ def _revision(call: Call, git: GitRepo) -> tuple[str, str]:
 def _results(index: object) -> list[dict[str, str]]:
     """The rows of a model-index, whatever shape its author gave it."""
     rows = []
-    for model in index if isinstance(index, list) else []:
-        for result in (model.get("results") or []) if isinstance(model, dict) else []:
+    for model in listed(index):
+        for result in listed(model.get("results")) if isinstance(model, dict) else []:
             if not isinstance(result, dict):
                 continue
             named = result.get("dataset")
             dataset: dict[str, Any] = named if isinstance(named, dict) else {}
-            for metric in result.get("metrics") or []:
+            for metric in listed(result.get("metrics")):
                 if isinstance(metric, dict):
                     rows.append(
                         {

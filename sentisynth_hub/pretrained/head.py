@@ -58,6 +58,11 @@ class Scaling:
         """The features as the head reads them, float64."""
         return np.asarray((x.astype(np.float64) - self.mean) / self.spread)
 
+    def fold_into(self, weights: Array) -> Array:
+        """Weights (dimensions + 1, labels) that give the same logits for features as they come."""
+        raw = weights[:-1] / self.spread
+        return np.concatenate([raw, weights[-1:] - self.mean @ raw])
+
 
 def fit_head(
     stages: Sequence[tuple[Array, Array]],

@@ -13,6 +13,7 @@ from typing import Any
 from sentisynth_hub.core import log
 from sentisynth_hub.publish.cards.published_manifest import Manifest
 from sentisynth_hub.publish.repo_head import RepoHead
+from sentisynth_hub.verdict.evaluation import parse_evaluation
 
 
 SHOWN = ("effects", "curve", "confusion", "slices")
@@ -51,6 +52,6 @@ class Pictures:
             elif self.evaluation is not None:
                 from sentisynth_hub.verdict.figures import draw_png
 
-                drawn = draw_png(self.evaluation, SHOWN)
-                self._drawn = {f"{FOLDER}/{name}.png": content for name, content in drawn.items()}
+                pictures = draw_png(parse_evaluation(self.evaluation), SHOWN)
+                self._drawn = {f"{FOLDER}/{name}.png": content for name, content in pictures.items()}
         return self._drawn

@@ -6,7 +6,7 @@ from math import fsum
 from pathlib import Path
 from typing import Any, cast
 
-from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import nfc
 from sentisynth_hub.publish.cards.published_manifest import (
@@ -41,6 +41,8 @@ from sentisynth_hub.publish.versions.corpus_statistics import (
     side_by_side,
     statistics,
 )
+from sentisynth_hub.verdict.evaluation import parse_evaluation
+from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 
 
 _NATURAL = ("dataset", "revision", "commit", "config_name", "licence", "splits", "left_out")
@@ -111,11 +113,9 @@ class DatasetPublication(Publication[DatasetManifest]):
         )
         changes["recipe"] = self.recipe_changes(head)
         changes["examples"] = examples
-        evaluation = self.figures.evaluation
-        if standing.evaluation is not None and evaluation is not None:
-            said, says = (one["verdict"]["sentence"] for one in (standing.evaluation, evaluation))
-            if said != says:
-                changes["claims"] = {"before": said, "after": says}
+        before, after = said_by(standing.evaluation), said_by(self.figures.evaluation)
+        if before is not None and after is not None and before != after:
+            changes["claims"] = {"before": before, "after": after}
         return changes
 
     def content(self, standing: DatasetManifest | None) -> Content:
@@ -237,6 +237,16 @@ class DatasetPublication(Publication[DatasetManifest]):
         for record in (self.release.human_evaluation, standing.human_evaluation if standing is not None else None):
             if record is not None and record["content_digest"] == self.facts["content_digest"]:
                 return {name: value for name, value in record.items() if name not in _NOT_PUBLISHED}
+        return None
+
+
+def said_by(evaluation: Mapping[str, Any] | None) -> str | None:
+    """The verdict of a published evaluation; None where there is none, or an older version wrote it."""
+    if evaluation is None:
+        return None
+    try:
+        return verdict_sentence(parse_evaluation(evaluation))
+    except DataError:
         return None
 
 

@@ -12,7 +12,7 @@ from sentisynth_hub.core.files import read_json
 from sentisynth_hub.core.rows import Row, read_rows
 from sentisynth_hub.core.run_folder import MANIFEST, current_stage
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, rounded
-from sentisynth_hub.publish.dataset_repo import published_rows
+from sentisynth_hub.publish.dataset_repo import published_rows, said_by
 from sentisynth_hub.publish.dataset_tables import ROW_COLUMNS
 from sentisynth_hub.publish.repo_head import read_head
 from sentisynth_hub.publish.versions.changes import Changes, RowChanges, compare_rows, dataset_changes
@@ -150,10 +150,8 @@ def _recipe_line(change: RecipeChange) -> str:
 
 def _verdict_lines(before: Side, after: Side) -> list[str]:
     """The verdicts of two published versions, where they differ."""
-    if before.evaluation is None or after.evaluation is None:
-        return []
-    said = [side.evaluation["verdict"]["sentence"] for side in (before, after) if side.evaluation is not None]
-    if said[0] == said[1]:
+    said = [said_by(side.evaluation) for side in (before, after)]
+    if None in said or said[0] == said[1]:
         return []
     return [
         log.printable(f"  verdict of {side.name}: {text}", 240)

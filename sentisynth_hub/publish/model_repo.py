@@ -1,4 +1,4 @@
-"""Planning a model version: from a fine-tuned classifier and the head to the files of one commit."""
+"""Planning a model version: from a saved classifier and the head to the files of one commit."""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sentisynth_hub.core.errors import DataError
+from sentisynth_hub.pretrained.head_model import ENCODER_FOLDER, MODULES_FILE, read_head_model
 from sentisynth_hub.publish.cards.published_manifest import ModelManifest, rounded
 from sentisynth_hub.publish.checks.safety import check_model_files
 from sentisynth_hub.publish.publication import Content, Publication, natural_source
@@ -24,7 +25,7 @@ class ModelPublication(Publication[ModelManifest]):
     """A classifier, ready to be planned against any head of `repo_id`; weight bytes alone never make a version.
 
     Raises:
-        DataError: The folder is not a fine-tuned classifier with the recipe's labels.
+        DataError: The folder is not a saved classifier with the recipe's labels.
         InputError: A licence is unknown or clashes.
     """
 
@@ -65,10 +66,9 @@ class ModelPublication(Publication[ModelManifest]):
             sources=[reason for reason in differences if reason in sources],
             metadata=[reason for reason in differences if reason not in sources and reason != "labels changed"],
         )
-        scores = self.release.compare(standing.tag) if self.release.compare is not None else None
         changes["recipe"] = recipe
-        if scores is not None:
-            changes["scores"] = scores
+        if self.release.compared is not None and self.release.compared[0] == standing.tag:
+            changes["scores"] = self.release.compared[1]
         return changes
 
     def content(self, standing: ModelManifest | None) -> Content:
@@ -93,6 +93,7 @@ class ModelPublication(Publication[ModelManifest]):
             "test_rows": len(release.natural.test),
             "hyperparameters": dict(release.hyperparameters),
             "max_length": release.max_length,
+            "layout": release.layout,
         }
         return cast(dict[str, Any], rounded(facts))
 
@@ -100,8 +101,9 @@ class ModelPublication(Publication[ModelManifest]):
 def _model_files(folder: Path) -> dict[str, bytes | Path]:
     """Every file of the model by its path in the repo; notes of where this machine keeps its base model are taken
     out."""
-    missing = [name for name in _NEEDED if not (folder / name).is_file()]
-    if missing or not list(folder.glob("*.safetensors")):
+    encoder = folder / ENCODER_FOLDER if (folder / MODULES_FILE).is_file() else folder
+    missing = [name for name in _NEEDED if not (encoder / name).is_file()]
+    if missing or not list(encoder.glob("*.safetensors")):
         raise DataError(f"{folder}: not a saved classifier: {(missing or ['*.safetensors'])[0]} is missing")
     files: dict[str, bytes | Path] = {}
     for path in sorted(folder.rglob("*")):
@@ -118,9 +120,12 @@ def _without_paths(path: Path) -> bytes:
 
 
 def _check_labels(release: ModelRelease) -> None:
-    config: Mapping[str, Any] = json.loads((release.folder / "config.json").read_text("utf-8"))
-    names = [name for _, name in sorted(config.get("id2label", {}).items(), key=lambda pair: int(pair[0]))]
+    if (release.folder / MODULES_FILE).is_file():
+        names = list(read_head_model(release.folder).labels)
+    else:
+        config: Mapping[str, Any] = json.loads((release.folder / "config.json").read_text("utf-8"))
+        names = [name for _, name in sorted(config.get("id2label", {}).items(), key=lambda pair: int(pair[0]))]
     if names != release.recipe.labels:
         raise DataError(
-            f"{release.folder}/config.json: id2label is {names}, the recipe's labels are {release.recipe.labels}"
+            f"{release.folder}: config.json: id2label is {names}, the recipe's labels are {release.recipe.labels}"
         )

@@ -40,7 +40,7 @@ def rebuild(recipe: Recipe, manifest: Manifest, folder: Path) -> list[Check]:
     """
     if not isinstance(manifest, DatasetManifest):
         raise InputError("verify --rebuild: this is a model; verify the dataset that its card names with --rebuild")
-    if recipe.generate.generator.kind == "openai":
+    if not recipe.generate.generator.repeatable:
         raise InputError(
             "verify --rebuild: the rows came from an endpoint, which answers differently every time; leave it out"
         )
@@ -95,13 +95,13 @@ def _check_paths(recipe: Recipe) -> None:
 def _missing_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Key path and what to write, of every local file and model folder of the recipe that is not here."""
     for split, path in recipe.natural.files or ():
-        if path is not None and not recipe.local_file(path).is_file():
+        if path is not None and not recipe.has_file(path, f"natural.files.{split}"):
             yield f"natural.files.{split}", "FILE"
-    generator = recipe.generate.generator
-    if generator.kind == "rows" and generator.file is not None and not recipe.local_file(generator.file).is_file():
+    rows_file = recipe.generate.generator.rows_file
+    if rows_file is not None and not recipe.has_file(rows_file, "generate.generator.file"):
         yield "generate.generator.file", "FILE"
     seeds = recipe.generate.prompt.seed_texts
-    if seeds is not None and not recipe.local_file(seeds).is_file():
+    if seeds is not None and not recipe.has_file(seeds, "generate.prompt.seed_texts"):
         yield "generate.prompt.seed_texts", "FILE"
     for path, section in model_sections(recipe.model_dump(mode="json")):
         name = section["model"]

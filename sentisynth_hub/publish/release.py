@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Rejected, Row
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.natural.splits import NaturalData
+from sentisynth_hub.pretrained.classifier import Layout
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin
 
@@ -72,11 +73,11 @@ class DatasetRelease:
 
 @dataclass(frozen=True)
 class ModelRelease:
-    """A fine-tuned classifier with everything its repo will say about it.
+    """A trained classifier with everything its repo will say about it.
 
     Attributes:
         recipe, pins, natural, evaluation, inputs_digest, label_budget: As for `DatasetRelease`.
-        folder: config.json, safetensors, tokenizer.
+        folder: The saved model, in the `layout` of the library that loads it.
         variant: Variant of the study it is replicate 0 of.
         scores: This very checkpoint's scores on the natural test rows, by metric key.
         base_model: `id` and `commit`.
@@ -85,7 +86,7 @@ class ModelRelease:
         max_length: Tokens a training text was cut to.
         synthetic_rows: Rows of the corpus it learned from; 0 where it learned from natural rows alone, and then
             `dataset` is None and nothing it publishes names a synthetic data set.
-        compare: Gives the scores of the version under a tag and of this model on the same test rows; None: they are
+        compared: The tag of the last published version and both models' scores on the same test rows; None: they were
             not compared.
     """
 
@@ -103,7 +104,8 @@ class ModelRelease:
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)
     max_length: int | None = None
     synthetic_rows: int | None = None
-    compare: "Callable[[str], ScoreChange | None] | None" = None
+    compared: "tuple[str, ScoreChange] | None" = None
+    layout: Layout = "transformers"
 
 
 def publishable_recipe(recipe: Recipe) -> str:
@@ -111,7 +113,7 @@ def publishable_recipe(recipe: Recipe) -> str:
     it."""
     content = recipe.model_dump(mode="json", exclude_unset=True, exclude={"scales": True})
     content["generate"]["generator"].pop("base_url", None)
-    if recipe.generate.generator.kind != "rows":
+    if recipe.generate.generator.has_prompt:
         content["generate"].setdefault("prompt", {})["template"] = "prompt.jinja2"
     served = recipe.generate.generator.kind == "openai"  # such a model has a name of the server's making
     return yaml.safe_dump(

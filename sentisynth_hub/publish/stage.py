@@ -1,8 +1,6 @@
 """Handing a finished run over to be published: what the stages left, as releases."""
 
 import secrets
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +11,13 @@ from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.core.run_folder import make_run_folder
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.publish.checks.non_inferiority import check_non_inferiority, check_not_worse, compare_models
+from sentisynth_hub.model.stage import hyperparameters
+from sentisynth_hub.natural.folds import natural_of_replicate
+from sentisynth_hub.publish.checks.non_inferiority import NonInferiority, check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
-from sentisynth_hub.publish.versions.changes import ScoreChange
 from sentisynth_hub.recipe.study_section import ASKED_VARIANTS, NATURAL_OF_SIZE
+from sentisynth_hub.verdict.evaluation import Evaluation
 from sentisynth_hub.verdict.stage import NATURAL_ONLY
 
 
@@ -35,6 +35,7 @@ def publish_run(
     only: str | None = None,
     create_pr: bool = False,
     dry_run: bool = False,
+    allow_worse: bool = False,
 ) -> tuple[Published | None, Published | None]:
     """Publish the dataset, then the model, as far as the recipe names them.
 
@@ -42,13 +43,14 @@ def publish_run(
         only: `dataset` or `model`: just that one.
         create_pr: Propose the version as a pull request.
         dry_run: Plan, write nothing.
+        allow_worse: Publish the model although it is worse than the last published one.
     """
     publish = pipeline.recipe.publish
     dataset = model = None
-    compare = model_comparison(pipeline, results)
+    compared = None
     if publish.model is not None and only != "dataset":  # before either: a version whose model is worse stays here
-        check_non_inferiority(pipeline.recipe, pipeline.natural.validation, results.model.path / "model")
-        check_not_worse(pipeline.recipe, compare)
+        tested = natural_of_replicate(pipeline.recipe, pipeline.natural, 0).test
+        compared = check_not_worse(pipeline.recipe, tested, results.model.folder, allow_worse=allow_worse)
     if publish.dataset is not None and only != "model":
         release = dataset_release(pipeline, results)
         dataset = publish_dataset(
@@ -56,7 +58,7 @@ def publish_run(
         )
     if publish.model is not None and only != "dataset":
         trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(publish.dataset)
-        classifier = model_release(pipeline, results, trained_on, compare)
+        classifier = model_release(pipeline, results, trained_on, compared)
         model = publish_model(classifier, publish.model, private=publish.private, create_pr=create_pr, dry_run=dry_run)
     return dataset, model
 
@@ -64,11 +66,10 @@ def publish_run(
 def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
     generated, filtered, evaluation = results.generate, results.filter, results.verdict
-    given = pipeline.recipe.generate.generator.kind == "rows"
-    template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
+    given = not pipeline.recipe.generate.generator.has_prompt
     return DatasetRelease(
         recipe=pipeline.recipe,
-        prompt_text="" if given else template.read_text("utf-8"),
+        prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
         kept=filtering.read_kept(filtered, 0),
@@ -77,10 +78,10 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         funnel=filtered.manifest()["replicates"]["0"]["funnel"],
         generation=generated.manifest() | {"refresh": pipeline.refreshed},
         requests=generated.manifest()["replicates"]["0"]["requests"],
-        evaluation=evaluation,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, evaluation["primary"]),
-        dataset_model=pipeline.recipe.publish.model if learns_from_corpus(shipped_variant(results)) else None,
+        label_budget=_budget(evaluation, evaluation.primary),
+        dataset_model=pipeline.recipe.publish.model if learns_from_corpus(results.model.variant) else None,
         human_evaluation=human_evaluation(pipeline, results),
         hiding_key=hiding_key(pipeline.run),
     )
@@ -113,71 +114,40 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
     return None
 
 
-def shipped_variant(results: "Results") -> str:
-    """The variant that the published model was trained on."""
-    return str(results.model.manifest()["variant"])
-
-
 def learns_from_corpus(variant: str) -> bool:
     """Whether a variant of the study learns from the published synthetic rows."""
     return variant not in (*NATURAL_ONLY, *ASKED_VARIANTS) and NATURAL_OF_SIZE.fullmatch(variant) is None
 
 
-def model_comparison(pipeline: "Pipeline", results: "Results") -> Callable[[str], ScoreChange | None]:
-    """What compares the version under a tag with the new model on the test rows; each tag is measured once."""
-
-    @cache
-    def compare(tag: str) -> ScoreChange | None:
-        repo_id = pipeline.recipe.publish.model
-        if repo_id is None:
-            return None
-        return compare_models(pipeline.recipe, pipeline.natural.test, results.model.path / "model", repo_id, tag)
-
-    return compare
-
-
 def model_release(
-    pipeline: "Pipeline",
-    results: "Results",
-    dataset: dict[str, str] | None,
-    compare: Callable[[str], ScoreChange | None] | None = None,
+    pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None, compared: NonInferiority | None = None
 ) -> ModelRelease:
     """The classifier of replicate 0.
 
     Args:
         dataset: The published synthetic dataset's id, version and commit; named only where the model learned from it.
-        compare: Measures it against an earlier version.
+        compared: Its scores beside those of the last published model.
     """
-    folder = results.model
-    trained = folder.manifest()
-    student = pipeline.recipe.study.student
-    evaluation = results.verdict
-    from_corpus = learns_from_corpus(trained["variant"])
+    model, evaluation = results.model, results.verdict
+    from_corpus = learns_from_corpus(model.variant)
     made_from = ("natural", "study.student", *(("generate", "filter") if from_corpus else ()))
     return ModelRelease(
         recipe=pipeline.recipe,
         pins={path: pin for path, pin in pipeline.pins.items() if path.startswith(made_from)},
         natural=pipeline.natural,
-        folder=folder.path / "model",
-        variant=trained["variant"],
-        scores=trained["test_scores"],
+        folder=model.folder,
+        layout=model.layout,
+        variant=model.variant,
+        scores={name: score.value for name, score in model.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
         dataset=dataset if from_corpus else None,
-        evaluation=evaluation,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, trained["variant"]),
-        hyperparameters={
-            "training rows": trained["training_rows"],
-            "steps": trained["chosen"]["steps"],
-            "batch size": student.batch_size,
-            "learning rate": student.learning_rate,
-            "weight decay": student.weight_decay,
-            "warm-up ratio": student.warmup_ratio,
-            "seed": pipeline.recipe.seed,
-        },
-        max_length=student.max_length,
+        label_budget=_budget(evaluation, model.variant),
+        hyperparameters=hyperparameters(pipeline.recipe, model),
+        max_length=pipeline.recipe.study.student.max_length,
         synthetic_rows=kept_rows(results) if from_corpus else 0,
-        compare=compare,
+        compared=None if compared is None else (compared.tag, compared.change()),
     )
 
 
@@ -205,7 +175,7 @@ def published_dataset(repo_id: str | None) -> dict[str, str] | None:
     return {"id": head.repo_id, "version": head.version.tag, "commit": head.tags.get(head.version.tag, head.commit)}
 
 
-def _budget(evaluation: dict[str, Any], variant: str) -> dict[str, Any] | None:
+def _budget(evaluation: Evaluation, variant: str) -> dict[str, Any] | None:
     """The label budget of a variant."""
-    budgets = {record["name"]: record["budget"] for record in evaluation["variants"]}
-    return dict(budgets[variant]) if budgets.get(variant) else None
+    scores = evaluation.variant(variant)
+    return None if scores is None or scores.budget is None else scores.budget.model_dump(mode="json")

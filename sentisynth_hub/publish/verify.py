@@ -84,7 +84,7 @@ def verify_dataset(
 
 
 def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -> list[Check]:
-    """Check a model version; with `natural` rows its test scores are measured again with plain `pipeline()`."""
+    """Check a model version; with `natural` rows its test scores are measured again."""
     manifest = _manifest(head, ModelManifest)
     checks = [*_identity(head, tag), *_files(head, manifest.files)]
     checks += check_card(head, partial(render_card, manifest))
@@ -109,7 +109,7 @@ def published_recipe(head: RepoHead, folder: Path, overrides: Sequence[str] = ()
 
     for name in ("recipe.yaml", "prompt.jinja2"):
         (folder / name).write_text(head.text(name) or "", "utf-8")
-    return load_recipe(str(folder), overrides)
+    return load_recipe(str(folder), overrides, origin="hub")
 
 
 def _manifest(head: RepoHead, kind: type[ManifestT]) -> ManifestT:
@@ -262,14 +262,14 @@ def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:
 
 
 def _measured(head: RepoHead, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
-    """The model's scores on the natural test rows, through plain `pipeline()`."""
+    """The model's scores on the natural test rows, as whoever opens it gets them."""
     import numpy as np
 
     from sentisynth_hub.metrics.classification import METRICS, confusion_counts
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
     place = {label: number for number, label in enumerate(manifest.labels)}
-    predicted = [best(scores) for scores in classify(head.repo_id, [row.text for row in test], revision=tag)]
+    predicted = open_classifier(head.repo_id, tag).predict([row.text for row in test])
     counts = confusion_counts(
         np.array([place[str(row.label)] for row in test]), np.array([place[label] for label in predicted]), len(place)
     )

@@ -12,13 +12,10 @@ class Gates(Section):
     """What must hold for a new version; leaks and an overspent budget stop publishing in any case."""
 
     non_inferiority_margin: float | None = Field(default=None, gt=0, lt=1)
-    """The new model may score at most this much lower on natural validation rows than the last published one; None:
-    not checked."""
+    """The new model must be shown, with an interval, to score less than this much lower on the natural test rows than
+    the last published one; None: it may score up to `study.margin` lower, and nothing need be shown."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Rate of letting a worse model pass: the lower bound of the difference has this one-sided level."""
-    allow_worse_model: bool = False
-    """Publish a model although it is certainly worse than the last published one on the same test rows (the whole
-    interval of the difference, of level 1 - alpha, lies below zero)."""
 
 
 class Publish(Section):

@@ -38,7 +38,7 @@ def translated_rows(rows: Sequence[Row], count: int, recipe: Recipe, random: Any
     """
     wanted = recipe.study.word_translation
     assert wanted is not None
-    lexicon = read_lexicon(recipe.local_file(wanted.lexicon))
+    lexicon = read_lexicon(recipe.local_file(wanted.lexicon, "study.word_translation.lexicon"))
     if not any(word.lower() in lexicon for row in rows for word in row.text.split()):
         raise DataError(
             f"study.word_translation.lexicon: {wanted.lexicon} has no word of the natural rows; is it their language?"

@@ -1,6 +1,5 @@
 """Releases made by hand, small and whole, for the tests of publishing."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -224,5 +223,4 @@ def evaluation() -> dict[str, Any]:
             ledger.record(name, replicate, "train", [f"{replicate}-{i}" for i in range(8)])
             ledger.record(name, replicate, "validation", [f"v{replicate}-{i}" for i in range(8)])
     study = StudyPredictions(tuple(LABELS), tuple(f"test-{i}" for i in range(items)), y, variants)
-    found = evaluate_study(study, EvaluationConfig(resamples=999), ledger=ledger)
-    return dict(json.loads(json.dumps(found)))
+    return evaluate_study(study, EvaluationConfig(resamples=999), ledger=ledger).record()

@@ -35,6 +35,8 @@ def sample(logits: Any, numbers: Any, sampling: Sampling) -> Any:
     """
     import torch
 
+    assert sampling.temperature is not None  # a local generator's section refuses null
+    assert sampling.top_p is not None
     if sampling.temperature == 0:
         return logits.argmax(-1)
     scores = logits.float() / sampling.temperature

@@ -91,7 +91,7 @@ def model_metadata(manifest: ModelManifest) -> dict[str, Any]:
         pretty_name=manifest.pretty_name,
         language=_languages(manifest),
         license=manifest.licence["id"],
-        library_name="transformers",
+        library_name=manifest.layout or "transformers",
         pipeline_tag="text-classification",
         datasets=used or None,
         metrics=["f1", "accuracy"],

@@ -6,7 +6,7 @@ result computed twice gives the same manifest.
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
@@ -220,19 +220,20 @@ class DatasetManifest(_Manifest):
 
 class ModelManifest(_Manifest):
     """Manifest of a model repo. `dataset`: the synthetic rows it learned from; None where it learned from none, or
-    where they were not published; `synthetic_rows`: how many they were."""
+    where they were not published; `synthetic_rows`: how many they were; `layout`: of the library that loads it."""
 
     dataset: TrainedOn | None
     base_model: BaseModelRecord
     variant: str
     synthetic_rows: int | None = None
+    layout: Literal["transformers", "sentence-transformers"] | None = None
     scores: dict[str, float]
     test_rows: int
     hyperparameters: dict[str, Any]
     max_length: int | None
 
 
-OPTIONAL = frozenset({"figures", "human_evaluation", "model", "synthetic_rows"})
+OPTIONAL = frozenset({"figures", "human_evaluation", "layout", "model", "synthetic_rows"})
 Manifest = DatasetManifest | ModelManifest
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import UndefinedError
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.publish.cards.escape import environment
 from sentisynth_hub.publish.cards.front_matter import (
     dataset_metadata,
@@ -23,6 +23,8 @@ from sentisynth_hub.publish.cards.front_matter import (
     split_card,
 )
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, Manifest, ModelManifest
+from sentisynth_hub.verdict import evaluation_text as words
+from sentisynth_hub.verdict.evaluation import parse_evaluation
 
 
 _BEGINNING = "<!-- sentisynth:begin"
@@ -125,40 +127,28 @@ def _showing(manifest: Manifest) -> Iterator[None]:
     """Say in one line that a manifest, which somebody else may have written, holds what no card can show."""
     try:
         yield
-    except (UndefinedError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (DataError, UndefinedError, LookupError, TypeError, ValueError, AttributeError) as error:
         why = log.printable(" ".join(str(error).split()), 160)
         raise PublishError(f"{manifest.repo_id}: its manifest holds what no card can show ({why})") from None
 
 
 def _names(manifest: Manifest) -> Mapping[str, Any]:
     """What the templates see: the manifest's keys, and a few that follow from them."""
-    content = manifest.content()
-    evaluation = manifest.evaluation
-    primary = [] if evaluation is None else [c for c in evaluation["comparisons"] if c["family"] == "primary"]
+    record = manifest.evaluation
+    evaluation = None if record is None else parse_evaluation(record, f"evaluation of {manifest.repo_id}")
+    primary = [] if evaluation is None else [one for one in evaluation.comparisons if one.family == "primary"]
     return {
-        **content,
+        "layout": None,
+        **manifest.content(),
         "tag": manifest.tag,
+        "evaluation": evaluation,
+        "words": words,
         "primary_comparisons": primary,
-        "key": _bibtex_key(manifest),
         "natural_alone": isinstance(manifest, ModelManifest) and manifest.synthetic_rows == 0,
-        "budget_of": _budgeted_variant(manifest),
-        "test_rows": _test_rows(manifest),
+        "budget_of": manifest.variant if isinstance(manifest, ModelManifest) else evaluation and evaluation.primary,
+        "key": _bibtex_key(manifest),
         "figures": {Path(path).stem: path for path in manifest.figures or []},
     }
-
-
-def _budgeted_variant(manifest: Manifest) -> str:
-    """The variant whose human labels the manifest's label budget counts."""
-    if isinstance(manifest, ModelManifest):
-        return manifest.variant
-    return str(manifest.evaluation["primary"]) if manifest.evaluation is not None else ""
-
-
-def _test_rows(manifest: Manifest) -> int | None:
-    """Natural rows that the study was judged on, which no budget counts."""
-    if isinstance(manifest, ModelManifest):
-        return manifest.test_rows
-    return int(manifest.evaluation["items"]) if manifest.evaluation is not None else None
 
 
 def _bibtex_key(manifest: Manifest) -> str:

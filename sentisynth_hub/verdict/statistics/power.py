@@ -2,30 +2,18 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, TypedDict
+from typing import Literal
 
 from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 
+from sentisynth_hub.verdict.evaluation import Remedy
 from sentisynth_hub.verdict.statistics.crossed import Estimate
 
 
 MOST_REPLICATES = 1_000
 MOST_ITEMS = 10_000_000
 _SHARED_VARIANT = 0.5  # correlation of two differences of equal error that have one variant in common
-
-
-class Remedy(TypedDict):
-    """What would bring the minimum detectable effect down to the margin.
-
-    `by` is "nothing" (it is there already), "replicates", "test items" (more replicates alone never would), or "both"
-    (neither alone would). `replicates`: how many with the same test items, None where no number is enough. `items`:
-    likewise.
-    """
-
-    by: Literal["nothing", "replicates", "test items", "both"]
-    replicates: int | None
-    items: int | None
 
 
 def detectable(estimate: Estimate, alpha: float, power: float) -> float:
@@ -54,13 +42,13 @@ def remedy(estimate: Estimate, replicates: int, items: int, alpha: float, power:
         return detectable(resized(estimate, replicates, items, replicates, count), alpha, power)
 
     if detectable(estimate, alpha, power) <= target:
-        return {"by": "nothing", "replicates": replicates, "items": items}
+        return Remedy(by="nothing", replicates=replicates, items=items)
     enough_replicates = _first(with_replicates, replicates, MOST_REPLICATES, target)
     enough_items = _first(with_items, items, MOST_ITEMS, target)
     by: Literal["replicates", "test items", "both"] = (
         "replicates" if enough_replicates else "test items" if enough_items else "both"
     )
-    return {"by": by, "replicates": enough_replicates, "items": enough_items}
+    return Remedy(by=by, replicates=enough_replicates, items=enough_items)
 
 
 def resized(estimate: Estimate, replicates: int, items: int, new_replicates: int, new_items: int) -> Estimate:
@@ -72,8 +60,9 @@ def resized(estimate: Estimate, replicates: int, items: int, new_replicates: int
         replicate_variance=own + residual,
         item_variance=estimate.item_variance * items / new_items,
         residual_variance=residual,
-        replicate_df=new_replicates - 1,
+        replicate_df=new_replicates - 1 if math.isfinite(estimate.replicate_df) else math.inf,
         item_df=estimate.item_df * new_items / items,
+        deducted=estimate.deducted * (residual / estimate.residual_variance if estimate.residual_variance else 1),
     )
 
 

@@ -343,11 +343,11 @@ def test_what_is_not_there_is_said(published: str, spec: str, message: str) -> N
 
 
 def test_a_model_verifies_where_its_scores_are_true(local_hub: HubState, tmp_path: Path) -> None:
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
     given = model_release(tmp_path)
     natural = natural_data()
-    said = [best(scores) for scores in classify(given.folder, [row.text for row in natural.test])]
+    said = open_classifier(given.folder).predict([row.text for row in natural.test])
     accuracy = sum(a == row.label for a, row in zip(said, natural.test, strict=True)) / 2
     for number, (score, agrees) in enumerate(((accuracy, True), (accuracy - 0.25, False))):
         repo_id = f"verify-tests/model-{number}"

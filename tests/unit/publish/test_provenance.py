@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from sentisynth_hub.publish.dataset_repo import DatasetPublication
 from sentisynth_hub.publish.model_repo import ModelPublication
 from sentisynth_hub.publish.stage import learns_from_corpus
 from sentisynth_hub.recipe.revisions import Pin
-from sentisynth_hub.verdict.label_budget import LabelLedger
 from tests.support.releases import evaluation, model_release, recipe_in, release
 
 
@@ -77,30 +75,17 @@ def test_which_variants_learn_from_the_corpus(variant: str, learns: bool) -> Non
 
 
 def test_the_label_budget_sentence_is_the_ledgers(tmp_path: Path) -> None:
-    ledger, replicates = LabelLedger(), 3
-    behind: dict[int, set[str]] = {replicate: set() for replicate in range(replicates)}
-    for replicate in range(replicates):
-        uses = {
-            "train": [f"{replicate}-{i}" for i in range(8)],
-            "teacher": [f"{replicate}-{i}" for i in range(4, 12)],  # four of them are training labels, too
-            "validation": [f"shared-{i}" for i in range(5)],  # the same in every replicate
-        }
-        for use, ids in uses.items():
-            ledger.record("mixed", replicate, use, ids)  # type: ignore[arg-type]
-            ledger.record("natural_80", replicate, use, [f"other-{replicate}-{i}" for i in range(100)])  # type: ignore[arg-type]
-            behind[replicate].update(ids)
-    one, whole = max(map(len, behind.values())), len(set().union(*behind.values()))
-    made = evaluation()
-    given = replace(release(tmp_path, evaluation=made), label_budget=ledger.budget("mixed"))
-    content = DatasetPublication(given, "acme/tiny", tmp_path / "out").plan(None).additions["sentisynth.json"]
-    assert isinstance(content, bytes)
-    card = render_card(read_manifest(content.decode(), "planned"), "")
-    sentence = re.search(
-        r"Human labels behind `(\w+)`, each counted once: \*\*(\d+)\*\* in one replicate, (\d+) over", card
-    )
-    assert sentence is not None
-    assert (sentence[1], int(sentence[2]), int(sentence[3])) == ("mixed", one, whole)
-    assert f"The {made['items']} labels of the test rows come on top" in card
+    """The ledger of `evaluation()`: eight training and eight validation labels of its own in each of six replicates,
+    the same for all three variants, and 120 test rows."""
+    replicates = [{f"{r}-{i}" for i in range(8)} | {f"v{r}-{i}" for i in range(8)} for r in range(6)]
+    one, over_all = max(map(len, replicates)), len(set().union(*replicates))
+    manifest = planned(tmp_path, variant="mixed", synthetic_rows=4, evaluation=evaluation())
+    card = re.sub(r"&#\d+;", " ", render_card(manifest, ""))
+    said = re.search(r"each counted once: mixed used (\d+) in one replicate and (\d+) over all replicates", card)
+    assert said is not None
+    assert (int(said[1]), int(said[2])) == (one, over_all)
+    assert f"all variants together used {over_all}" in card
+    assert f"The 120 test rows have labels of their own: {over_all + 120} in all" in card
     assert "Every human label used anywhere" not in card
 
 

@@ -70,7 +70,15 @@ def spellings(value: Any) -> set[str]:
         return {f"{value:,}", f"{100 * value:.1f}", f"{float(value):.3f}"}
     if isinstance(value, float):
         size = abs(value)
-        return {f"{size:.3f}", f"{size:.2g}", f"{size:,.2f}", f"{100 * size:.1f}", f"{round(100 * size)}", str(value)}
+        return {
+            f"{size:.3f}",
+            f"{size:.4f}",
+            f"{size:.2g}",
+            f"{size:,.2f}",
+            f"{100 * size:.1f}",
+            f"{round(100 * size)}",
+            str(value),
+        }
     return numbers_in(str(value)) | {str(value)[:12]}
 
 
@@ -171,9 +179,7 @@ def test_what_people_write_around_the_markers_and_their_keys_stay(manifest: Data
     edited = first.replace(BEGIN, f"Written by hand, above.\n\n{BEGIN}").replace(
         END, f"{END}\n\nBelow: `{{{{ x }}}}` \\1 ---"
     )
-    edited = edited.replace("---\n", "---\ndoi: 10.1/x\n", 1).replace(
-        "- synthetic\n", "- synthetic\n- mine\n"
-    )
+    edited = edited.replace("---\n", "---\ndoi: 10.1/x\n", 1).replace("- synthetic\n", "- synthetic\n- mine\n")
     again = render_card(manifest, edited)
     metadata, text = split_card(again)
     assert metadata["doi"] == "10.1/x"
