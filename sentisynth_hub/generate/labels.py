@@ -82,7 +82,9 @@ def label(
     spent_before = sorted(generated.path.glob("replicate-*/completions-*.jsonl"))
     answer_all(asking, [replicate for replicate, _ in plans], processes, generator=generator, journals=spent_before)
     if processes.is_main:
-        records = {str(one.sample.replicate): _collect(recipe, one, asked) for one, asked in plans}
+        records = {
+            str(replicate.sample.replicate): _collect(recipe, replicate, questions) for replicate, questions in plans
+        }
         warnings = missing_answers(records, wanted(recipe))
         for warning in warnings:
             log.warn(warning)
@@ -213,7 +215,9 @@ def _replicate(asking: Recipe, sample: Sample, folder: StageFolder) -> Replicate
     path.mkdir(parents=True, exist_ok=True)
     provider = provider_of(asking)
     model, sampling = provider.identity(asking, sample)
-    elsewhere = [one for one in folder.path.parent.glob(f"*/{path.name}/completions-*.jsonl") if one.parent != path]
+    elsewhere = [
+        journal for journal in folder.path.parent.glob(f"*/{path.name}/completions-*.jsonl") if journal.parent != path
+    ]
     return Replicate(
         asking, sample, path, PromptTemplate(asking), model, sampling, provider.batch_size(asking.generate.asked),
         journals_elsewhere=sorted(elsewhere), doing="asking for labels", texts=False,
@@ -229,9 +233,9 @@ def _questions(recipe: Recipe, sample: Sample, natural: NaturalData, count: int)
 
 
 def _requests(asking: Recipe, replicate: Replicate, questions: Sequence[tuple[str, Row]]) -> Iterator[Request]:
-    shown = demonstrations(asking, replicate.sample)
+    examples = demonstrations(asking, replicate.sample)
     for index, (variant, row) in enumerate(questions):
-        text = label_prompt(asking, shown, row.text)
+        text = label_prompt(asking, examples, row.text)
         prompt: str | list[dict[str, str]] = text
         if asking.generate.prompt.chat:
             prompt = [{"role": "user", "content": f"{text}\n\nAnswer with the label and nothing else."}]
@@ -245,7 +249,7 @@ def _requests(asking: Recipe, replicate: Replicate, questions: Sequence[tuple[st
             sample_index=0,
             seed=seed,
             asked_label="",  # nothing is asked to be written
-            demonstration_ids=tuple(one.request_id for one in shown),
+            demonstration_ids=tuple(example.request_id for example in examples),
             attributes={"variant": variant},
         )
 
@@ -261,15 +265,15 @@ def _collect(recipe: Recipe, replicate: Replicate, questions: Sequence[tuple[str
     for (variant, row), (batch_id, request) in zip(questions, requests, strict=True):
         completion = journal.completion(request.request_id, batch_id)
         assert completion is not None
-        said = None
+        answer = None
         if completion.finish_reason not in ("error", "refusal"):
-            said = parse_label(recipe, completion.text, cut=completion.finish_reason != "stop")
+            answer = parse_label(recipe, completion.text, cut=completion.finish_reason != "stop")
         costs[variant].append(completion.cost_usd)
-        answered[variant] += said is not None
+        answered[variant] += answer is not None
         if variant == "llm_classifier":
-            answers.append(said)
-        elif said is not None:
-            pseudo.append(Row(row.text, said, request_id=row.request_id, language=row.language))
+            answers.append(answer)
+        elif answer is not None:
+            pseudo.append(Row(row.text, answer, request_id=row.request_id, language=row.language))
     write_json(replicate.folder / "answers.json", answers)
     write_rows(replicate.folder / "pseudo_labelled.parquet", pseudo)
     return {
@@ -277,11 +281,11 @@ def _collect(recipe: Recipe, replicate: Replicate, questions: Sequence[tuple[str
         "demonstration_ids": sorted({row.request_id for row in demonstrations(recipe, replicate.sample)}),
         **{
             name: {
-                "asked": len(found),
+                "asked": len(paid),
                 "answered": answered[name],
-                "cost_usd": None if None in found else math.fsum(cost or 0.0 for cost in found),
+                "cost_usd": None if None in paid else math.fsum(cost or 0.0 for cost in paid),
             }
-            for name, found in costs.items()
+            for name, paid in costs.items()
         },
         "digest": json_digest([answers, [[row.id, row.label] for row in pseudo]]),
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError, PublishError
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.pretrained.classifier import Classifier, open_classifier
+from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import read_head
 from sentisynth_hub.publish.versions.changes import ScoreChange
@@ -134,7 +134,7 @@ def check_not_worse(
     return replace(comparison, tag=tag)
 
 
-def _published_model(recipe: Recipe) -> tuple[str, Classifier] | None:
+def _published_model(recipe: Recipe) -> tuple[str, TextClassifier] | None:
     """The tag and the model at the head of the recipe's model repo; None where there is none that can be compared."""
     if recipe.publish.model is None:
         return None
