@@ -126,6 +126,7 @@ def _publish(
     from huggingface_hub import HfApi
 
     api = HfApi()
+    publication.check()
     for attempt in range(_ATTEMPTS):
         head = read_head(api, publication.repo_id, publication.repo_type)
         if head is None and not dry_run:  # its first commit is what the version builds upon

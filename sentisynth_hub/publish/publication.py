@@ -75,7 +75,6 @@ class Publication(ABC, Generic[ManifestT]):
         self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
         self.figures = Pictures(cast(dict[str, Any] | None, rounded(release.evaluation)))
         self.facts: dict[str, Any] = {}
-        self._recipe = release.recipe
         self._common = {
             "schema": SCHEMA,
             "repo_id": repo_id,
@@ -133,6 +132,14 @@ class Publication(ABC, Generic[ManifestT]):
         stale = (old - set(manifest.files)) & head.paths if head is not None else set()
         parent = head.commit if head is not None else None
         return Plan(self.repo_id, self.repo_type, parent, version, changes, additions, tuple(sorted(stale)))
+
+    def check(self) -> None:
+        """Look through the texts that do not depend on the head, before anything is made on the Hub.
+
+        Raises:
+            PublishError: One holds a secret, a path of this machine, or a natural row.
+        """
+        check_files(self.texts, None if self.shows_natural_rows else self.natural)
 
     def standing(self, head: RepoHead | None) -> ManifestT | None:
         """The head's manifest; None where nothing was published yet.
