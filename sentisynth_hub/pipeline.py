@@ -26,7 +26,7 @@ from sentisynth_hub.filter import stage as filter_stage
 from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
 from sentisynth_hub.model import stage as model_stage
-from sentisynth_hub.model.result import ModelResult
+from sentisynth_hub.model.saved_model import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
@@ -92,7 +92,7 @@ STAGES = (
         "filter",
         filter_stage.VERSION,
         "deciding which candidates stay",
-        decides=_part("filter"),
+        decides=lambda pipeline: filter_stage.decides(pipeline.recipe),
         inputs=lambda pipeline: _digests("generate")(pipeline) | {"natural": pipeline.natural.digest},
         run=lambda results, folder: filter_stage.filter_candidates(
             results.recipe, results.samples, results.natural, results.generate, folder, results.processes
@@ -316,14 +316,14 @@ class Results:
     @cached_property
     def corpora(self) -> dict[int, Corpus]:
         """Each replicate's kept rows and candidates."""
-        labels = self.labels
+        labels, filtered = self.labels, filter_stage.load(self.filter)
         return {
             replicate: Corpus(
-                kept=filter_stage.read_kept(self.filter, replicate),
+                kept=filtered.kept(replicate),
                 candidates=generate_stage.read_candidates(self.generate, replicate)[0],
                 pseudo_labelled=labels_stage.read_pseudo_labelled(labels, replicate) if labels is not None else (),
             )
-            for replicate in sorted(int(name) for name in self.filter.manifest()["replicates"])
+            for replicate in sorted(filtered.replicates)
         }
 
     @property
@@ -343,7 +343,7 @@ class Results:
         """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`,
         `per_label`."""
         requests = self.generate.manifest()["replicates"]["0"]["requests"]
-        record = self.filter.manifest()["replicates"]["0"]
+        record = filter_stage.load(self.filter).replicates[0].model_dump(mode="json")
         return {"requests": requests, **{key: record[key] for key in ("funnel", "kept", "per_label")}}
 
 

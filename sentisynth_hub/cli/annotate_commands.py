@@ -179,7 +179,7 @@ def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":
         InputError: The generate or the filter stage is not complete.
     """
     from sentisynth_hub.annotate.sheet import RatedCorpus
-    from sentisynth_hub.filter.stage import read_kept
+    from sentisynth_hub.filter.stage import load
     from sentisynth_hub.generate.stage import read_lineage
 
     generated, filtered = pipeline.folder("generate"), pipeline.folder("filter")
@@ -191,4 +191,4 @@ def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":
                 "run it first: `sentisynth filter RECIPE` with the same overrides, --scale and --runs"
             )
     attributes = {line["request_id"]: json.loads(line["attributes"] or "{}") for line in read_lineage(generated, 0)}
-    return RatedCorpus(read_kept(filtered, 0), pipeline.recipe.generate.candidates, setting, attributes)
+    return RatedCorpus(load(filtered).kept(0), pipeline.recipe.generate.candidates, setting, attributes)

@@ -55,7 +55,7 @@ def rebuild(recipe: Recipe, manifest: dict[str, Any], folder: Path) -> list[Chec
     refresh = manifest["generator"].get("refresh", 0)
     generation.generate(pinned, samples, generated, Processes(), refresh=refresh)
     filtering.filter_candidates(pinned, samples, natural, generated, filtered, Processes())
-    found = content_digest(filtering.read_kept(filtered, 0))
+    found = content_digest(filtering.load(filtered).kept(0))
     said = manifest["content_digest"]
     return [
         _models(pins, manifest),

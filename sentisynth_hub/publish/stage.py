@@ -70,10 +70,10 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
-        kept=filtering.read_kept(filtered, 0),
-        rejected=filtering.read_rejected_rows(filtered, 0),
+        kept=filtering.load(filtered).kept(0),
+        rejected=filtering.load(filtered).rejected(0),
         lineage=list(generation.read_lineage(generated, 0)),
-        funnel=filtered.manifest()["replicates"]["0"]["funnel"],
+        funnel=[step.model_dump() for step in filtering.load(filtered).replicates[0].funnel],
         generation=generated.manifest() | {"refresh": pipeline.refreshed},
         requests=generated.manifest()["replicates"]["0"]["requests"],
         evaluation=evaluation.record(),
@@ -105,7 +105,7 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
     if not path.exists():
         return None
     record = dict(read_json(path))
-    kept = filtering.read_kept(results.filter, 0)
+    kept = filtering.load(results.filter).kept(0)
     if record.get("settings") == [""] and record.get("content_digest") == content_digest(kept):
         return record
     log.warn(f"{path}: about other rows than these, so it is left off the card; ask people again or remove it")

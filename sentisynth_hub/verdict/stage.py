@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.filter import stage as filter_stage
 from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
@@ -114,6 +115,7 @@ def _config(
     study = recipe.study
     curve = [name for name in study.variants if NATURAL_OF_SIZE.fullmatch(name)]
     nested = study.design == "nested" and not study.cross_fitting
+    replicates = filter_stage.load(filtered).replicates
     return EvaluationConfig(
         metric=study.metric,
         margin=study.margin,
@@ -122,7 +124,7 @@ def _config(
         curve=[*curve, "natural"] if curve else [],
         worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
         looks=looks,
-        oracle_teacher=max(map(_oracle_labels, filtered.manifest()["replicates"].values()), default=0),
+        oracle_teacher=max((each.oracle_labels for each in replicates.values()), default=0),
         overlap=ledger.overlap("natural") if nested else 0.0,
         training_share=_training_share(studied, items) if study.cross_fitting else None,
     )
@@ -146,7 +148,7 @@ def label_ledger(
 ) -> LabelLedger:
     """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
     ledger = LabelLedger()
-    prompts, teachers = generated.manifest()["replicates"], filtered.manifest()["replicates"]
+    prompts, teachers = generated.manifest()["replicates"], filter_stage.load(filtered).replicates
     questions = labels.manifest()["replicates"] if labels is not None else {}
     for variant, by_replicate in read_json(studied.path / "human_labels.json").items():
         for name, uses in by_replicate.items():
@@ -160,18 +162,12 @@ def label_ledger(
             asking = questions if variant in ASKED_VARIANTS else prompts
             ledger.record(variant, replicate, "demonstrations", _row_ids(asking[corpus]["demonstration_ids"], row_ids))
             if variant not in UNFILTERED:
-                for use, ids in teachers[corpus].get("human_labels", {}).items():
+                for use, ids in teachers[int(corpus)].human_labels.items():
                     ledger.record(variant, replicate, use, _row_ids(ids, row_ids))
-                if _oracle_labels(teachers[corpus]):
+                if teachers[int(corpus)].oracle_labels:
                     visible = natural_of_replicate(recipe, natural, int(corpus))
                     ledger.record(variant, replicate, "teacher", [row.id for row in visible.train])
     return ledger
-
-
-def _oracle_labels(filtered: Mapping[str, Any]) -> int:
-    """How many labels an oracle teacher of a replicate read; 0 where the teacher was no oracle."""
-    teacher = filtered.get("filters", {}).get("teacher", {})
-    return int(teacher["trained_on"]) if teacher.get("labels") == "oracle" else 0
 
 
 def asking_cost(labels: StageFolder | None) -> dict[str, float]:
