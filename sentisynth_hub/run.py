@@ -22,7 +22,7 @@ from sentisynth_hub.verdict.evaluation_text import label_sentence, table_lines, 
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.model.result import ModelResult
+    from sentisynth_hub.model.saved_model import ModelResult
     from sentisynth_hub.publish.commit import Published
 
 

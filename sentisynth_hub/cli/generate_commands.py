@@ -86,7 +86,8 @@ def generate(
         )
     with pipeline.lock():
         if limit is None:
-            manifest = pipeline.through("generate").generate.manifest()
+            pipeline.through("generate")
+            manifest = folder.manifest()
         else:
             manifest = generation.generate(
                 pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
@@ -122,13 +123,13 @@ def estimate(
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
     with pipeline.lock():
-        made = generation.pilot(
+        figures = generation.pilot(
             pipeline.recipe, pipeline.samples, pipeline.folder("generate"), pipeline.processes, requests=pilot
         )
     if pipeline.processes.is_main:
         from sentisynth_hub.generate.providers.base import provider_of
 
-        options.show(made, _estimate_lines(made, provider_of(loaded).cost_note(loaded.generate.asked)), as_json)
+        options.show(figures, _estimate_lines(figures, provider_of(loaded).cost_note(loaded.generate.asked)), as_json)
         options.next_step(f"sentisynth generate {recipe}")
 
 
@@ -155,21 +156,21 @@ def show(
 ) -> None:
     """Print one prompt of RECIPE exactly as it is sent; with --json the whole call."""
     loaded = load_recipe(recipe, overrides, scale=scale)
-    wanted = label or loaded.labels[0]
-    if wanted not in loaded.labels:
+    asked_label = label or loaded.labels[0]
+    if asked_label not in loaded.labels:
         raise InputError(
-            f"--label: {wanted!r} is not a label of the recipe; its labels are {', '.join(loaded.labels)}"
+            f"--label: {asked_label!r} is not a label of the recipe; its labels are {', '.join(loaded.labels)}"
         )
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
     if replicate >= len(pipeline.samples):
         raise InputError(f"--replicate: the recipe has {len(pipeline.samples)} replicates, 0 is the first")
-    shown, body = _one_prompt(pipeline, wanted, replicate, number)
+    rendered, body = _one_prompt(pipeline, asked_label, replicate, number)
     if as_json:
         click.echo(json.dumps(body, ensure_ascii=False, indent=1))
-    elif isinstance(shown, str):
-        click.echo(shown, nl=not shown.endswith("\n"))
+    elif isinstance(rendered, str):
+        click.echo(rendered, nl=not rendered.endswith("\n"))
     else:
-        click.echo("\n\n".join(f"[{message['role']}]\n{message['content']}" for message in shown))
+        click.echo("\n\n".join(f"[{message['role']}]\n{message['content']}" for message in rendered))
 
 
 def _one_prompt(
@@ -217,22 +218,24 @@ def _lines(result: "GenerateResult", human_usd_per_row: float) -> list[str]:
     return [log.printable(line) for line in lines]
 
 
-def _estimate_lines(made: dict[str, Any], unpriced: str) -> list[str]:
+def _estimate_lines(figures: dict[str, Any], unpriced: str) -> list[str]:
     def between(name: str, form: str) -> str:
-        low, high = made[name]["interval"]
-        return f"{made[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
+        low, high = figures[name]["interval"]
+        return f"{figures[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
 
     lines = [
-        f"from {made['pilot_requests']} of {made['requests']:,} requests, 95 % intervals in brackets",
+        f"from {figures['pilot_requests']} of {figures['requests']:,} requests, 95 % intervals in brackets",
         f"tokens: {between('tokens', ',.0f')}",
         f"parsed share: {between('accepted_share', '.2f')}, rows: {between('accepted_rows', ',.0f')}",
     ]
-    if made["usd"] is None:
+    if figures["usd"] is None:
         return [*lines, unpriced]
-    lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {made['prices']['as_of']}")
-    low, high = made["usd_per_accepted_row"]["interval"]
-    estimate = made["usd_per_accepted_row"]["estimate"]
+    lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {figures['prices']['as_of']}")
+    low, high = figures["usd_per_accepted_row"]["interval"]
+    estimate = figures["usd_per_accepted_row"]["estimate"]
     if estimate is not None and high is not None:
         lines.append(f"an accepted row: $ {estimate:.5f} ({low:.5f} to {high:.5f})")
-    lines.append(f"the same number of human labels at ${made['human_usd_per_row']:g} each: ${made['human_usd']:,.2f}")
+    lines.append(
+        f"the same number of human labels at ${figures['human_usd_per_row']:g} each: ${figures['human_usd']:,.2f}"
+    )
     return lines

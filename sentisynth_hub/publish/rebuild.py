@@ -54,8 +54,8 @@ def rebuild(recipe: Recipe, manifest: dict[str, Any], folder: Path) -> list[Chec
     filtered = stage_folder(folder, "filter", version=filtering.VERSION, recipe={})
     refresh = manifest["generator"].get("refresh", 0)
     generation.generate(pinned, samples, generated, Processes(), refresh=refresh)
-    filtering.filter_candidates(pinned, samples, natural, generated, filtered, Processes())
-    found = content_digest(filtering.read_kept(filtered, 0))
+    filtering.filter_candidates(pinned, samples, natural, generation.load(generated), filtered, Processes())
+    found = content_digest(filtering.load(filtered).kept(0))
     said = manifest["content_digest"]
     return [
         _models(pins, manifest),

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sentisynth_hub.core.text import normalised
-from sentisynth_hub.filter.near_duplicates import band_keys, jaccard, shingles_of
 from sentisynth_hub.metrics.classification import Array
+from sentisynth_hub.metrics.minhash import band_keys, jaccard, shingles_of
 
 
 MIN_JACCARD = 0.8

@@ -10,7 +10,7 @@ from pathlib import Path
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError, PublishError
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.pretrained.classifier import Classifier, open_classifier
+from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import read_head
 from sentisynth_hub.recipe import Recipe
@@ -110,7 +110,7 @@ def check_not_worse(
     return comparison
 
 
-def _published_model(recipe: Recipe) -> tuple[str, Classifier] | None:
+def _published_model(recipe: Recipe) -> tuple[str, TextClassifier] | None:
     """The tag and the model at the head of the recipe's model repo; None where there is none that can be compared."""
     if recipe.publish.model is None:
         return None
@@ -158,10 +158,10 @@ def non_inferiority(
         return np.asarray(scores[0] - scores[1])
 
     rng = np.random.default_rng(seed)
-    drawn = [
+    resampled = [
         difference(rng.multinomial(rows, np.full(rows, 1 / rows), size=min(_CHUNK, RESAMPLES - start)))
         for start in range(0, RESAMPLES, _CHUNK)
     ]
     whole = np.ones((1, rows), dtype=np.int64)
     scores = [float(measure((whole @ cell).reshape(-1, count, count + 1))[0]) for cell in cells]
-    return NonInferiority(metric, scores[0], scores[1], float(np.quantile(np.concatenate(drawn), alpha)), rows)
+    return NonInferiority(metric, scores[0], scores[1], float(np.quantile(np.concatenate(resampled), alpha)), rows)
