@@ -151,7 +151,7 @@ def model_release(
 
 def kept_rows(results: "Results") -> int:
     """Kept rows of replicate 0."""
-    return len(filtering.load(results.filter).kept(0))
+    return results.filter.replicates[0].kept
 
 
 def dataset_reference(published: Published) -> dict[str, str] | None:
