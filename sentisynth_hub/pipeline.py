@@ -18,15 +18,20 @@ from typing import Any
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes, join_launch, share_cores
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 from sentisynth_hub.core.hub_endpoint import use_hub
-from sentisynth_hub.core.run_folder import RUNS, StageFolder, locked, stage_folder
+from sentisynth_hub.core.run_folder import RUNS, StageFolder, locked, mark_current, stage_folder
 from sentisynth_hub.filter import stage as filter_stage
+from sentisynth_hub.filter.filter_result import FilterResult
 from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
+from sentisynth_hub.generate.labels import LabelsResult
+from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.model import stage as model_stage
+from sentisynth_hub.model.saved_model import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
-from sentisynth_hub.natural.folds import natural_of_replicate, study_samples
+from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, pin_recipe
@@ -34,6 +39,7 @@ from sentisynth_hub.recipe.schema import DATA_PATHS
 from sentisynth_hub.study import stage as study_stage
 from sentisynth_hub.study.variants import Corpus
 from sentisynth_hub.verdict import stage as verdict_stage
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,7 @@ STAGES = (
         generate_stage.VERSION,
         "asking the generator for candidate rows",
         decides=lambda pipeline: (
-            generate_stage.stage_recipe(pipeline.recipe)
-            | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
+            generate_stage.decides(pipeline.recipe) | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
         ),
         inputs=lambda pipeline: {"samples": samples_digest(pipeline.samples)},
         run=lambda results, folder: generate_stage.generate(
@@ -90,7 +95,7 @@ STAGES = (
         "filter",
         filter_stage.VERSION,
         "deciding which candidates stay",
-        decides=_part("filter"),
+        decides=lambda pipeline: filter_stage.decides(pipeline.recipe),
         inputs=lambda pipeline: _digests("generate")(pipeline) | {"natural": pipeline.natural.digest},
         run=lambda results, folder: filter_stage.filter_candidates(
             results.recipe, results.samples, results.natural, results.generate, folder, results.processes
@@ -100,7 +105,7 @@ STAGES = (
         "labels",
         labels_stage.VERSION,
         "asking the generator for labels",
-        decides=lambda pipeline: labels_stage.stage_recipe(pipeline.recipe),
+        decides=lambda pipeline: labels_stage.decides(pipeline.recipe),
         inputs=lambda pipeline: _digests("generate")(pipeline) | {"natural": pipeline.natural.digest},
         run=lambda results, folder: labels_stage.label(
             results.recipe, results.samples, results.natural, results.generate, folder, results.processes
@@ -127,9 +132,9 @@ STAGES = (
         "verdict",
         verdict_stage.VERSION,
         "comparing the variants",
-        decides=_part("study"),
+        decides=lambda pipeline: verdict_stage.decides(pipeline.recipe),
         inputs=_digests("study"),
-        run=lambda results, folder: verdict_stage.judge_study(
+        run=lambda results, folder: verdict_stage.run(
             results.recipe,
             results.samples,
             results.natural,
@@ -144,18 +149,19 @@ STAGES = (
     Stage(
         "model",
         model_stage.VERSION,
-        "training the model to publish",
+        "saving the student that was judged",
         decides=lambda pipeline: (
-            _part("study")(pipeline) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
+            model_stage.decides(pipeline.recipe) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
         ),
         inputs=_digests("study"),
-        run=lambda results, folder: model_stage.train_published(
+        run=lambda results, folder: model_stage.train_model(
             results.recipe,
-            results.samples[0],
-            results.corpora[0],
+            results.samples,
+            results.corpora,
+            results.natural,
             results.study.manifest()["chosen_variant"],
             folder,
-            natural_of_replicate(results.recipe, results.natural, 0),
+            results.study.path.parent / "features",
         ),
         alone=True,
     ),
@@ -176,6 +182,7 @@ class Pipeline:
         run: The recipe's run folder, `runs/<name>`.
         processes: The processes of this launch.
         refreshed: How often the generator was to be asked anew in this run folder.
+        may_run: Whether a stage that is not complete is run; otherwise it is an error.
     """
 
     recipe: Recipe
@@ -187,6 +194,7 @@ class Pipeline:
     def __init__(self, recipe: Recipe, pins: dict[str, Pin], run: Path, processes: Processes, refreshed: int = 0):
         self.recipe, self.pins, self.run = recipe, pins, run
         self.processes, self.refreshed = processes, refreshed
+        self.may_run = True
         self._complete: dict[str, StageFolder] = {}
 
     @cached_property
@@ -248,11 +256,18 @@ class Pipeline:
     def _run(self, stage: Stage) -> StageFolder:
         folder = self.folder(stage.name)
         if not folder.complete:
+            if not self.may_run:
+                raise InputError(
+                    f"{self.run}: the {stage.name} stage is not complete and nothing may be run; leave out --no-run, "
+                    "or run the recipe first"
+                )
             with self.lock():
                 log.info(f"== {stage.name}: {stage.doing}")
                 folder.path.mkdir(parents=True, exist_ok=True)
                 if self.processes.is_main or not stage.alone:
                     stage.run(Results(self, dict(self._complete)), folder)
+        if self.processes.is_main:
+            mark_current(self.run, folder)
         self.processes.wait()  # the one barrier of a stage: whoever comes first waits here
         return folder
 
@@ -272,19 +287,19 @@ class Results:
         self._folders = folders
 
     @property
-    def generate(self) -> StageFolder:
-        """Candidate rows of every replicate."""
-        return self._folders["generate"]
+    def generate(self) -> GenerateResult:
+        """Candidate rows of every replicate, and how they came about."""
+        return generate_stage.load(self._folders["generate"])
 
     @property
-    def filter(self) -> StageFolder:
-        """Kept and rejected rows of every replicate."""
-        return self._folders["filter"]
+    def filter(self) -> FilterResult:
+        """Kept and rejected rows of every replicate, and what each filter learned."""
+        return filter_stage.load(self._folders["filter"])
 
     @property
-    def labels(self) -> StageFolder | None:
+    def labels(self) -> LabelsResult | None:
         """The generator's own labels; None where no variant of the study needs them."""
-        return self._folders.get("labels")
+        return labels_stage.load(self._folders["labels"]) if "labels" in self._folders else None
 
     @property
     def study(self) -> StageFolder:
@@ -292,26 +307,26 @@ class Results:
         return self._folders["study"]
 
     @property
-    def verdict(self) -> dict[str, Any]:
+    def verdict(self) -> Evaluation:
         """The evaluation: intervals, verdict, why, label budget."""
         return verdict_stage.load(self._folders["verdict"])
 
     @property
-    def model(self) -> StageFolder:
-        """The classifier to publish."""
-        return self._folders["model"]
+    def model(self) -> ModelResult:
+        """The classifier to publish, and its own score."""
+        return model_stage.load(self._folders["model"])
 
     @cached_property
     def corpora(self) -> dict[int, Corpus]:
         """Each replicate's kept rows and candidates."""
-        labels = self.labels
+        generated, filtered, labels = self.generate, self.filter, self.labels
         return {
             replicate: Corpus(
-                kept=filter_stage.read_kept(self.filter, replicate),
-                candidates=generate_stage.read_candidates(self.generate, replicate)[0],
-                pseudo_labelled=labels_stage.read_pseudo_labelled(labels, replicate) if labels is not None else (),
+                kept=filtered.kept(replicate),
+                candidates=generated[replicate].candidates(),
+                pseudo_labelled=labels[replicate].pseudo_labelled() if labels is not None else (),
             )
-            for replicate in sorted(int(name) for name in self.filter.manifest()["replicates"])
+            for replicate in sorted(filtered.replicates)
         }
 
     @property
@@ -320,19 +335,14 @@ class Results:
         labels = self.labels
         if labels is None:
             return {}
-        nested = self.recipe.study.design == "nested"
-        return {
-            sample.replicate: labels_stage.read_answers(labels, sample.replicate if nested else 0)
-            for sample in self.samples
-        }
+        return {sample.replicate: labels[sample.replicate].answers() for sample in self.samples}
 
     @property
     def funnel(self) -> dict[str, Any]:
         """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`,
         `per_label`."""
-        requests = self.generate.manifest()["replicates"]["0"]["requests"]
-        record = self.filter.manifest()["replicates"]["0"]
-        return {"requests": requests, **{key: record[key] for key in ("funnel", "kept", "per_label")}}
+        record = self.filter.replicates[0].model_dump(mode="json")
+        return {"requests": self.generate[0].requests, **{key: record[key] for key in ("funnel", "kept", "per_label")}}
 
 
 def open_pipeline(

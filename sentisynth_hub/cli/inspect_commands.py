@@ -74,8 +74,6 @@ def _of_recipe(
     source: str, overrides: tuple[str, ...], recipe: str | None, unfiltered: bool, runs: Path
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A recipe's own rows, or with `--recipe` those of a file, a run folder or any dataset on the Hub."""
-    from sentisynth_hub.filter.stage import read_kept
-    from sentisynth_hub.generate.stage import read_candidates
     from sentisynth_hub.natural.stage import file_candidates, hub_candidates
 
     path = Path(source)
@@ -86,9 +84,9 @@ def _of_recipe(
     pipeline = open_pipeline(load_recipe(recipe or source, overrides), runs=runs)
     if recipe is None:
         rows = (
-            read_candidates(pipeline.through("generate").generate, 0)[0]
+            pipeline.through("generate").generate[0].candidates()
             if unfiltered
-            else read_kept(pipeline.through("filter").filter, 0)
+            else pipeline.through("filter").filter.kept(0)
         )
     elif path.is_file():
         rows = file_candidates(pipeline.recipe, path)
@@ -103,27 +101,29 @@ def _of_recipe(
 def _of_run(
     folder: Path, overrides: tuple[str, ...], recipe: str, unfiltered: bool
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
-    """Replicate 0 of a run folder's newest complete stage; nothing is run. Its recipe is the one of the folder's name,
+    """Replicate 0 of a run folder's current stage; nothing is run. Its recipe is the one of the folder's name,
     or `recipe` where that is not the folder itself."""
     from sentisynth_hub.core.rows import read_rows
+    from sentisynth_hub.core.run_folder import current_stage
 
     stage, name = ("generate", "candidates") if unfiltered else ("filter", "kept")
-    manifests = sorted(folder.glob(f"{stage}/*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    if not manifests:
-        raise InputError(f"{folder}: no complete {stage} stage in this folder; run `sentisynth {stage}` first")
+    path = current_stage(folder, stage)
     chosen = load_recipe(folder.resolve().name if Path(recipe) == folder else recipe, overrides)
-    return *_natural(chosen), read_rows(manifests[-1].parent / "replicate-0" / f"{name}.parquet")
+    return *_natural(chosen), read_rows(path / "replicate-0" / f"{name}.parquet")
 
 
 def _of_version(source: str, overrides: tuple[str, ...], unfiltered: bool) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A version that this toolkit published, with the recipe beside it."""
+    from sentisynth_hub.publish.cards.published_manifest import DatasetManifest
     from sentisynth_hub.publish.dataset_tables import read_config
     from sentisynth_hub.publish.verify import published_recipe, read_version
 
     head = read_version(source, "dataset")
-    manifest = head.manifest or {}
-    files = manifest["configs"]["unfiltered" if unfiltered else "default"]["files"]
-    rows = read_config([local for path in files if (local := head.file(path)) is not None], manifest["labels"])
+    manifest = head.manifest
+    if not isinstance(manifest, DatasetManifest):
+        raise InputError(f"{source}: is not a dataset; name a dataset's version")
+    files = manifest.configs["unfiltered" if unfiltered else "default"]["files"]
+    rows = read_config([local for path in files if (local := head.file(path)) is not None], manifest.labels)
     with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
         return *_natural(published_recipe(head, Path(folder), overrides)), rows
 

@@ -16,11 +16,13 @@ from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
 
 
+_ALLOW = "publish.allow_personal_data="
+
 if TYPE_CHECKING:
     from sentisynth_hub.natural.splits import NaturalData
     from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.publish.card_check import Check
     from sentisynth_hub.publish.commit import Published
-    from sentisynth_hub.publish.verify import Check
 
 
 @click.command()
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
 @click.option("--only", type=click.Choice(["dataset", "model"]), help="Publish just this one.")
 @click.option("--dry-run", is_flag=True, help="Print what would be published and why; write nothing.")
 @click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")
+@click.option("--no-run", is_flag=True, help="Run no stage: fail where one is not complete.")
+@click.option(
+    "--allow-worse",
+    is_flag=True,
+    help="Publish the model although it scores lower than the last published one on the same test rows.",
+)
 @click.option(
     "--check", is_flag=True, help="Only say whether the inputs changed: prints changed=true or changed=false."
 )
@@ -49,6 +57,8 @@ def publish(
     only: str | None,
     dry_run: bool,
     create_pr: bool,
+    no_run: bool,
+    allow_worse: bool,
     check: bool,
     refresh: bool,
     summary: Path | None,
@@ -60,6 +70,7 @@ def publish(
     """
     loaded = load_recipe(recipe, overrides, scale=scale)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
+    pipeline.may_run = not no_run
     if check:
         changed = refresh or not _unchanged(pipeline)
         options.show({"changed": changed}, [f"changed={'true' if changed else 'false'}"], as_json)
@@ -68,7 +79,9 @@ def publish(
 
     with pipeline.lock():
         stages = pipeline.through("model")
-        published = publish_run(pipeline, stages, only=only, create_pr=create_pr, dry_run=dry_run)
+        published = publish_run(
+            pipeline, stages, only=only, create_pr=create_pr, dry_run=dry_run, allow_worse=allow_worse
+        )
     results = [version for version in published if version is not None]
     if not results:
         raise InputError(f"recipe {loaded.name}: publish names no {only or 'repo'}; name one")
@@ -106,12 +119,18 @@ def diff(before: str, after: str, hub: str | None, as_json: bool) -> None:
 @options.overrides
 @options.hub
 @click.option("--rebuild", is_flag=True, help="Generate the rows again from the published recipe (local generators).")
+@click.option("--strict", is_flag=True, help="Fail where something could not be checked, too.")
 @options.as_json
-def verify(version: str, overrides: tuple[str, ...], hub: str | None, rebuild: bool, as_json: bool) -> None:
+def verify(
+    version: str, overrides: tuple[str, ...], hub: str | None, rebuild: bool, strict: bool, as_json: bool
+) -> None:
     """Compute a published version's digests, and every number of its card that the data can give, again.
 
     `key=value` says where local files of the published recipe lie here: natural.files.train=reviews.csv,
-    generate.generator.model=FOLDER. Exit code 1 where something does not agree.
+    generate.generator.model=FOLDER. What counts as personal data is decided here, not by the publisher;
+    publish.allow_personal_data=true accepts it. Exit code 1 where something does not agree.
+
+    Example: sentisynth verify your-name/reviews-synthetic@v1.1.0 --strict
     """
     use_hub(hub)
     from sentisynth_hub.publish.verify import published_recipe, read_version, verify_dataset, verify_model
@@ -121,17 +140,26 @@ def verify(version: str, overrides: tuple[str, ...], hub: str | None, rebuild: b
     with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
         recipe = published_recipe(head, Path(folder), overrides)
         natural = _natural(recipe, overrides)
-        look = verify_dataset if head.repo_type == "dataset" else verify_model
-        checks = look(head, tag, natural)
-        if rebuild:
+        if head.repo_type == "dataset":
+            accepted = (
+                any(override.startswith(_ALLOW) for override in overrides) and recipe.publish.allow_personal_data
+            )
+            checks = verify_dataset(head, tag, natural, allow_personal_data=accepted)
+        else:
+            checks = verify_model(head, tag, natural)
+        if rebuild and head.manifest is not None:
             from sentisynth_hub.publish.rebuild import rebuild as generate_again
 
-            checks += generate_again(recipe, head.manifest or {}, Path(folder) / "run")
+            checks += generate_again(recipe, head.manifest, Path(folder) / "run")
     options.show([check.record() for check in checks], [_check_line(check) for check in checks], as_json)
     wrong = [check.name for check in checks if check.agrees is False]
+    unchecked = [check.name for check in checks if check.agrees is None]
+    count = f"{len(unchecked)} could not be made" + (f" ({', '.join(unchecked)})" if unchecked else "")
     if wrong:
-        raise DriftError(f"{version}: {len(wrong)} of {len(checks)} checks do not agree: {', '.join(wrong)}")
-    log.info(f"{len(checks)} checks, none disagrees")
+        raise DriftError(f"{version}: {len(wrong)} of {len(checks)} checks do not agree: {', '.join(wrong)}; {count}")
+    if unchecked and strict:
+        raise DriftError(f"{version}: none of {len(checks)} checks disagrees, but {count}, and --strict asks for all")
+    log.info(f"{len(checks)} checks: {len(checks) - len(unchecked)} agree, {count}")
 
 
 @click.group()
@@ -189,16 +217,15 @@ def jobs(recipe: str, overrides: tuple[str, ...], flavor: str, timeout: str, sub
 
 
 def _unchanged(pipeline: "Pipeline") -> bool:
-    """Whether every repo the recipe names already has what these inputs give."""
+    """Whether every repo the recipe names already has what these inputs give, its tag included."""
     from sentisynth_hub.publish.commit import already_published
 
     publish = pipeline.recipe.publish
     repos = [("dataset", publish.dataset), ("model", publish.model)]
-    return all(
-        already_published(pipeline.inputs_digest, repo_id, kind) is not None
-        for kind, repo_id in repos
-        if repo_id is not None
-    )
+    standing = [
+        already_published(pipeline.inputs_digest, repo_id, kind) for kind, repo_id in repos if repo_id is not None
+    ]
+    return all(version is not None and version.tagged for version in standing)
 
 
 def _published_lines(result: "Published") -> list[str]:
@@ -239,7 +266,7 @@ def _natural(recipe: Recipe, overrides: tuple[str, ...]) -> "NaturalData | None"
 def _check_line(check: "Check") -> str:
     mark = {True: "ok ", False: "NO ", None: "-- "}[check.agrees]
     detail = "" if check.agrees else f": said {check.said}, found {check.found}"
-    return mark + check.name + log.printable(detail, 300)
+    return mark + log.printable(check.name, 120) + log.printable(detail, 300)
 
 
 def _run_repo(recipe: Recipe) -> str:

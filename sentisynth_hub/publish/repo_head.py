@@ -1,15 +1,14 @@
 """What stands at the head of a repo, and mending a version whose tag is missing."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import PublishError
-from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, SCHEMA
+from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, Manifest, read_manifest
 from sentisynth_hub.publish.versions.tags import Version, latest, parse_tag
 
 
@@ -17,11 +16,12 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 
+_LARGEST_TEXT = 64 << 20  # bytes
 _DATA = (".parquet", ".csv", ".tsv", ".jsonl", ".arrow", ".safetensors", ".bin")
 
 
 @dataclass(frozen=True)
-class Head:
+class RepoHead:
     """A repo at one commit.
 
     Attributes:
@@ -37,36 +37,37 @@ class Head:
     tags: Mapping[str, str]
 
     @cached_property
-    def manifest(self) -> dict[str, Any] | None:
+    def manifest(self) -> Manifest | None:
         """sentisynth.json, None where the repo was not published by this toolkit.
 
         Raises:
             PublishError: It cannot be read, or a newer toolkit wrote it.
         """
         text = self.text(MANIFEST_FILE)
-        if text is None:
-            return None
-        try:
-            manifest = dict(json.loads(text))
-            Version(*map(int, manifest["version"].split(".")))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise PublishError(
-                f"{self.repo_id}: {MANIFEST_FILE} at {self.commit[:12]} cannot be read; "
-                "restore it from the last version's tag"
-            ) from None
-        if manifest["schema"] > SCHEMA:
-            raise PublishError(f"{self.repo_id}: was published by a newer sentisynth-hub; update this one")
-        return manifest
+        return None if text is None else read_manifest(text, f"{self.repo_id}: {MANIFEST_FILE} at {self.commit[:12]}")
 
     @property
     def version(self) -> Version | None:
         """The version its manifest names."""
-        return parse_tag(f"v{self.manifest['version']}") if self.manifest else None
+        return parse_tag(self.manifest.tag) if self.manifest is not None else None
 
     def text(self, path: str) -> str | None:
-        """Content of a text file, None where there is none."""
+        """Content of a text file, None where there is none.
+
+        Raises:
+            PublishError: It is no UTF-8, or too large to be one of ours.
+        """
         local = self.file(path)
-        return None if local is None else local.read_text("utf-8")
+        if local is None:
+            return None
+        if local.stat().st_size > _LARGEST_TEXT:
+            raise PublishError(f"{self.repo_id}: {path} has more than {_LARGEST_TEXT:,} bytes; not read")
+        try:
+            return local.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            raise PublishError(
+                f"{self.repo_id}: {path} is no UTF-8 (byte {error.start}); restore it from the last version's tag"
+            ) from None
 
     def file(self, path: str) -> Path | None:
         """A file fetched into the client's cache, None where there is none."""
@@ -77,7 +78,7 @@ class Head:
         return Path(hf_hub_download(self.repo_id, path, repo_type=self.repo_type, revision=self.commit))
 
 
-def read_head(api: "HfApi", repo_id: str, repo_type: str, revision: str = "main") -> Head | None:
+def read_head(api: "HfApi", repo_id: str, repo_type: str, revision: str = "main") -> RepoHead | None:
     """Read what a repo holds at `revision`; None where there is no such repo that may be read."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -89,10 +90,10 @@ def read_head(api: "HfApi", repo_id: str, repo_type: str, revision: str = "main"
         return None
     assert info.sha is not None
     paths = frozenset(sibling.rfilename for sibling in info.siblings or [])  # type: ignore[union-attr]
-    return Head(repo_id, repo_type, info.sha, paths, {tag.name: tag.target_commit for tag in refs.tags})
+    return RepoHead(repo_id, repo_type, info.sha, paths, {tag.name: tag.target_commit for tag in refs.tags})
 
 
-def check_ours(head: Head) -> None:
+def check_ours(head: RepoHead) -> None:
     """Make sure that publishing builds upon our own work, or upon an empty repo.
 
     Raises:
@@ -109,7 +110,7 @@ def check_ours(head: Head) -> None:
         )
 
 
-def heal_tag(api: "HfApi", head: Head) -> bool:
+def heal_tag(api: "HfApi", head: RepoHead) -> bool:
     """Set the tag that a publisher who died after its commit could not set; return whether one was missing.
 
     The tag goes to the oldest commit that brought the head's manifest: people may have edited the card since.
@@ -146,7 +147,7 @@ def set_tag(api: "HfApi", repo_id: str, repo_type: str, version: Version, commit
             ) from None
 
 
-def _commit_of_manifest(api: "HfApi", head: Head) -> str:
+def _commit_of_manifest(api: "HfApi", head: RepoHead) -> str:
     """The oldest commit of an unbroken run that holds the same manifest as the head."""
 
     def manifest_id(commit: str) -> str | None:

@@ -1,20 +1,29 @@
 """Handing a finished run over to be published: what the stages left, as releases."""
 
+import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.annotate.rating_files import RESULT_FILE
 from sentisynth_hub.core import log
-from sentisynth_hub.core.files import read_json
+from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.rows import content_digest
-from sentisynth_hub.filter import stage as filtering
-from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.publish.checks.non_inferiority import check_non_inferiority
+from sentisynth_hub.core.run_folder import make_run_folder
+from sentisynth_hub.model.stage import hyperparameters
+from sentisynth_hub.natural.folds import natural_of_replicate
+from sentisynth_hub.publish.checks.non_inferiority import NonInferiority, check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
+from sentisynth_hub.recipe.study_section import ASKED_VARIANTS, NATURAL_OF_SIZE
+from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.stage import NATURAL_ONLY
 
 
 if TYPE_CHECKING:
     from sentisynth_hub.pipeline import Pipeline, Results
+
+
+HIDING_KEY = "hiding_key.json"
 
 
 def publish_run(
@@ -24,6 +33,7 @@ def publish_run(
     only: str | None = None,
     create_pr: bool = False,
     dry_run: bool = False,
+    allow_worse: bool = False,
 ) -> tuple[Published | None, Published | None]:
     """Publish the dataset, then the model, as far as the recipe names them.
 
@@ -31,46 +41,61 @@ def publish_run(
         only: `dataset` or `model`: just that one.
         create_pr: Propose the version as a pull request.
         dry_run: Plan, write nothing.
+        allow_worse: Publish the model although it is worse than the last published one.
     """
-    wanted = pipeline.recipe.publish
+    publish = pipeline.recipe.publish
     dataset = model = None
-    # before either: a version whose model is worse does not go out
-    if wanted.gates.non_inferiority_margin is not None:
-        check_non_inferiority(pipeline.recipe, pipeline.natural.validation, results.model.path / "model")
-    if wanted.dataset is not None and only != "model":
+    compared = None
+    if publish.model is not None and only != "dataset":  # before either: a version whose model is worse stays here
+        tested = natural_of_replicate(pipeline.recipe, pipeline.natural, 0).test
+        compared = check_not_worse(pipeline.recipe, tested, results.model.folder, allow_worse=allow_worse)
+    if publish.dataset is not None and only != "model":
         release = dataset_release(pipeline, results)
         dataset = publish_dataset(
-            release, wanted.dataset, private=wanted.private, create_pr=create_pr, dry_run=dry_run
+            release, publish.dataset, private=publish.private, create_pr=create_pr, dry_run=dry_run
         )
-    if wanted.model is not None and only != "dataset":
-        trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(wanted.dataset)
-        release_ = model_release(pipeline, results, trained_on)
-        model = publish_model(release_, wanted.model, private=wanted.private, create_pr=create_pr, dry_run=dry_run)
+    if publish.model is not None and only != "dataset":
+        trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(publish.dataset)
+        classifier = model_release(pipeline, results, trained_on, compared)
+        model = publish_model(classifier, publish.model, private=publish.private, create_pr=create_pr, dry_run=dry_run)
     return dataset, model
 
 
 def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
     generated, filtered, evaluation = results.generate, results.filter, results.verdict
-    given = pipeline.recipe.generate.generator.kind == "rows"
-    template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
+    given = not pipeline.recipe.generate.generator.has_prompt
     return DatasetRelease(
         recipe=pipeline.recipe,
-        prompt_text="" if given else template.read_text("utf-8"),
+        prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
-        kept=filtering.read_kept(filtered, 0),
-        rejected=filtering.read_rejected_rows(filtered, 0),
-        lineage=list(generation.read_lineage(generated, 0)),
-        funnel=filtered.manifest()["replicates"]["0"]["funnel"],
-        generation=generated.manifest() | {"refresh": pipeline.refreshed},
-        requests=generated.manifest()["replicates"]["0"]["requests"],
-        evaluation=evaluation,
+        kept=filtered.kept(0),
+        rejected=filtered.rejected(0),
+        lineage=list(generated[0].lineage()),
+        funnel=[step.model_dump() for step in filtered.replicates[0].funnel],
+        generation=generated.model_dump(mode="json", by_alias=True) | {"refresh": pipeline.refreshed},
+        requests=generated[0].requests,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, evaluation["primary"]),
-        dataset_model=pipeline.recipe.publish.model,
+        label_budget=_budget(evaluation, evaluation.primary),
+        dataset_model=pipeline.recipe.publish.model if learns_from_corpus(results.model.variant) else None,
         human_evaluation=human_evaluation(pipeline, results),
+        hiding_key=hiding_key(pipeline.run),
     )
+
+
+def hiding_key(run: Path) -> str:
+    """The random key that hides texts in this run's rejected rows, made when first needed.
+
+    It cannot be worked out from anything that is published, and `runs save` takes it to other machines; one that has
+    none makes its own, which changes no version, since digests leave those hashes out.
+    """
+    path = run / HIDING_KEY
+    if not path.exists():
+        make_run_folder(run)
+        write_json(path, {"key": secrets.token_hex(32)})
+    return str(read_json(path)["key"])
 
 
 def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any] | None:
@@ -80,42 +105,53 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
     if not path.exists():
         return None
     record = dict(read_json(path))
-    kept = filtering.read_kept(results.filter, 0)
+    kept = results.filter.kept(0)
     if record.get("settings") == [""] and record.get("content_digest") == content_digest(kept):
         return record
     log.warn(f"{path}: about other rows than these, so it is left off the card; ask people again or remove it")
     return None
 
 
-def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None) -> ModelRelease:
-    """The classifier of replicate 0; `dataset` is the synthetic dataset's id, version and commit."""
-    folder = results.model
-    trained = folder.manifest()
-    student = pipeline.recipe.study.student
-    evaluation = results.verdict
+def learns_from_corpus(variant: str) -> bool:
+    """Whether a variant of the study learns from the published synthetic rows."""
+    return variant not in (*NATURAL_ONLY, *ASKED_VARIANTS) and NATURAL_OF_SIZE.fullmatch(variant) is None
+
+
+def model_release(
+    pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None, compared: NonInferiority | None = None
+) -> ModelRelease:
+    """The classifier of replicate 0.
+
+    Args:
+        dataset: The published synthetic dataset's id, version and commit; named only where the model learned from it.
+        compared: Its scores beside those of the last published model.
+    """
+    model, evaluation = results.model, results.verdict
+    from_corpus = learns_from_corpus(model.variant)
+    made_from = ("natural", "study.student", *(("generate", "filter") if from_corpus else ()))
     return ModelRelease(
         recipe=pipeline.recipe,
-        pins=pipeline.pins,
+        pins={path: pin for path, pin in pipeline.pins.items() if path.startswith(made_from)},
         natural=pipeline.natural,
-        folder=folder.path / "model",
-        variant=trained["variant"],
-        scores=trained["test_scores"],
+        folder=model.folder,
+        layout=model.layout,
+        variant=model.variant,
+        scores={name: score.value for name, score in model.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
-        dataset=dataset,
-        evaluation=evaluation,
+        dataset=dataset if from_corpus else None,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, trained["variant"]),
-        hyperparameters={
-            "training rows": trained["training_rows"],
-            "steps": trained["chosen"]["steps"],
-            "batch size": student.batch_size,
-            "learning rate": student.learning_rate,
-            "weight decay": student.weight_decay,
-            "warm-up ratio": student.warmup_ratio,
-            "seed": pipeline.recipe.seed,
-        },
-        max_length=student.max_length,
+        label_budget=_budget(evaluation, model.variant),
+        hyperparameters=hyperparameters(pipeline.recipe, model),
+        max_length=pipeline.recipe.study.student.max_length,
+        synthetic_rows=kept_rows(results) if from_corpus else 0,
+        compared=None if compared is None else (compared.tag, compared.change()),
     )
+
+
+def kept_rows(results: "Results") -> int:
+    """Kept rows of replicate 0."""
+    return results.filter.replicates[0].kept
 
 
 def dataset_reference(published: Published) -> dict[str, str] | None:
@@ -137,8 +173,7 @@ def published_dataset(repo_id: str | None) -> dict[str, str] | None:
     return {"id": head.repo_id, "version": head.version.tag, "commit": head.tags.get(head.version.tag, head.commit)}
 
 
-def _budget(evaluation: dict[str, Any], variant: str) -> dict[str, Any] | None:
+def _budget(evaluation: Evaluation, variant: str) -> dict[str, Any] | None:
     """The label budget of a variant."""
-    return next(
-        (dict(one["budget"]) for one in evaluation["variants"] if one["name"] == variant and one["budget"]), None
-    )
+    scores = evaluation.variant(variant)
+    return None if scores is None or scores.budget is None else scores.budget.model_dump(mode="json")

@@ -3,24 +3,34 @@ from the data."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
-from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Row, content_digest
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import normalised, text_id
 from sentisynth_hub.filter.personal_data import PersonalData
+from sentisynth_hub.generate.prompts import template_digest
 from sentisynth_hub.natural.splits import NaturalData
-from sentisynth_hub.publish.cards.front_matter import split_card
-from sentisynth_hub.publish.cards.published_manifest import ConfigRecord, DatasetManifest, ModelManifest, rounded
-from sentisynth_hub.publish.cards.render import render_dataset_card, render_model_card
+from sentisynth_hub.publish.card_check import Check, check_card
+from sentisynth_hub.publish.cards.published_manifest import (
+    MANIFEST_FILE,
+    SCHEMA,
+    ConfigRecord,
+    DatasetManifest,
+    ModelManifest,
+    rounded,
+)
+from sentisynth_hub.publish.cards.render import render_card
 from sentisynth_hub.publish.checks.safety import HIDING, NaturalTexts
+from sentisynth_hub.publish.checks.secret_scan import texts_with_secrets
 from sentisynth_hub.publish.dataset_tables import read_config
-from sentisynth_hub.publish.repo_head import Head, read_head
+from sentisynth_hub.publish.parquet_limits import read_tables
+from sentisynth_hub.publish.publication import ManifestT
+from sentisynth_hub.publish.release import recipe_digest
+from sentisynth_hub.publish.repo_head import RepoHead, read_head
 from sentisynth_hub.publish.versions.corpus_statistics import statistics
 from sentisynth_hub.publish.versions.digests import table_digests
 from sentisynth_hub.publish.versions.tags import parse_tag
@@ -30,22 +40,7 @@ from sentisynth_hub.recipe import Recipe
 _ROUNDING = 1e-5  # scores are stored with six digits
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: what is said, what was found, and whether they agree (None: it could not be
-    looked at)."""
-
-    name: str
-    agrees: bool | None
-    said: Any
-    found: Any
-
-    def record(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return dict(vars(self))
-
-
-def read_version(spec: str, repo_type: str | None = None) -> Head:
+def read_version(spec: str, repo_type: str | None = None) -> RepoHead:
     """Find `namespace/name@vX.Y.Z`, as a dataset or else as a model.
 
     Raises:
@@ -67,34 +62,41 @@ def read_version(spec: str, repo_type: str | None = None) -> Head:
     raise InputError(f"{spec}: no repo published by sentisynth-hub there that you may read; check the id and HF_TOKEN")
 
 
-def verify_dataset(head: Head, tag: str, natural: NaturalData | None = None) -> list[Check]:
-    """Check a dataset version; `natural` rows, where they can be read, are looked for in it."""
-    manifest = cast(DatasetManifest, head.manifest)
-    tables = {name: _columns(head, record) for name, record in manifest["configs"].items()}
-    checks = [*_identity(head, tag), *_files(head, manifest["files"])]
-    for name, record in manifest["configs"].items():
-        checks += _config(head, name, record, tables[name], manifest["labels"])
+def verify_dataset(
+    head: RepoHead, tag: str, natural: NaturalData | None = None, *, allow_personal_data: bool = False
+) -> list[Check]:
+    """Check a dataset version; `natural` rows, where they can be read, are looked for in it.
+
+    Args:
+        allow_personal_data: Whoever verifies accepts rows with personal data; the publisher's own permission counts
+            for nothing here.
+    """
+    manifest = _manifest(head, DatasetManifest)
+    tables = {name: _columns(head, record) for name, record in manifest.configs.items()}
+    checks = [*_identity(head, tag), *_files(head, manifest.files)]
+    for name, record in manifest.configs.items():
+        checks += _config(head, name, record, tables[name], manifest.labels, manifest.format)
     checks += _numbers(head, manifest, tables)
-    checks += _privacy(head, tables, natural)
+    checks += _privacy(tables, natural, allow_personal_data)
     checks += _natural_rows(manifest, natural)
-    checks.append(_card(head, render_dataset_card(manifest, head.text("README.md") or "")))
+    checks += check_card(head, partial(render_card, manifest))
     return checks
 
 
-def verify_model(head: Head, tag: str, natural: NaturalData | None = None) -> list[Check]:
-    """Check a model version; with `natural` rows its test scores are measured again with plain `pipeline()`."""
-    manifest = cast(ModelManifest, head.manifest)
-    checks = [*_identity(head, tag), *_files(head, manifest["files"])]
-    checks.append(_card(head, render_model_card(manifest, head.text("README.md") or "")))
+def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -> list[Check]:
+    """Check a model version; with `natural` rows its test scores are measured again."""
+    manifest = _manifest(head, ModelManifest)
+    checks = [*_identity(head, tag), *_files(head, manifest.files)]
+    checks += check_card(head, partial(render_card, manifest))
     checks += _natural_rows(manifest, natural)
     if natural is None:
-        return [*checks, Check("test scores", None, manifest["scores"], "the natural test rows cannot be read")]
+        return [*checks, Check("test scores", None, manifest.scores, "the natural test rows cannot be read")]
     found = _measured(head, tag, manifest, natural.test)
-    near = all(abs(found[name] - said) < _ROUNDING for name, said in manifest["scores"].items())
-    return [*checks, Check("test scores", near, manifest["scores"], found)]
+    near = all(abs(found[name] - said) < _ROUNDING for name, said in manifest.scores.items())
+    return [*checks, Check("test scores", near, manifest.scores, found)]
 
 
-def published_recipe(head: Head, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
+def published_recipe(head: RepoHead, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe that a version published, laid out in `folder` with its prompt.
 
     Args:
@@ -107,36 +109,55 @@ def published_recipe(head: Head, folder: Path, overrides: Sequence[str] = ()) ->
 
     for name in ("recipe.yaml", "prompt.jinja2"):
         (folder / name).write_text(head.text(name) or "", "utf-8")
-    return load_recipe(str(folder), overrides)
+    return load_recipe(str(folder), overrides, origin="hub")
+
+
+def _manifest(head: RepoHead, kind: type[ManifestT]) -> ManifestT:
+    manifest = head.manifest
+    if not isinstance(manifest, kind):
+        raise InputError(f"{head.repo_id}: its {MANIFEST_FILE} is not a {head.repo_type}'s; name another repo")
+    return manifest
 
 
 def _check(name: str, said: Any, found: Any) -> Check:
     return Check(name, said == found, said, found)
 
 
-def _identity(head: Head, tag: str) -> Iterator[Check]:
+def _identity(head: RepoHead, tag: str) -> Iterator[Check]:
     assert head.manifest is not None
-    yield _check("version in the manifest", tag, f"v{head.manifest['version']}")
-    yield _check("repo in the manifest", head.repo_id, head.manifest["repo_id"])
+    if head.manifest.format < SCHEMA:
+        said = f"format {head.manifest.format}, read as format {SCHEMA}"
+        yield Check("format of the manifest", None, SCHEMA, said)
+    yield _check("version in the manifest", tag, head.manifest.tag)
+    yield _check("repo in the manifest", head.repo_id, head.manifest.repo_id)
     yield _check("commit of the tag", head.tags.get(tag), head.commit)
+    yield _check("recipe digest", head.manifest.recipe["digest"], recipe_digest(head.text("recipe.yaml") or ""))
+    if isinstance(head.manifest, DatasetManifest):  # a model's manifest has none: its dataset's has
+        prompt = head.text("prompt.jinja2")
+        found = None if prompt is None else template_digest(prompt)
+        yield _check("prompt digest", head.manifest.prompt_digest, found)
 
 
-def _files(head: Head, said: Sequence[str]) -> Iterator[Check]:
+def _files(head: RepoHead, said: Sequence[str]) -> Iterator[Check]:
     yield _check("files that are missing", [], sorted(set(said) - head.paths))
 
 
-def _columns(head: Head, record: ConfigRecord) -> dict[str, list[Any]]:
+def _columns(head: RepoHead, record: ConfigRecord) -> dict[str, list[Any]]:
     """A config's columns over all its shards."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    paths = [head.file(path) for path in sorted(record["files"])]
-    table = pa.concat_tables([pq.read_table(path) for path in paths if path is not None])
+    paths = [local for path in sorted(record["files"]) if (local := head.file(path)) is not None]
+    if not paths:
+        return {}
+    table = read_tables(paths)
     return {name: table.column(name).to_pylist() for name in table.column_names}
 
 
 def _config(
-    head: Head, name: str, record: ConfigRecord, columns: dict[str, list[Any]], labels: Sequence[str]
+    head: RepoHead,
+    name: str,
+    record: ConfigRecord,
+    columns: dict[str, list[Any]],
+    labels: Sequence[str],
+    written_in: int,
 ) -> Iterator[Check]:
     yield _check(f"{name}: columns", list(record["columns"]), list(columns))
     if list(record["columns"]) != list(columns):
@@ -153,6 +174,9 @@ def _config(
     exact, values = table_digests(record["columns"], named)
     if name == "default":
         exact = content_digest(Row(text, label) for text, label in zip(named["text"], named["label"], strict=True))
+    if written_in < SCHEMA and "text_hash" in columns:
+        yield Check(f"{name}: digest", None, record["digest"], "format 1 counted the hashes of hidden texts")
+        return
     yield _check(f"{name}: digest", record["digest"], exact)
     yield _check(f"{name}: digest with scores", record["values_digest"], values)
     if "text" in columns:
@@ -164,20 +188,20 @@ def _config(
         yield _check(f"{name}: ids that are not their text's", [], wrong)
 
 
-def _numbers(head: Head, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
+def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
     """The numbers of the card."""
-    paths = [local for path in manifest["configs"]["default"]["files"] if (local := head.file(path)) is not None]
-    kept = read_config(paths, manifest["labels"])
+    paths = [local for path in manifest.configs["default"]["files"] if (local := head.file(path)) is not None]
+    kept = read_config(paths, manifest.labels)
     rejected, lineage = tables["rejected"], tables["lineage"]
-    measured = statistics(kept, manifest["labels"], words=manifest["statistics"]["distinct_2_words"])
-    yield _check("content digest", manifest["content_digest"], content_digest(kept))
-    yield _check("statistics", manifest["statistics"], rounded(measured))
-    yield _check("candidates", manifest["candidates"], len(kept) + len(rejected["request_id"]))
+    measured = statistics(kept, manifest.labels, words=manifest.statistics["distinct_2_words"])
+    yield _check("content digest", manifest.content_digest, content_digest(kept))
+    yield _check("statistics", manifest.statistics, rounded(measured))
+    yield _check("candidates", manifest.candidates, len(kept) + len(rejected["request_id"]))
     counted = Counter(f"{name}: {reason}" for name, reason in zip(rejected["filter"], rejected["reason"], strict=True))
-    said = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest["funnel"]}
+    said = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest.funnel}
     yield _check("funnel", said, dict(counted))
-    yield _check("hidden texts", manifest["hidden"], sum(text is None for text in rejected["text"]))
-    cost = manifest["cost"]
+    yield _check("hidden texts", manifest.hidden, sum(text is None for text in rejected["text"]))
+    cost = manifest.cost
     yield _check("prompt tokens", cost["prompt_tokens"], sum(lineage["prompt_tokens"]))
     yield _check("completion tokens", cost["completion_tokens"], sum(lineage["completion_tokens"]))
     usd = None if None in lineage["cost_usd"] else sum(lineage["cost_usd"])
@@ -188,13 +212,16 @@ def _numbers(head: Head, manifest: DatasetManifest, tables: Mapping[str, dict[st
     unknown = {*shown["request_id"], *rejected["request_id"]} - set(lineage["request_id"])
     yield _check("candidates without lineage", [], sorted(unknown))
     texts = {(row.label, row.text[:300]) for row in kept}
-    yield _check("examples that are not rows", [], [e for e in manifest["examples"] if tuple(e) not in texts])
+    yield _check("examples that are not rows", [], [e for e in manifest.examples if tuple(e) not in texts])
     copies = len(kept) - len({normalised(row.text) for row in kept})
     deduplicated = "exact_duplicates" in _recipe_section(head, "filter")
     yield Check("duplicates", copies == 0 if deduplicated else None, 0 if deduplicated else "not filtered", copies)
 
 
-def _privacy(head: Head, tables: Mapping[str, dict[str, list[Any]]], natural: NaturalData | None) -> Iterator[Check]:
+def _privacy(
+    tables: Mapping[str, dict[str, list[Any]]], natural: NaturalData | None, allow_personal_data: bool
+) -> Iterator[Check]:
+    """Whether anything got out that must not. What counts is decided here: the published recipe may say otherwise."""
     rejected = tables["rejected"]
     open_ones = [
         request
@@ -202,12 +229,12 @@ def _privacy(head: Head, tables: Mapping[str, dict[str, list[Any]]], natural: Na
         if name in HIDING and text is not None
     ]
     yield _check("texts that should be hidden", [], open_ones)
-    wanted = _recipe_section(head, "filter").get("personal_data") or {}
-    personal = PersonalData(tuple(wanted["regions"])) if "regions" in wanted else PersonalData()
+    personal = PersonalData()
     shown = [text for name in ("unfiltered", "rejected") for text in tables[name]["text"] if text is not None]
-    found = sum(personal.find(text) is not None for text in shown)
-    allowed = bool(_recipe_section(head, "publish").get("allow_personal_data"))
-    yield Check("texts with personal data", None if allowed else found == 0, "allowed" if allowed else 0, found)
+    count = sum(personal.find(text) is not None for text in shown)
+    said = "allowed by whoever verifies" if allow_personal_data else 0
+    yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), said, count)
+    yield _check("texts with something like a secret", 0, len(texts_with_secrets(shown)))
     if natural is None:
         yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
         return
@@ -220,41 +247,29 @@ def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalDat
     if natural is None or "splits" not in natural.source:
         return
     found = natural.source["splits"]
-    for split, said in manifest["natural"].get("splits", {}).items():
+    for split, said in manifest.natural.get("splits", {}).items():
         yield _check(f"natural {split} rows", said["content_digest"], found[split]["content_digest"])
 
 
-def _recipe_section(head: Head, name: str) -> Mapping[str, Any]:
-    """A section of the published recipe as it is written; empty where it is not there."""
-    content = yaml.safe_load(head.text("recipe.yaml") or "{}")
-    return dict(content.get(name) or {})
+def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:
+    """A section of the published recipe as it is written; empty where it is not there or no YAML."""
+    try:
+        content = load_yaml(head.text("recipe.yaml") or "{}")
+    except YamlError:
+        return {}
+    section = content.get(name) if isinstance(content, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
-def _card(head: Head, rendered: str) -> Check:
-    """The card is what its manifest gives, so every number on it is one of the manifest's.
-
-    Another version of the toolkit words its cards otherwise: then a card that differs says nothing.
-    """
-    found = head.text("README.md") or ""
-    split_card(found)
-    name = "card says what the manifest says"
-    if found == rendered:
-        return Check(name, True, "equal", "equal")
-    assert head.manifest is not None
-    if (by := head.manifest["toolkit"]) != __version__:
-        return Check(name, None, "equal", f"different; written by sentisynth-hub {by}, compare with that version")
-    return Check(name, False, "equal", "different")
-
-
-def _measured(head: Head, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
-    """The model's scores on the natural test rows, through plain `pipeline()`."""
+def _measured(head: RepoHead, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
+    """The model's scores on the natural test rows, as whoever opens it gets them."""
     import numpy as np
 
     from sentisynth_hub.metrics.classification import METRICS, confusion_counts
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
-    place = {label: number for number, label in enumerate(manifest["labels"])}
-    predicted = [best(scores) for scores in classify(head.repo_id, [row.text for row in test], revision=tag)]
+    place = {label: number for number, label in enumerate(manifest.labels)}
+    predicted = open_classifier(head.repo_id, tag).predict([row.text for row in test])
     counts = confusion_counts(
         np.array([place[str(row.label)] for row in test]), np.array([place[label] for label in predicted]), len(place)
     )

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core.errors import RecipeError, StageError
-from sentisynth_hub.core.hub_endpoint import unreachable
+from sentisynth_hub.core.hub_endpoint import refusal, unreachable
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.recipe import Recipe
 
@@ -62,11 +63,11 @@ def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple
     if natural["files"] is not None:
         for split, path in natural["files"].items():
             if path is not None:
-                pins[f"natural.files.{split}"] = _pin_file(recipe.local_file(path), f"natural.files.{split}")
+                pins[f"natural.files.{split}"] = _pin_file(recipe, path, f"natural.files.{split}")
     else:
         pins["natural"] = _pin_repo(natural["dataset"], natural["revision"], "dataset", "natural.dataset")
         natural["revision"] = pins["natural"].commit
-    if recipe.generate.generator.kind == "rows":
+    if not recipe.generate.generator.has_prompt:
         pins[GIVEN_ROWS] = _pin_rows(recipe, content["generate"]["generator"], GIVEN_ROWS)
     if (sections is None or "study" in sections) and "zero_shot" in recipe.study.variants:
         pins[ZERO_SHOT] = _pin_rows(recipe, content["study"]["zero_shot"], ZERO_SHOT)
@@ -76,6 +77,7 @@ def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple
         where = f"{path}.model"
         folder = Path(section["model"]).expanduser()
         if folder.is_dir():
+            _check_model_folder(recipe, section["model"], where)
             pins[path] = _pin_folder(folder)
         else:
             pins[path] = _pin_repo(section["model"], section["revision"], "model", where)
@@ -94,39 +96,35 @@ def model_sections(content: Any, path: str = "") -> list[tuple[str, dict[str, An
     ]
 
 
+def _check_model_folder(recipe: Recipe, name: str, where: str) -> None:
+    """A recipe on the user's own disk may name any folder of a model; one that a stranger published, none that the
+    user did not name.
+
+    Raises:
+        RecipeError: It does.
+    """
+    if recipe.origin == "hub" and name not in recipe.named:
+        raise RecipeError(
+            f"{where}: a published recipe names the folder {name} of this machine; name it yourself on the command "
+            f"line if that is meant: {where}=FOLDER"
+        )
+
+
 def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) -> Pin:
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
     try:
         info = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
     except OfflineModeIsEnabled:
         try:  # the cache names a snapshot's folder by its commit
-            commit = Path(
-                snapshot_download(repo_id, revision=revision, repo_type=repo_type, local_files_only=True)
-            ).name
+            snapshot = Path(snapshot_download(repo_id, revision=revision, repo_type=repo_type, local_files_only=True))
         except LocalEntryNotFoundError:
-            raise RecipeError(f"{where}: {repo_id} is not in the cache and HF_HUB_OFFLINE is set; unset it") from None
-        return Pin(repo_id, repo_type, revision, commit, None)
-    except GatedRepoError:
-        raise RecipeError(f"{where}: {repo_id} is gated; accept its terms on its page and set HF_TOKEN") from None
-    except RevisionNotFoundError:
-        raise RecipeError(
-            f"{where}: {repo_id} has no revision {revision!r}; its page lists its tags and branches"
-        ) from None
-    except (RepositoryNotFoundError, HFValidationError):
-        raise RecipeError(
-            f"{where}: {repo_id!r} is neither a folder here nor a {repo_type} on the Hub you may read; check the "
-            f"id and HF_TOKEN"
-        ) from None
+            raise RecipeError(f"{where}: {repo_id!r} {refusal(OfflineModeIsEnabled(), repo_type)}") from None
+        return Pin(repo_id, repo_type, revision, snapshot.name, _card_licence(snapshot))
     except Exception as error:
+        if (why := refusal(error, repo_type, revision)) is not None:
+            raise RecipeError(f"{where}: {repo_id!r} {why}") from None
         if (why := unreachable(error)) is None:
             raise
         raise StageError(f"{where}: {repo_id} cannot be looked up: {why}") from None
@@ -139,22 +137,35 @@ def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) ->
 def _pin_rows(recipe: Recipe, section: dict[str, Any], key: str) -> Pin:
     """Pin a file or a split of a Hub dataset; the section then carries its commit."""
     if section["file"] is not None:
-        return _pin_file(recipe.local_file(section["file"]), f"{key}.file")
+        return _pin_file(recipe, section["file"], f"{key}.file")
     pin = _pin_repo(section["dataset"], section["revision"], "dataset", f"{key}.dataset")
     section["revision"] = pin.commit
     return pin
 
 
-def _pin_file(path: Path, where: str) -> Pin:
-    if not path.is_file():
-        raise RecipeError(f"{where}: {path} is not a file; give the path of a CSV, JSONL or Parquet file")
+def _pin_file(recipe: Recipe, name: str, where: str) -> Pin:
+    path = recipe.local_file(name, where)
     return Pin(path.name, "dataset", None, _sha256(path), None)
 
 
 def _pin_folder(folder: Path) -> Pin:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     commit = digest(f"{path.relative_to(folder)}\0{_sha256(path)}" for path in files)
-    return Pin(folder.name, "model", None, commit, None)
+    return Pin(folder.name, "model", None, commit, _card_licence(folder))
+
+
+def _card_licence(folder: Path) -> str | None:
+    """The licence that the README.md in a folder states in its metadata, None where it states none."""
+    card = folder / "README.md"
+    lines = card.read_text("utf-8", "replace").split("\n") if card.is_file() else []
+    if not lines or lines[0].strip() != "---" or "---" not in lines[1:]:
+        return None
+    try:
+        metadata = load_yaml("\n".join(lines[1 : lines.index("---", 1)]))
+    except YamlError:
+        return None
+    licence = metadata.get("license") if isinstance(metadata, dict) else None
+    return ", ".join(map(str, licence)) if isinstance(licence, list) else licence if isinstance(licence, str) else None
 
 
 def _sha256(path: Path) -> str:

@@ -152,8 +152,8 @@ class Study(Section):
     student: Student
     """Who is trained."""
     mode: Literal["finetune", "head"] = "finetune"
-    """Trials fine-tune the whole student, or train a head on frozen features (an instrument: minutes for a whole
-    grid).
+    """Trials fine-tune the whole student, or train a head on frozen features (minutes for a whole grid). The published
+    model is one of them.
     """
     design: Literal["nested", "conditional"] = "nested"
     """nested: every replicate has its own natural sample and corpus; conditional: one sample, one corpus."""

@@ -19,8 +19,9 @@ from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.metrics.classification import METRICS, confusion_counts
 from sentisynth_hub.pretrained.head import Head, Scaling, cross_entropy, fit_head
+from sentisynth_hub.pretrained.load_model import load_pretrained
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.encoding import Encoded, encode, readable_length
+from sentisynth_hub.study.encoding import Encoded, encode
 from sentisynth_hub.study.features import Features
 from sentisynth_hub.study.loop import EarlyStopping, Launch, StageData, fit, predict
 from sentisynth_hub.study.variants import VariantRows, chooses_budget
@@ -90,6 +91,17 @@ def run_head(recipe: Recipe, trial: Trial, features: Features) -> dict[str, Any]
         head.probabilities(scaling.apply(features.of(rows))) for rows in (trial.validation, trial.test)
     )
     return result(recipe, trial, {"penalty": head.penalty}, validation, test)
+
+
+def head_weights(recipe: Recipe, trial: Trial, features: Features) -> Array:
+    """The trial's head for features as they come, (dimensions + 1, labels) with the bias last: what `run_head` asks.
+
+    All zero where the trial has no row to learn from: every label is as likely.
+    """
+    if not trial.rows.rows:
+        return np.zeros((features.vectors.shape[1] + 1, len(recipe.labels)))
+    head, scaling = _head(recipe, trial, features)
+    return scaling.fold_into(head.weights)
 
 
 def losses_on_validation(recipe: Recipe, trial: Trial, features: Features) -> Array:
@@ -180,7 +192,7 @@ def _train_once(recipe: Recipe, trial: Trial, launch: Launch, steps: int, checkp
 
 def _readable(rows: Sequence[Row], model: Any, tokenizer: Any) -> list[list[int]]:
     """Token ids of `rows`, as much of them as the encoder reads."""
-    return encode([row.text for row in rows], tokenizer, readable_length(tokenizer, model.config))
+    return encode([row.text for row in rows], tokenizer, tokenizer.model_max_length)
 
 
 def load_student(recipe: Recipe, seed: int) -> tuple[Any, Any]:
@@ -196,20 +208,12 @@ def load_student(recipe: Recipe, seed: int) -> tuple[Any, Any]:
 @lru_cache(maxsize=1)  # all trials of a replicate start from the same weights
 def _loaded(name: str, revision: str | None, labels: tuple[str, ...], seed: int) -> tuple[Any, Any]:
     import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     torch.manual_seed(seed)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        name,
-        revision=revision,
-        num_labels=len(labels),
-        id2label=dict(enumerate(labels)),
-        label2id={label: i for i, label in enumerate(labels)},
-        dtype=torch.float32,
-        ignore_mismatched_sizes=True,
-        trust_remote_code=False,
+    tokenizer, model = load_pretrained(
+        "student", name, revision=revision, key="study.student.model", dtype="float32", labels=labels
     )
-    return model, AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+    return model, tokenizer
 
 
 def seed_of(recipe: Recipe, replicate: int) -> int:
