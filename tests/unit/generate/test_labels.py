@@ -129,17 +129,19 @@ def test_study_and_ledger_count_what_was_shown_and_nothing_else(tmp_path: Path, 
     for predicted in found.variants["llm_classifier"]:
         assert [i for i, place in enumerate(predicted) if place == -1] == silent
     filtered = stage_folder(tmp_path / "runs", "filter", version=1, recipe=None)
-    filtered.finish({"replicates": {"0": {}, "1": {}}})
+    none: dict[str, Any] = {"candidates": 0, "kept": 0, "digest": "", "funnel": [], "evaluation_overlap": []}
+    none |= {"per_label": {}, "facts": {}, "human_labels": {}}
+    filtered.finish({"replicates": {"0": none, "1": none}})
     ledger = judging.label_ledger(recipe, samples, natural, generated, filtered, studied, stage)
     shown = ledger.budget("llm_classifier")
-    assert {use: count for use, count in shown["uses"].items() if count} == {"demonstrations": 4}
+    assert {use: count for use, count in shown.uses.items() if count} == {"demonstrations": 4}
     pseudo = ledger.budget("pseudo_label")  # 8 rows a label to train on, the 4 shown among them, 10 for validation
-    assert {use: count for use, count in pseudo["uses"].items() if count} == {
+    assert {use: count for use, count in pseudo.uses.items() if count} == {
         "train": 16,
         "demonstrations": 4,
         "validation": 20,
     }
-    assert pseudo["distinct"] == 36
+    assert pseudo.distinct == 36
 
 
 @pytest.mark.parametrize(
