@@ -96,7 +96,8 @@ def generate(
         )
     with pipeline.lock():
         if limit is None:
-            manifest = pipeline.through("generate").generate.manifest()
+            pipeline.through("generate")
+            manifest = folder.manifest()
         else:
             manifest = generation.generate(
                 pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
