@@ -114,13 +114,16 @@ def _of_run(
 
 def _of_version(source: str, overrides: tuple[str, ...], unfiltered: bool) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A version that this toolkit published, with the recipe beside it."""
+    from sentisynth_hub.publish.cards.published_manifest import DatasetManifest
     from sentisynth_hub.publish.dataset_tables import read_config
     from sentisynth_hub.publish.verify import published_recipe, read_version
 
     head = read_version(source, "dataset")
-    manifest = head.manifest or {}
-    files = manifest["configs"]["unfiltered" if unfiltered else "default"]["files"]
-    rows = read_config([local for path in files if (local := head.file(path)) is not None], manifest["labels"])
+    manifest = head.manifest
+    if not isinstance(manifest, DatasetManifest):
+        raise InputError(f"{source}: is not a dataset; name a dataset's version")
+    files = manifest.configs["unfiltered" if unfiltered else "default"]["files"]
+    rows = read_config([local for path in files if (local := head.file(path)) is not None], manifest.labels)
     with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
         return *_natural(published_recipe(head, Path(folder), overrides)), rows
 
