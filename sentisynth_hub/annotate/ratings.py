@@ -59,7 +59,7 @@ class RaterRecord(TypedDict):
 
     rater: int
     answered: int
-    told: float | None
+    told_rightly: float | None
     label_match: Sides
     naturalness: Sides
 

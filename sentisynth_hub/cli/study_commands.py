@@ -46,7 +46,7 @@ def study(
         _ask(recipe, question, overrides, hub, runs, scale, leave_out, as_json)
         return
     from sentisynth_hub.experiments.leave_out import blame_lines, rows_to_blame
-    from sentisynth_hub.verdict.evaluation_text import table_lines
+    from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence
 
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
     with pipeline.lock():
@@ -59,7 +59,7 @@ def study(
     evaluation, folder = results.verdict, results.study.path
     if pipeline.processes.is_main:
         log.info(f"predictions and trials: {folder}")
-        _show(evaluation.record(), table_lines(evaluation), as_json)
+        _show(evaluation.record() | {"sentence": verdict_sentence(evaluation)}, table_lines(evaluation), as_json)
 
 
 def _ask(
@@ -209,6 +209,40 @@ def compare(first: str, second: str, metric: str, as_json: bool) -> None:
         found["sentence"],
     ]
     _show(dict(found), lines, as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("baseline")
+@click.option(
+    "--metric",
+    type=click.Choice(["macro_f1", "accuracy", "weighted_f1"]),
+    default="macro_f1",
+    show_default=True,
+    help="What is compared.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Smallest difference in the metric that matters to you, from 0 to 1.",
+)
+@options.as_json
+def judge(model: str, baseline: str, metric: str, margin: float, as_json: bool) -> None:
+    """Judge from their predictions whether MODEL is better than BASELINE.
+
+    Each is a CSV, TSV, JSONL or Parquet file with the columns label and predicted, and item_id and seed where there
+    are any, or FILE:variant of a study's predictions.parquet.
+
+    Example: sentisynth judge minilm.csv tfidf.csv --margin 0.02
+    """
+    from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence, warnings
+    from sentisynth_hub.verdict.judge_models import judge as judge_models
+
+    evaluation = judge_models(model, baseline, metric=metric, margin=margin)
+    lines = [*table_lines(evaluation), *(f"note: {line}" for line in warnings(evaluation))]
+    _show({**evaluation.record(), "sentence": verdict_sentence(evaluation)}, lines, as_json)
 
 
 @click.command()

@@ -30,9 +30,9 @@ def swapped(text: str, first: str, second: str) -> str:
     other = {first.lower(): second, second.lower(): first}
     pattern = re.compile(rf"(?<!\w)(?:{re.escape(first)}|{re.escape(second)})(?!\w)", re.IGNORECASE)
 
-    def replaced(found: re.Match[str]) -> str:
-        word = other[found.group().lower()]
-        return word[:1].upper() + word[1:] if found.group()[:1].isupper() else word
+    def replaced(match: re.Match[str]) -> str:
+        word = other[match.group().lower()]
+        return word[:1].upper() + word[1:] if match.group()[:1].isupper() else word
 
     return pattern.sub(replaced, text)
 
@@ -43,7 +43,7 @@ def probe(
     """Swap each pair of terms in `texts` and classify the texts that have one of them before and after."""
     classifier = open_classifier(model, revision)
     labels = classifier.labels
-    found: list[Swap] = []
+    swaps: list[Swap] = []
     for first, second in pairs:
         touched = [(text, other) for text in texts if (other := swapped(text, first, second)) != text]
         before = classifier.probabilities([text for text, _ in touched])
@@ -54,8 +54,8 @@ def probe(
             dict(zip(labels, (direction @ (after - before) / len(touched)).tolist(), strict=True)) if touched else {}
         )
         changed = int((before.argmax(1) != after.argmax(1)).sum())
-        found.append({"first": first, "second": second, "texts": len(touched), "changed": changed, "shift": mean})
-    return found
+        swaps.append({"first": first, "second": second, "texts": len(touched), "changed": changed, "shift": mean})
+    return swaps
 
 
 def probe_lines(swaps: Sequence[Swap]) -> list[str]:

@@ -18,7 +18,6 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.generate.stage import read_lineage
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.study.features import compute_features
@@ -68,7 +67,7 @@ def rows_to_blame(pipeline: "Pipeline", group_by: str | None = None) -> list[Bla
     attributes = {
         line["request_id"]: json.loads(line["attributes"])
         for replicate in corpora
-        for line in read_lineage(generated, replicate)
+        for line in generated[replicate].lineage()
     }
     setting = (pipeline.recipe, pipeline.samples, pipeline.natural, corpora)
     folder = pipeline.run / "blame"
@@ -123,7 +122,7 @@ def blame_groups(
     counts: Counter[str] = Counter()
     replicates: Counter[str] = Counter()
     for sample in samples[:1] if one_corpus else samples:
-        seen, corpus = sample_of(recipe, sample, corpora)
+        visible, corpus = sample_of(recipe, sample, corpora)
         of = {row.request_id: _group(row, group_by, attributes or {}) for row in corpus.kept}
         groups = Counter(of.values())
         named = [name for name, count in groups.most_common(MOST_GROUPS) if count >= LEAST_ROWS]
@@ -133,12 +132,12 @@ def blame_groups(
                 "rows or more; choose another grouping"
             )
         without = {name: [row for row in corpus.kept if of[row.request_id] != name] for name in named}
-        (whole,) = plan_replicate(recipe, seen, natural, corpus, ["mixed"])
+        (whole,) = plan_replicate(recipe, visible, natural, corpus, ["mixed"])
         features = compute_features(_texts(whole), recipe.study.student, folder / "features", Processes())
         reference = losses_on_validation(recipe, whole, features)
         title = f"leaving out by {group_by}, replicate {sample.replicate}"
         for name in log.progress(title, named, total=len(named)):
-            (trial,) = plan_replicate(recipe, seen, natural, replace(corpus, kept=without[name]), ["mixed"])
+            (trial,) = plan_replicate(recipe, visible, natural, replace(corpus, kept=without[name]), ["mixed"])
             falls = reference - losses_on_validation(recipe, trial, features)
             gains.setdefault(name, []).extend(falls.tolist() if one_corpus else [float(falls.mean())])
             counts[name] += groups[name]

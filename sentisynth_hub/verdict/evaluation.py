@@ -397,7 +397,7 @@ class Evaluation(Record):
         names = [variant.name for variant in self.variants]
         if len(set(names)) != len(names):
             raise ValueError("a variant is there twice")
-        unknown = {name for one in self.comparisons for name in (one.variant, one.baseline)} - set(names)
+        unknown = {name for pair in self.comparisons for name in (pair.variant, pair.baseline)} - set(names)
         if unknown:
             raise ValueError(f"comparisons name variants that are not there: {', '.join(sorted(unknown))}")
         return self
@@ -408,7 +408,7 @@ class Evaluation(Record):
 
     def against(self, variant: str, baseline: str) -> Comparison | None:
         """One comparison; None where it was not made."""
-        pairs = (one for one in self.comparisons if (one.variant, one.baseline) == (variant, baseline))
+        pairs = (pair for pair in self.comparisons if (pair.variant, pair.baseline) == (variant, baseline))
         return next(pairs, None)
 
     def first_comparisons(self) -> list[Comparison]:

@@ -37,10 +37,8 @@ def verdict_sentence(evaluation: Evaluation) -> str:
     sentence = _verdict(evaluation)
     if evaluation.oracle_teacher:  # what is quoted from a card is this sentence, so it says it too
         sentence = f"With an oracle teacher: {sentence[0].lower()}{sentence[1:]}"
-    contradicting = [evaluation.against(name, evaluation.baseline) for name in evaluation.verdict.contradicted_by]
-    words = [
-        f"{one.variant} is better than {one.baseline}: {_numbers(one)}" for one in contradicting if one is not None
-    ]
+    rivals = [evaluation.against(name, evaluation.baseline) for name in evaluation.verdict.contradicted_by]
+    words = [f"{rival.variant} is better than {rival.baseline}: {_numbers(rival)}" for rival in rivals if rival]
     return f"{sentence} But {'; '.join(words)}." if words else sentence
 
 
@@ -82,7 +80,9 @@ def count_words(comparison: Comparison) -> str:
 def reading(evaluation: Evaluation, comparison: Comparison) -> str:
     """What a comparison says: the verdict for the primary one, its reading for any other."""
     if comparison.family == "primary":
-        return evaluation.verdict.outcome
+        outcome = evaluation.verdict.outcome
+        words = {"helps": "better", "hurts": "worse"} if evaluation.design == "models" else {}
+        return words.get(outcome, outcome)
     return f"{comparison.reading} (secondary)"
 
 

@@ -42,16 +42,14 @@ def text_slices(texts: Sequence[str], language_share: Array | None = None) -> di
     words = [frozenset(token.lower().replace("’", "'") for token in tokens(text)) for text in texts]
     scripts = [_scripts(text) for text in texts]
     slices = _thirds("length", np.array([len(text) for text in texts], dtype=float), ("short", "middle", "long"))
-    slices["negation"] = np.array(
-        [bool(found & NEGATION) or any(word.endswith("n't") for word in found) for found in words]
-    )
-    slices["contrast"] = np.array([bool(found & CONTRAST) for found in words])
+    slices["negation"] = np.array([bool(own & NEGATION) or any(word.endswith("n't") for word in own) for own in words])
+    slices["contrast"] = np.array([bool(own & CONTRAST) for own in words])
     slices["emoji"] = np.array([any(_is_emoji(character) for character in text) for text in texts])
-    for script in sorted({name for found in scripts for name in found}):
+    for script in sorted({name for counts in scripts for name in counts}):
         slices[f"script: {script.lower()}"] = np.array(
-            [bool(found) and found.most_common(1)[0][0] == script for found in scripts]
+            [bool(counts) and counts.most_common(1)[0][0] == script for counts in scripts]
         )
-    slices["script: mixed"] = np.array([len(found) > 1 for found in scripts])
+    slices["script: mixed"] = np.array([len(counts) > 1 for counts in scripts])
     if language_share is not None:
         slices |= _thirds("language share", language_share, ("low", "middle", "high"))
     return {name: mask for name, mask in slices.items() if 0 < mask.sum() < len(texts)}
@@ -59,8 +57,8 @@ def text_slices(texts: Sequence[str], language_share: Array | None = None) -> di
 
 def column_slices(name: str, values: Sequence[object]) -> dict[str, Array]:
     """One slice for each value of a column the user supplies, (items,)."""
-    known = np.array([str(value) for value in values], dtype=object)
-    return {f"{name}: {value}": known == value for value in sorted(set(known))}
+    names = np.array([str(value) for value in values], dtype=object)
+    return {f"{name}: {value}": names == value for value in sorted(set(names))}
 
 
 def compare_slices(

@@ -50,11 +50,11 @@ def worth(
     """
     sizes = np.array(curve.labels, dtype=float)
     fits = isotonic(np.stack([resampled.scores[name] for name in curve.variants], axis=-1))
-    drawn = np.sort(invert(sizes, fits, resampled.scores[variant]))
+    draws = np.sort(invert(sizes, fits, resampled.scores[variant]))
     point = float(invert(sizes, np.array([curve.fitted]), np.array([score]))[0])
     ends = (
-        float(np.quantile(drawn, alpha / 2, method="lower")),
-        float(np.quantile(drawn, 1 - alpha / 2, method="higher")),
+        float(np.quantile(draws, alpha / 2, method="lower")),
+        float(np.quantile(draws, 1 - alpha / 2, method="higher")),
     )
     labels, censored = _bound(point, sizes)
     (low, low_censored), (high, high_censored) = _bound(ends[0], sizes), _bound(ends[1], sizes)

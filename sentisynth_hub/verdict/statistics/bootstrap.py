@@ -90,6 +90,6 @@ def _one_hot(predicted: Array, n_labels: int) -> Array:
 
 
 def _multiplicities(rng: np.random.Generator, rows: int, size: int) -> Array:
-    """How often each of `size` units is drawn in `size` draws with replacement, for each of `rows` resamples."""
-    drawn = rng.integers(size, size=(rows, size)) + np.arange(rows)[:, None] * size
-    return np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+    """How often each of `size` units is draws in `size` draws with replacement, for each of `rows` resamples."""
+    draws = rng.integers(size, size=(rows, size)) + np.arange(rows)[:, None] * size
+    return np.bincount(draws.ravel(), minlength=rows * size).reshape(rows, size)

@@ -223,7 +223,7 @@ def overlapping(estimate: Estimate, replicates: int, overlap: float) -> Estimate
     )
 
 
-UNSTABLE_TOGETHER = 0.2
+UNSTABLE_TOGETHER = 0.25
 """How much of an item's instability under other training rows all items share; found by simulation, see below."""
 
 

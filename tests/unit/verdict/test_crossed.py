@@ -155,7 +155,7 @@ def test_cross_fitting_adds_models_items_and_what_training_rows_have_in_common()
     items = values.mean(axis=0).var(ddof=1) / 60
     assert estimate.replicate_variance == pytest.approx(between)
     assert estimate.replicate_df == 19
-    expected = max(items - unstable / 60 / 4, 0) + 0.2 * 0.8 / 0.2 * unstable / 60
+    expected = max(items - unstable / 60 / 4, 0) + 0.25 * 0.8 / 0.2 * unstable / 60
     assert estimate.item_variance == pytest.approx(expected)
 
 
