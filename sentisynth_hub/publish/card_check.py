@@ -16,6 +16,8 @@ from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.publish.cards.front_matter import split_card
 from sentisynth_hub.publish.cards.render import generated_part, words_outside
 from sentisynth_hub.publish.repo_head import RepoHead
+from sentisynth_hub.verdict.evaluation import parse_evaluation
+from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 
 
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)  # identifiers and examples, not claims
@@ -64,7 +66,7 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     yield Check(name, False if same else None, "equal", "different" if same else other)
     evaluation = head.manifest.get("evaluation")
     if evaluation is not None:
-        sentence = _plain(evaluation["verdict"]["sentence"])
+        sentence = _plain(verdict_sentence(parse_evaluation(evaluation)))
         stands = f"**{sentence}**" in found
         yield Check("verdict on the card", stands, sentence, sentence if stands else "another one, or none")
     known = {*_numbers(_readable(generated_part(split_card(rendered)[1]))), *_numbers_of(head.manifest)}

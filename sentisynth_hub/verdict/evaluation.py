@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sentisynth_hub.core.errors import DataError
+from sentisynth_hub.recipe.study_section import Metric
 
 
 LAYOUT = 2
@@ -355,7 +356,7 @@ class Evaluation(Record):
     """
 
     layout: Literal[2] = 2
-    metric: Name
+    metric: Metric
     design: Design
     replicates: Annotated[int, Field(ge=1)]
     identical: bool = False
