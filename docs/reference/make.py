@@ -114,10 +114,22 @@ def _between(page: Path, name: str, lines: list[str]) -> str:
     return "\n".join([f"{before}{marker}{head}-->", "", *lines, "", f"{end}{after}"]).removesuffix("\n")
 
 
+def filters_page() -> str:
+    """The page on filtering with its table of filters as the package has them."""
+    from sentisynth_hub.filter.filter_table import FILTERS
+
+    lines = ["| key | what it does | reasons | score kept with the row |", "|---|---|---|---|"]
+    for each in FILTERS:
+        reasons = "; ".join(f"`{reason}`: {meaning}" for reason, meaning in each.reasons.items())
+        lines.append(f"| `{each.name}` | {_one_line(each.help())} | {_one_line(reasons)} | `{each.score_name}` |")
+    return _between(ROOT / "docs" / "how-to" / "filter.md", "filters", lines)
+
+
 PAGES = {
     "docs/reference/cli.md": command_page,
     "docs/reference/recipe.md": recipe_page,
     "docs/concepts/architecture.md": architecture_page,
+    "docs/how-to/filter.md": filters_page,
 }
 
 

@@ -97,7 +97,8 @@ class Completion:
 
     `finish_reason` is "stop", "length" (cut at the token limit), "interrupted" (cut by anything else), "refusal" or
     "error" (then `text` is empty and `error` says why). Token counts are the server's own where it reports them.
-    `cost_usd` is None where no price is known, never 0. Every string is cleaned here, whoever wrote it: what UTF-8
+    `cost_usd` is None where no price is known, never 0. `left_out` names the fields of a call that the server refused
+    and that were not sent, with commas between. Every string is cleaned here, whoever wrote it: what UTF-8
     cannot hold (half an emoji) becomes U+FFFD.
     """
 
@@ -110,6 +111,7 @@ class Completion:
     cost_usd: float | None = None
     system_fingerprint: str | None = None
     error: str | None = None
+    left_out: str = ""
 
     def __post_init__(self) -> None:
         for name in ("text", "model", "system_fingerprint", "error"):

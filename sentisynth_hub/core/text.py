@@ -18,6 +18,18 @@ class _Dropped(dict[int, int | None]):
         return self.setdefault(code, None if drop else code)
 
 
+class _Symbols(dict[int, int | None]):
+    """A translation table that drops everything but emoji and other pictures (category So)."""
+
+    def __missing__(self, code: int) -> int | None:
+        return self.setdefault(code, code if unicodedata.category(chr(code)) == "So" else None)
+
+
+_SYMBOLS = _Symbols()
+_EMOJI_STYLE = "\ufe0f"  # asks for a coloured picture: the same emoji with and without it
+_EMOTICON = re.compile(  # the eyes and the mouth are caught, the nose is not
+    r"([:;=])[-~'^o]?([)(\]\[{}|/\\*]|[DPpOo3](?!\w))|(?<!\w)([8xX])-?([)(]|[DP](?!\w))|([)(])[-'^]?([:;=])|(<)(3)"
+)
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _DROPPED = _Dropped()
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -41,15 +53,24 @@ def normalised(text: str) -> str:
     return folded.translate(_DROPPED) or nfc(text)
 
 
+def emoji_of(text: str) -> str:
+    """Return the distinct emoji and emoticons of a text, sorted; skin tones, noses and repetitions left out.
+
+    >>> emoji_of("so good :-)) 😀😀")
+    ':)😀'
+    """
+    marks = {"".join(filter(None, match)) for match in _EMOTICON.findall(_URL.sub("", text))}
+    if not text.isascii():
+        marks |= set(nfc(text).translate(_SYMBOLS))
+    return "".join(sorted(marks))
+
+
 def distinct_form(text: str) -> str:
-    """Return `normalised` with the emoji and emoticons added: 😀 and 😡 may be all that tells two labels apart."""
-    symbols = "".join(_EMOJI.findall(text)) if not text.isascii() else ""
-    emoticons = " ".join(_EMOTICON.findall(text))
-    return f"{normalised(text)}\0{symbols}\0{emoticons}" if symbols or emoticons else normalised(text)
+    """Return the form by which two texts of different labels count as the same: `normalised`, and the emoji.
 
-
-_EMOJI = re.compile("[\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
-_EMOTICON = re.compile(r"(?<!\w)(?:[:;=8xX][-'^o]?[()DPpO/\\|*\[\]]+|[()]+[-']?[:;=]|<3|</3|\^_*\^)(?!\w)")
+    Where labels differ an emoji may be all that tells them apart: "see you tonight 😀", "see you tonight 😡".
+    """
+    return f"{normalised(text)}\0{emoji_of(text)}".replace(_EMOJI_STYLE, "")
 
 
 def text_id(text: str) -> str:

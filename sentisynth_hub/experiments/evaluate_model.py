@@ -149,8 +149,8 @@ def score_labels(model: str, labelled: Labelled, predicted: Sequence[str | None]
     answers = np.array([NO_ANSWER if label is None else place[label] for label in predicted])
     counts = confusion_counts(y, answers, len(labels))
     metrics: dict[str, dict[str, Any]] = {
-        name: {"value": found.value, "interval": (found.low, found.high)}
-        for name, found in single_model_scores(y, answers, len(labels)).items()
+        name: {"value": result.value, "interval": (result.low, result.high)}
+        for name, result in single_model_scores(y, answers, len(labels)).items()
     }
     by_label = zip(
         precision_per_class(counts), recall_per_class(counts), f1_per_class(counts), counts.sum(-1), strict=True
@@ -249,12 +249,12 @@ def _sentence(first: str, second: str, metric: str, interval: tuple[float, float
 
 def _table(score: Score) -> list[str]:
     lines = [f"{score['model']} on {score['dataset']}, {score['items']} items"]
-    for name, found in score["metrics"].items():
-        low, high = found["interval"]
-        lines.append(f"  {name:<12} {found['value']:.4f}  95 % over items [{low:.4f}, {high:.4f}]")
+    for name, metric in score["metrics"].items():
+        low, high = metric["interval"]
+        lines.append(f"  {name:<12} {metric['value']:.4f}  95 % over items [{low:.4f}, {high:.4f}]")
     width = max(map(len, score["labels"]))
     lines.append(f"  {'label':<{width}}  precision  recall     f1  items")
-    for label, found in score["labels"].items():
-        scores = f"{found['precision']:9.4f}  {found['recall']:6.4f} {found['f1']:6.4f}"
-        lines.append(f"  {label:<{width}}  {scores}  {found['items']:5}")
+    for label, of_label in score["labels"].items():
+        scores = f"{of_label['precision']:9.4f}  {of_label['recall']:6.4f} {of_label['f1']:6.4f}"
+        lines.append(f"  {label:<{width}}  {scores}  {of_label['items']:5}")
     return lines

@@ -93,21 +93,21 @@ def predict_texts(
         raise InputError(f"--empty: {empty!r} is no label of the model; its labels are {', '.join(labels)}")
     blank = [row.number for row in rows if not row.text.strip()]
     if blank:
-        shown = ", ".join(map(str, blank[:_SHOWN])) + (", …" if len(blank) > _SHOWN else "")
+        named = ", ".join(map(str, blank[:_SHOWN])) + (", …" if len(blank) > _SHOWN else "")
         answer = "the model's answer to an empty text" if empty is None else f"the label {empty}"
-        log.warn(f"{len(blank)} rows have no text (row {shown}) and get {answer}")
-    told = set(blank) if empty is not None else set()
-    asked = [preprocess(row.text, steps) if row.text.strip() else "" for row in rows if row.number not in told]
-    answers = iter(classifier.probabilities(asked))
-    found = []
+        log.warn(f"{len(blank)} rows have no text (row {named}) and get {answer}")
+    answered = set(blank) if empty is not None else set()
+    texts = [preprocess(row.text, steps) if row.text.strip() else "" for row in rows if row.number not in answered]
+    answers = iter(classifier.probabilities(texts))
+    predictions = []
     for row in rows:
-        if empty is not None and row.number in told:
-            found.append(Prediction(row, empty, {}))
+        if empty is not None and row.number in answered:
+            predictions.append(Prediction(row, empty, {}))
         else:
             scores = next(answers)
             label = labels[int(scores.argmax())]
-            found.append(Prediction(row, label, dict(zip(labels, scores.tolist(), strict=True))))
-    return found
+            predictions.append(Prediction(row, label, dict(zip(labels, scores.tolist(), strict=True))))
+    return predictions
 
 
 def write_predictions(path: Path | None, form: Format, predictions: Sequence[Prediction]) -> str:
@@ -117,8 +117,8 @@ def write_predictions(path: Path | None, form: Format, predictions: Sequence[Pre
         InputError: `lince`, and the model's labels are not LinCE's.
     """
     if form == "lince":
-        found = {label for each in predictions for label in (each.label, *each.probabilities)}
-        if other := sorted(found - set(LINCE_LABELS)):
+        labels = {label for each in predictions for label in (each.label, *each.probabilities)}
+        if other := sorted(labels - set(LINCE_LABELS)):
             raise InputError(
                 f"--format lince: the model says {', '.join(map(repr, other))}, LinCE's labels are "
                 f"{', '.join(LINCE_LABELS)}; name the recipe's labels so, or use --format lines"

@@ -56,12 +56,12 @@ def find_price(
     table = price_table()
     share = table["batch_share"] if batch_api else 1.0
     if stated is not None:
-        known = ModelPrice(model, stated.input_usd_per_million, stated.output_usd_per_million, stated.as_of, share)
-        return known, {"as_of": stated.as_of, "source": "recipe", "digest": json_digest(stated.model_dump())}
+        price = ModelPrice(model, stated.input_usd_per_million, stated.output_usd_per_million, stated.as_of, share)
+        return price, {"as_of": stated.as_of, "source": "recipe", "digest": json_digest(stated.model_dump())}
     for name, (paid_in, paid_out) in table["models"].items():
         if model == name or (model.startswith(f"{name}-") and model[len(name) + 1 :].replace("-", "").isdigit()):
-            known = ModelPrice(model, paid_in, paid_out, table["as_of"], share)
-            return known, {"as_of": table["as_of"], "source": table["source"], "digest": json_digest(table)}
+            price = ModelPrice(model, paid_in, paid_out, table["as_of"], share)
+            return price, {"as_of": table["as_of"], "source": table["source"], "digest": json_digest(table)}
     return None, None
 
 

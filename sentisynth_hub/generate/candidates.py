@@ -122,7 +122,7 @@ def _row(recipe: Recipe, request: Request, completion: Completion, parsed: parsi
 def _lineage(
     replicate: Replicate, request: Request, completion: Completion, row_id: str, *, first: bool
 ) -> dict[str, Any]:
-    known = completion.cost_usd is not None
+    priced = completion.cost_usd is not None
     return {
         "request_id": row_id,
         "prompt_id": request.prompt_id,
@@ -130,11 +130,13 @@ def _lineage(
         "model": completion.model,
         "model_revision": replicate.model["commit"] or replicate.model["revision"],
         "system_fingerprint": completion.system_fingerprint,
-        "sampling": canonical_json(replicate.sampling),
+        "sampling": canonical_json(
+            replicate.sampling | ({"left_out": completion.left_out.split(",")} if completion.left_out else {})
+        ),
         "seed": request.seed,
         "sample_index": request.sample_index,
         "prompt_tokens": completion.prompt_tokens if first else 0,
         "completion_tokens": completion.completion_tokens if first else 0,
-        "cost_usd": completion.cost_usd if first or not known else 0.0,
+        "cost_usd": completion.cost_usd if first or not priced else 0.0,
         "attributes": canonical_json(request.attributes),
     }

@@ -238,7 +238,7 @@ _PARTS: dict[str, dict[str, Callable[[Any], bool]]] = {
     "completion": {
         "request_id": _text, "batch": _text_or_none, "call": _text_or_none, "text": _text, "finish_reason": _text,
         "model": _text, "prompt_tokens": _count, "completion_tokens": _count, "cost_usd": _dollars,
-        "system_fingerprint": _text_or_none, "error": _text_or_none,
+        "system_fingerprint": _text_or_none, "error": _text_or_none, "left_out": _text_or_none,
     },
     "reservation": {"call": _text, "request_ids": _texts, "tokens": _count, "cost_usd": _dollars},
     "release": {"call": _text, "tokens": _count, "cost_usd": _dollars},

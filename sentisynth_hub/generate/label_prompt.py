@@ -40,19 +40,19 @@ def pseudo_pool(recipe: Recipe, sample: Sample, natural: NaturalData, count: int
 def demonstrations(recipe: Recipe, sample: Sample) -> list[Row]:
     """The natural rows a prompt shows: `generate.prompt.num_shots` of the sample's, label by label in turn."""
     groups = [list(group) for group in by_label(sample.train, recipe.labels).values() if group]
-    chosen: list[Row] = []
-    while len(chosen) < recipe.generate.prompt.num_shots and any(groups):
+    rows: list[Row] = []
+    while len(rows) < recipe.generate.prompt.num_shots and any(groups):
         for group in groups:
-            if group and len(chosen) < recipe.generate.prompt.num_shots:
-                chosen.append(group.pop(0))
-    return [chosen[i] for i in rng(recipe.seed, "asking", sample.replicate).permutation(len(chosen))]
+            if group and len(rows) < recipe.generate.prompt.num_shots:
+                rows.append(group.pop(0))
+    return [rows[i] for i in rng(recipe.seed, "asking", sample.replicate).permutation(len(rows))]
 
 
-def label_prompt(recipe: Recipe, shown: Sequence[Row], text: str) -> str:
+def label_prompt(recipe: Recipe, examples: Sequence[Row], text: str) -> str:
     """Text to be continued by a label: the choices, examples, and the text in question, a line each."""
     names = {label: recipe.generate.prompt.verbalizers.get(label, label) for label in recipe.labels}
     lines = [f"Label each text as one of: {', '.join(names.values())}.", ""]
-    for row in shown:
+    for row in examples:
         assert row.label is not None
         lines += [f"Text: {_line(row.text)}", f"Label: {names[row.label]}", ""]
     return "\n".join([*lines, f"Text: {_line(text)}", "Label:"])

@@ -1,8 +1,9 @@
 """The labels stage: the generator's own model asked for labels, for `llm_classifier` and `pseudo_label`.
 
     label(recipe, samples, natural, generated, folder, processes)
-    answers = read_answers(folder, 0)                     # of the test rows, in their order; None: no answer
-    rows = read_pseudo_labelled(folder, 0)                # natural texts with the model's labels
+    result = load(folder)
+    result[0].answers()                                   # of the test rows, in their order; None: no answer
+    result[0].pseudo_labelled()                           # natural texts with the model's labels
 
 Everything asked is planned, journalled, budgeted and resumed as the candidates are: nothing is paid twice, and what
 the generate stage spent counts against the same budget. Under a conditional design one set of answers, replicate 0's,
@@ -26,8 +27,7 @@ from sentisynth_hub.generate.label_prompt import answer_tokens, demonstrations, 
 from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.requests import Replicate, write_requests
-from sentisynth_hub.generate.result import Record, checked, of_replicates
-from sentisynth_hub.generate.result import load as load_generated
+from sentisynth_hub.generate.result import GenerateResult, Record, checked, of_replicates
 from sentisynth_hub.generate.stage import answer_all, served
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
@@ -47,7 +47,7 @@ def label(
     recipe: Recipe,
     samples: Sequence[Sample],
     natural: NaturalData,
-    generated: StageFolder,
+    generated: GenerateResult,
     folder: StageFolder,
     processes: Processes,
     *,
@@ -70,19 +70,20 @@ def label(
     if folder.complete:
         return folder.manifest()
     asking = asking_recipe(recipe)
-    corpora = load_generated(generated)
     plans = [
-        (_replicate(asking, sample, folder), _questions(recipe, sample, natural, corpora[sample.replicate].requests))
+        (_replicate(asking, sample, folder), _questions(recipe, sample, natural, generated[sample.replicate].requests))
         for sample in served(recipe, samples)
     ]
     if processes.is_main:
         for replicate, questions in plans:
             write_requests(replicate, _requests(asking, replicate, questions))
     processes.wait()
-    spent_before = sorted(generated.path.glob("replicate-*/completions-*.jsonl"))
+    spent_before = generated.journals()
     answer_all(asking, [replicate for replicate, _ in plans], processes, generator=generator, journals=spent_before)
     if processes.is_main:
-        records = {str(one.sample.replicate): _collect(recipe, one, asked) for one, asked in plans}
+        records = {
+            str(replicate.sample.replicate): _collect(recipe, replicate, questions) for replicate, questions in plans
+        }
         warnings = missing_answers(records, wanted(recipe))
         for warning in warnings:
             log.warn(warning)
@@ -176,16 +177,6 @@ def missing_answers(records: Mapping[str, Any], variants: Sequence[str]) -> list
     return warnings
 
 
-def read_answers(folder: StageFolder, replicate: int) -> list[str | None]:
-    """The model's label of every test row, in their order; None where it named none."""
-    return list(read_json(folder.path / f"replicate-{replicate}" / "answers.json"))
-
-
-def read_pseudo_labelled(folder: StageFolder, replicate: int) -> tuple[Row, ...]:
-    """Natural texts under the model's labels; those it named no label for are left out."""
-    return tuple(read_rows(folder.path / f"replicate-{replicate}" / "pseudo_labelled.parquet"))
-
-
 def decides(recipe: Recipe) -> dict[str, Any]:
     """The parts of a recipe that decide the stage's result, for `stage_folder`."""
     prompt = recipe.generate.prompt
@@ -213,7 +204,9 @@ def _replicate(asking: Recipe, sample: Sample, folder: StageFolder) -> Replicate
     path.mkdir(parents=True, exist_ok=True)
     provider = provider_of(asking)
     model, sampling = provider.identity(asking, sample)
-    elsewhere = [one for one in folder.path.parent.glob(f"*/{path.name}/completions-*.jsonl") if one.parent != path]
+    elsewhere = [
+        journal for journal in folder.path.parent.glob(f"*/{path.name}/completions-*.jsonl") if journal.parent != path
+    ]
     return Replicate(
         asking, sample, path, PromptTemplate(asking), model, sampling, provider.batch_size(asking.generate.asked),
         journals_elsewhere=sorted(elsewhere), doing="asking for labels", texts=False,
@@ -229,9 +222,9 @@ def _questions(recipe: Recipe, sample: Sample, natural: NaturalData, count: int)
 
 
 def _requests(asking: Recipe, replicate: Replicate, questions: Sequence[tuple[str, Row]]) -> Iterator[Request]:
-    shown = demonstrations(asking, replicate.sample)
+    examples = demonstrations(asking, replicate.sample)
     for index, (variant, row) in enumerate(questions):
-        text = label_prompt(asking, shown, row.text)
+        text = label_prompt(asking, examples, row.text)
         prompt: str | list[dict[str, str]] = text
         if asking.generate.prompt.chat:
             prompt = [{"role": "user", "content": f"{text}\n\nAnswer with the label and nothing else."}]
@@ -245,7 +238,7 @@ def _requests(asking: Recipe, replicate: Replicate, questions: Sequence[tuple[st
             sample_index=0,
             seed=seed,
             asked_label="",  # nothing is asked to be written
-            demonstration_ids=tuple(one.request_id for one in shown),
+            demonstration_ids=tuple(example.request_id for example in examples),
             attributes={"variant": variant},
         )
 
@@ -261,15 +254,15 @@ def _collect(recipe: Recipe, replicate: Replicate, questions: Sequence[tuple[str
     for (variant, row), (batch_id, request) in zip(questions, requests, strict=True):
         completion = journal.completion(request.request_id, batch_id)
         assert completion is not None
-        said = None
+        answer = None
         if completion.finish_reason not in ("error", "refusal"):
-            said = parse_label(recipe, completion.text, cut=completion.finish_reason != "stop")
+            answer = parse_label(recipe, completion.text, cut=completion.finish_reason != "stop")
         costs[variant].append(completion.cost_usd)
-        answered[variant] += said is not None
+        answered[variant] += answer is not None
         if variant == "llm_classifier":
-            answers.append(said)
-        elif said is not None:
-            pseudo.append(Row(row.text, said, request_id=row.request_id, language=row.language))
+            answers.append(answer)
+        elif answer is not None:
+            pseudo.append(Row(row.text, answer, request_id=row.request_id, language=row.language))
     write_json(replicate.folder / "answers.json", answers)
     write_rows(replicate.folder / "pseudo_labelled.parquet", pseudo)
     return {
@@ -277,11 +270,11 @@ def _collect(recipe: Recipe, replicate: Replicate, questions: Sequence[tuple[str
         "demonstration_ids": sorted({row.request_id for row in demonstrations(recipe, replicate.sample)}),
         **{
             name: {
-                "asked": len(found),
+                "asked": len(paid),
                 "answered": answered[name],
-                "cost_usd": None if None in found else math.fsum(cost or 0.0 for cost in found),
+                "cost_usd": None if None in paid else math.fsum(cost or 0.0 for cost in paid),
             }
-            for name, found in costs.items()
+            for name, paid in costs.items()
         },
         "digest": json_digest([answers, [[row.id, row.label] for row in pseudo]]),
     }

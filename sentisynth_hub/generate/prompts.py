@@ -75,10 +75,10 @@ class PromptTemplate:
             return []
         path = self.recipe.local_file(self.recipe.generate.prompt.seed_texts, "generate.prompt.seed_texts")
         texts = [one_line(line) for line in read_text(path, "generate.prompt.seed_texts").split("\n")]
-        found = [text for text in texts if text]
-        if not found:
+        filled = [text for text in texts if text]
+        if not filled:
             raise RecipeError(f"generate.prompt.seed_texts: {path.name} is empty; give one text a line")
-        return found
+        return filled
 
     def verbalizer(self, label: str) -> str:
         """What the prompt calls a label."""
@@ -163,20 +163,20 @@ def draw_demonstrations(
         DataError: A label has fewer natural rows in the replicate than the prompt wants of it.
     """
     prompting = recipe.generate.prompt
-    shown = [label] if prompting.demonstrations_of == "asked_label" else _rotated(recipe.labels, number)
+    labels = [label] if prompting.demonstrations_of == "asked_label" else _rotated(recipe.labels, number)
     # Draw 0 is named by nothing at all: prompts made before there were other draws stay what they were.
     random = rng(recipe.seed, "demonstrations", replicate, label, number, *filter(None, [prompting.draw]))
-    drawn: list[Row] = []
-    for place, name in enumerate(shown):
-        wanted = prompting.num_shots // len(shown) + (place < prompting.num_shots % len(shown))
-        if wanted > len(pool[name]):
+    rows: list[Row] = []
+    for place, name in enumerate(labels):
+        count = prompting.num_shots // len(labels) + (place < prompting.num_shots % len(labels))
+        if count > len(pool[name]):
             raise DataError(
-                f"generate.prompt.num_shots: a prompt wants {wanted} demonstrations of {name!r}, replicate "
+                f"generate.prompt.num_shots: a prompt wants {count} demonstrations of {name!r}, replicate "
                 f"{replicate} "
                 f"has {len(pool[name])} rows of it; lower num_shots or bring more natural rows of this label"
             )
-        drawn += [pool[name][i] for i in random.permutation(len(pool[name]))[:wanted]]
-    return [drawn[i] for i in random.permutation(len(drawn))]
+        rows += [pool[name][i] for i in random.permutation(len(pool[name]))[:count]]
+    return [rows[i] for i in random.permutation(len(rows))]
 
 
 def draw_attributes(
@@ -187,17 +187,17 @@ def draw_attributes(
     crossed: walks through all combinations in a seeded order, each once before any comes twice. Seed texts likewise.
     """
     prompting = recipe.generate.prompt
-    drawn: dict[str, str] = {}
+    values: dict[str, str] = {}
     if prompting.attributes and prompting.attribute_design == "crossed":
         combinations = list(itertools.product(*prompting.attributes.values()))
-        chosen = _walk(combinations, number, recipe.seed, "attributes", replicate, label)
-        drawn = dict(zip(prompting.attributes, chosen, strict=True))
+        combination = _walk(combinations, number, recipe.seed, "attributes", replicate, label)
+        values = dict(zip(prompting.attributes, combination, strict=True))
     elif prompting.attributes:
         random = rng(recipe.seed, "attributes", replicate, label, number)
-        drawn = {name: values[random.integers(len(values))] for name, values in prompting.attributes.items()}
+        values = {name: choices[random.integers(len(choices))] for name, choices in prompting.attributes.items()}
     if template.seed_texts:
-        drawn["seed_text"] = _walk(template.seed_texts, number, recipe.seed, "seed texts", replicate, label)
-    return drawn
+        values["seed_text"] = _walk(template.seed_texts, number, recipe.seed, "seed texts", replicate, label)
+    return values
 
 
 def _walk(items: Sequence[Any], number: int, *parts: object) -> Any:
@@ -214,8 +214,8 @@ def _rotated(labels: Sequence[str], number: int) -> list[str]:
 
 def calls_per_label(recipe: Recipe) -> dict[str, int]:
     """How many completions are asked for each label, so that candidates are as even over the labels as they can be."""
-    labels, wanted = recipe.labels, recipe.generate.candidates
-    rows = {label: wanted // len(labels) + (place < wanted % len(labels)) for place, label in enumerate(labels)}
+    labels, total = recipe.labels, recipe.generate.candidates
+    rows = {label: total // len(labels) + (place < total % len(labels)) for place, label in enumerate(labels)}
     per_call = recipe.generate.prompt.texts_per_call
     return {label: -(-count // per_call) for label, count in rows.items()}
 

@@ -19,9 +19,9 @@ class DiversityMeter:
         self.limits = limits
         self.texts = self.duplicates = self.near_copies = 0
         self._seen: set[int] = set()  # hashes: a corpus may have millions of texts
-        shown = list(demonstrations)
-        self._demonstrations = {normalised(text) for text in shown}
-        self._triples = {triple for text in shown for triple in _ngrams(text, 3)}
+        examples = list(demonstrations)
+        self._demonstrations = {normalised(text) for text in examples}
+        self._triples = {triple for text in examples for triple in _ngrams(text, 3)}
         self._pairs: deque[tuple[str, ...]] = deque()
         self._counts: Counter[tuple[str, ...]] = Counter()
 

@@ -104,7 +104,7 @@ class Survey:
         return self.total - sum(size for _, size in self.missing)
 
 
-def write_requests(replicate: Replicate, asked: Iterable[Request] | None = None) -> None:
+def write_requests(replicate: Replicate, plan: Iterable[Request] | None = None) -> None:
     """Write what is asked, every prompt once, and a line a request: the replicate's own plan, or what is `asked`."""
     if replicate.plan.exists():
         return
@@ -114,7 +114,7 @@ def write_requests(replicate: Replicate, asked: Iterable[Request] | None = None)
             open(requests, "w", encoding="utf-8") as requests_file,
             open(prompts, "w", encoding="utf-8") as prompts_file,
         ):
-            for request in replicate.requests() if asked is None else asked:
+            for request in replicate.requests() if plan is None else plan:
                 record = {name: getattr(request, name) for name in Request.__dataclass_fields__ if name != "prompt"}
                 requests_file.write(canonical_json(record) + "\n")
                 if request.prompt_id != written:
@@ -125,13 +125,13 @@ def write_requests(replicate: Replicate, asked: Iterable[Request] | None = None)
 def read_requests(plan: Path) -> Iterator[Request]:
     """Yield the requests that `write_requests` wrote, in their order."""
     with open(plan, encoding="utf-8") as requests, open(plan.with_name(_PROMPTS), encoding="utf-8") as prompts:
-        shown = {"prompt_id": "", "prompt": ""}
+        prompt = {"prompt_id": "", "prompt": ""}
         for line in requests:
             record = json.loads(line)
-            if record["prompt_id"] != shown["prompt_id"]:
-                shown = json.loads(next(prompts))
+            if record["prompt_id"] != prompt["prompt_id"]:
+                prompt = json.loads(next(prompts))
             demonstrations = tuple(record.pop("demonstration_ids"))
-            yield Request(**record, prompt=shown["prompt"], demonstration_ids=demonstrations)
+            yield Request(**record, prompt=prompt["prompt"], demonstration_ids=demonstrations)
 
 
 _PROMPTS = "prompts.jsonl"

@@ -153,11 +153,11 @@ def pilot(
     generate(recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
     rows, _ = read_candidates(folder, asking[0].replicate)
     accepted = Counter(row.request_id.partition(".")[0] for row in rows)
-    asked: dict[str, Asked] = {}
+    by_request: dict[str, Asked] = {}
     for line in read_lineage(folder, asking[0].replicate):
         request_id = line["request_id"].partition(".")[0]
-        before = asked.get(request_id, Asked(0, 0, 0, accepted[request_id]))
-        asked[request_id] = Asked(
+        before = by_request.get(request_id, Asked(0, 0, 0, accepted[request_id]))
+        by_request[request_id] = Asked(
             before.prompt_tokens + line["prompt_tokens"],
             before.completion_tokens + line["completion_tokens"],
             before.rows + 1,
@@ -165,7 +165,7 @@ def pilot(
         )
     price, record = _price(recipe)
     total = sum(calls_per_label(recipe).values()) * len(asking)
-    return {**estimate(list(asked.values()), total, price, recipe.generate.human_usd_per_row), "prices": record}
+    return {**estimate(list(by_request.values()), total, price, recipe.generate.human_usd_per_row), "prices": record}
 
 
 def dry_run(recipe: Recipe, samples: Sequence[Sample], *, limit: int | None = None) -> dict[str, Any]:

@@ -120,11 +120,11 @@ class Accounts:
 
     def find_digest(self, digest: str) -> Account | None:
         """The account of the token with this SHA-256 digest (hex), if any."""
-        found = None
-        for known, account in (self._fixed | self._current_issued()).items():
-            if hmac.compare_digest(known, digest):
-                found = account
-        return found
+        owner = None
+        for stored, account in (self._fixed | self._current_issued()).items():
+            if hmac.compare_digest(stored, digest):
+                owner = account
+        return owner
 
     def _current_issued(self) -> dict[str, Account]:
         try:

@@ -31,13 +31,13 @@ _WRITE_BYTES = 1 << 20  # collected before they are handed to a thread
 def batch(call: Call) -> Response:
     """Endpoint 18: for each object, where to send it, or nothing when this repo has it."""
     repo, account = call.repo_to_write(as_pull_request=True)
-    wanted = call.json()
-    objects = wanted.get("objects")
-    if wanted.get("operation") != "upload":
+    body = call.json()
+    objects = body.get("objects")
+    if body.get("operation") != "upload":
         raise bad_request("Only the operation 'upload' is needed: files are downloaded from /resolve/")
     if not isinstance(objects, list) or len(objects) > _MOST_OBJECTS or not all(isinstance(o, dict) for o in objects):
         raise bad_request(f"objects must be a list of at most {_MOST_OBJECTS} objects")
-    transfers = wanted.get("transfers")
+    transfers = body.get("transfers")
     multipart = isinstance(transfers, list) and "multipart" in transfers
     announced = [_announced(call, item) for item in objects]
     target = _Target(repo, proposer_of(repo, account))
@@ -80,9 +80,9 @@ def complete(call: Call) -> Response:
 def verify(call: Call) -> Response:
     """Endpoint 21: is the object stored, and as large as the client thinks."""
     repo, account = call.repo_to_write(as_pull_request=True)
-    wanted = call.json()
-    oid = check_oid(wanted.get("oid"))
-    if _Target(repo, proposer_of(repo, account)).size(oid) != wanted.get("size"):
+    body = call.json()
+    oid = check_oid(body.get("oid"))
+    if _Target(repo, proposer_of(repo, account)).size(oid) != body.get("size"):
         raise HubProblem(404, f"LFS object {oid} is not stored in this repo")
     return ok({})
 

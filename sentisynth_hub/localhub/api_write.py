@@ -30,12 +30,12 @@ _SMALL_COMMIT = 1024**2  # bytes
 def preupload(call: Call) -> Response:
     """Endpoint 17: for each file, whether it comes inside the commit or as a large file, and what is there now."""
     repo, _ = call.repo_to_write(as_pull_request=call.flag("create_pr"))
-    wanted = call.json()
-    files = wanted.get("files")
+    body = call.json()
+    files = body.get("files")
     if not isinstance(files, list) or len(files) > _MOST_FILES or not all(isinstance(file, dict) for file in files):
         raise bad_request(f"files must be a list of at most {_MOST_FILES} files")
     paths = [_path_of(file) for file in files]
-    ignored = git_globs(str(wanted.get("gitIgnore") or "").split("\n"))
+    ignored = git_globs(str(body.get("gitIgnore") or "").split("\n"))
     if is_too_much(ignored, paths):
         raise bad_request(
             f"gitIgnore holds {len(ignored):,} patterns, too many for {len(paths)} files; send fewer files"
@@ -99,8 +99,8 @@ def delete_branch(call: Call) -> Response:
 def create_tag(call: Call) -> Response:
     """Endpoint 25."""
     repo, account = call.repo_to_write()
-    wanted = call.json()
-    name, message = check_branch(str(wanted.get("tag") or "")), wanted.get("message")
+    body = call.json()
+    name, message = check_branch(str(body.get("tag") or "")), body.get("message")
     with call.hub.repos.lock(repo), repo.git() as git:
         target = git.resolve(call.params["rev"])
         if name in git.refs("refs/tags/"):

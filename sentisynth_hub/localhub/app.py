@@ -9,7 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sentisynth_hub.localhub import api_account, api_discussions, api_lfs, api_read, api_write, pages, resolve
+from sentisynth_hub.localhub import (
+    api_account,
+    api_discussions,
+    api_lfs,
+    api_read,
+    api_write,
+    pages,
+    pages_login,
+    pages_rows,
+    resolve,
+)
 from sentisynth_hub.localhub.accounts import Account
 from sentisynth_hub.localhub.http import Call, Route, answer, refusal, split_path
 from sentisynth_hub.localhub.hub import Hub
@@ -56,9 +66,9 @@ ROUTES = [
     Route("PUT", "api/lfs/part/{type}/{ns}/{name}/{oid}", api_lfs.put_part),
     Route("POST", "api/lfs/complete/{type}/{ns}/{name}/{oid}", api_lfs.complete, lane="joins"),
     Route("GET", "", pages.home, page=True),
-    Route("GET", "login", pages.login_page, page=True, lane="instant"),
-    Route("POST", "login", pages.login, page=True),
-    Route("POST", "logout", pages.logout, page=True),
+    Route("GET", "login", pages_login.login_page, page=True, lane="instant"),
+    Route("POST", "login", pages_login.login, page=True),
+    Route("POST", "logout", pages_login.logout, page=True),
     Route("GET", "static/style.css", pages.stylesheet, page=True, lane="instant"),
     Route("GET", "favicon.ico", pages.no_icon, page=True, lane="instant"),
 ]
@@ -74,7 +84,7 @@ WEB_ROUTES = [
     Route("GET", "{ns}/{name}/commits/{rev}", pages.commits, page=True),
     Route("GET", "{ns}/{name}/commit/{rev}", pages.commit, page=True),
     Route("GET", "{ns}/{name}/tags", pages.tags, page=True),
-    Route("GET", "{ns}/{name}/viewer", pages.viewer, page=True),
+    Route("GET", "{ns}/{name}/viewer", pages_rows.viewer, page=True),
     Route("GET", "{ns}/{name}/discussions", pages.discussions, page=True),
     Route("GET", "{ns}/{name}/discussions/{num}", pages.discussion, page=True),
 ]

@@ -169,4 +169,4 @@ def _deleted(git: GitRepo, head: str, operation: Operation) -> list[str]:
         raise entry_not_found(f"A file with this name doesn't exist: {operation.path}", head)
     if not entry.is_folder:
         return [entry.path]
-    return [found.path for found in git.entries(head, entry.path, recursive=True) if not found.is_folder]
+    return [below.path for below in git.entries(head, entry.path, recursive=True) if not below.is_folder]

@@ -49,8 +49,8 @@ class HubConfig:
 
 def default_data_dir() -> Path:
     """`$SENTISYNTH_HUB_HOME`, or `~/.sentisynth/hub`."""
-    chosen = os.environ.get(HOME_VARIABLE)
-    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".sentisynth" / "hub"
+    folder = os.environ.get(HOME_VARIABLE)
+    return Path(folder).expanduser().absolute() if folder else Path.home() / ".sentisynth" / "hub"
 
 
 def default_port() -> int:

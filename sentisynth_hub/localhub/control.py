@@ -95,8 +95,8 @@ def stop(data_dir: Path | None = None) -> bool:
     state = _state(data) if _is_locked(data) else None
     if state is None:
         return False
-    for wanted in (signal.SIGTERM, signal.SIGKILL):
-        os.kill(state.pid, wanted)
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        os.kill(state.pid, signal_number)
         deadline = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < deadline:
             if not _is_locked(data):
@@ -161,9 +161,9 @@ def _launch(command: list[str], data: Path) -> HubState:
             )
         except subprocess.TimeoutExpired as error:
             raise StageError(f"the embedded Hub was not ready after {_START_SECONDS} s; see {log}") from error
-    said = launcher.stdout.decode("utf-8", "replace").strip()
-    if said != READY:
-        raise InputError(f"the embedded Hub did not start: {said or f'see {log}'}")
+    message = launcher.stdout.decode("utf-8", "replace").strip()
+    if message != READY:
+        raise InputError(f"the embedded Hub did not start: {message or f'see {log}'}")
     state = _state(data)
     if state is None or not _answers(state):
         raise StageError(f"the embedded Hub does not answer; see {log}")

@@ -34,7 +34,7 @@ def file_diffs(repo: HubRepo, git: GitRepo, old: str | None, new: str) -> list[F
     """Every file that differs between two commits; `old` None means the empty tree."""
     changed = git.changed_paths(old, new)
     diffs = [_file_diff(repo, git, *paths) for paths in changed[:_MOST_FILES]]
-    return diffs + [FileDiff(path, _change(one, other), None) for path, one, other in changed[_MOST_FILES:]]
+    return diffs + [FileDiff(path, _change(before, after), None) for path, before, after in changed[_MOST_FILES:]]
 
 
 def _file_diff(repo: HubRepo, git: GitRepo, path: str, old_blob: str | None, new_blob: str | None) -> FileDiff:

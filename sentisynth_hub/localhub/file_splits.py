@@ -25,13 +25,13 @@ class Split:
 def splits_of(card: dict[str, Any], paths: list[str]) -> list[Split]:
     """The first splits of a dataset, in the card's order; `paths` are all files of the repo."""
     data = [path for path in paths if path.endswith(SUFFIXES)]
-    found: list[tuple[str, str, list[str]]] = []
+    declared: list[tuple[str, str, list[str]]] = []
     for config in listed(card.get("configs")):
         if isinstance(config, dict) and isinstance(config.get("config_name"), str):
-            found += _declared(config["config_name"], config.get("data_files"))
-        if len(found) >= _MOST_SPLITS:
+            declared += _declared(config["config_name"], config.get("data_files"))
+        if len(declared) >= _MOST_SPLITS:
             break
-    return _matched(found[:_MOST_SPLITS], data) or _guessed(data)
+    return _matched(declared[:_MOST_SPLITS], data) or _guessed(data)
 
 
 def _declared(config_name: str, data_files: object) -> Iterator[tuple[str, str, list[str]]]:
@@ -52,17 +52,17 @@ def _matched(declared: list[tuple[str, str, list[str]]], paths: list[str]) -> li
         if pattern is not None and not is_too_much([*patterns.values(), pattern], paths):
             patterns[text] = pattern
     files = {text: [path for path in paths if pattern.matches(path)] for text, pattern in patterns.items()}
-    found = []
+    splits = []
     for config, split, texts in declared:
         matching = {path for text in texts for path in files.get(text, [text] * (text in names))}
         if matching:
-            found.append(Split(config, split, [path for path in paths if path in matching]))
-    return found
+            splits.append(Split(config, split, [path for path in paths if path in matching]))
+    return splits
 
 
 def _guessed(paths: list[str]) -> list[Split]:
-    found: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for path in paths:
         name = path.rsplit("/", 1)[-1].lower()
-        found.setdefault(next((split for split in _SPLITS if split in name), "train"), []).append(path)
-    return [Split("default", name, found[name]) for name in _SPLITS if name in found]
+        files.setdefault(next((split for split in _SPLITS if split in name), "train"), []).append(path)
+    return [Split("default", name, files[name]) for name in _SPLITS if name in files]

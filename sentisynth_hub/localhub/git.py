@@ -12,21 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from dulwich.errors import (
-    ApplyDeltaError,
-    ChecksumMismatch,
-    FileFormatException,
-    MissingCommitError,
-    NotGitRepository,
-    ObjectFormatException,
-    ObjectMissing,
-    RefFormatError,
-    WrongObjectException,
-)
+from dulwich.errors import NotGitRepository, ObjectFormatException
 from dulwich.object_store import commit_tree_changes
 from dulwich.objects import Blob, Commit, Tag, Tree
 from dulwich.repo import Repo
 
+from sentisynth_hub.localhub.damage import is_damage
 from sentisynth_hub.localhub.durable import fsync_folder
 from sentisynth_hub.localhub.history import last_changes
 from sentisynth_hub.localhub.objects import NewObjects
@@ -41,15 +32,6 @@ from sentisynth_hub.localhub.problems import (
 
 MAIN = "main"
 _log = logging.getLogger(__name__)
-_DAMAGES = (
-    ApplyDeltaError,
-    ChecksumMismatch,
-    FileFormatException,
-    MissingCommitError,
-    ObjectMissing,
-    RefFormatError,
-    WrongObjectException,
-)
 _FILE_MODE = 0o100644
 _SHORTEST_PREFIX = 5
 
@@ -101,7 +83,7 @@ class GitRepo(AbstractContextManager["GitRepo"]):
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._new.discard()
         self._repo.close()
-        if _is_damage(error):
+        if is_damage(error):
             _log.warning("%s: an object of it cannot be read", self._name, exc_info=error)
             raise unreadable(self._name) from error
 
@@ -130,8 +112,8 @@ class GitRepo(AbstractContextManager["GitRepo"]):
             except (KeyError, ValueError):
                 continue
         if _SHORTEST_PREFIX <= len(revision) <= 40 and all(digit in "0123456789abcdef" for digit in revision):
-            found = set(self._store.iter_prefix(revision.encode()))
-            commits = [oid for oid in found if isinstance(self._store[oid], Commit)]
+            matching = set(self._store.iter_prefix(revision.encode()))
+            commits = [oid for oid in matching if isinstance(self._store[oid], Commit)]
             if len(commits) == 1:
                 return str(commits[0].decode())
         raise revision_not_found(revision)
@@ -143,8 +125,8 @@ class GitRepo(AbstractContextManager["GitRepo"]):
 
     def refs(self, prefix: str) -> dict[str, str]:
         """Short name to commit, of every ref under `prefix` (such as `refs/heads/`), sorted by name."""
-        found = self._repo.refs.as_dict(prefix.rstrip("/").encode())
-        return {name.decode(): self._peel(oid) for name, oid in sorted(found.items())}
+        refs = self._repo.refs.as_dict(prefix.rstrip("/").encode())
+        return {name.decode(): self._peel(oid) for name, oid in sorted(refs.items())}
 
     def entries(self, commit: str, folder: str = "", *, recursive: bool = False) -> Iterator[TreeEntry]:
         """Files and folders of `folder` at `commit`, sorted as git does.
@@ -191,7 +173,7 @@ class GitRepo(AbstractContextManager["GitRepo"]):
 
     def last_commits(self, commit: str, paths: list[str]) -> dict[str, CommitInfo]:
         """For each path, the newest commit that changed it."""
-        return {path: _commit_info(found) for path, found in last_changes(self._repo, commit.encode(), paths)}
+        return {path: _commit_info(entry) for path, entry in last_changes(self._repo, commit.encode(), paths)}
 
     def changed_paths(self, old: str | None, new: str) -> list[tuple[str, str | None, str | None]]:
         """(path, old blob, new blob) of every file that differs; `old` None means the empty tree."""
@@ -201,11 +183,11 @@ class GitRepo(AbstractContextManager["GitRepo"]):
             for (old_path, new_path), _, (old_blob, new_blob) in changes
         ]
 
-    def common_ancestor(self, one: str, other: str) -> str | None:
+    def common_ancestor(self, left: str, right: str) -> str | None:
         """The newest commit in both histories; None where they share nothing."""
-        seen = {entry.commit.id for entry in self._repo.get_walker(include=[one.encode()])}
-        for entry in self._repo.get_walker(include=[other.encode()]):
-            if entry.commit.id in seen:
+        history = {entry.commit.id for entry in self._repo.get_walker(include=[left.encode()])}
+        for entry in self._repo.get_walker(include=[right.encode()]):
+            if entry.commit.id in history:
                 return str(entry.commit.id.decode())
         return None
 
@@ -298,9 +280,12 @@ class GitRepo(AbstractContextManager["GitRepo"]):
                     raise bad_request(f"{above!r} is a file, so {path!r} cannot lie in it")
 
     def _peel(self, oid: bytes) -> str:
-        item = self._store[oid]
-        while isinstance(item, Tag):
-            item = self._store[item.object[1]]
+        try:
+            item = self._store[oid]
+            while isinstance(item, Tag):
+                item = self._store[item.object[1]]
+        except AssertionError as error:  # what stands in the ref is no id
+            raise KeyError(oid) from error
         if not isinstance(item, Commit):
             raise KeyError(oid)
         return str(item.id.decode())
@@ -321,12 +306,6 @@ class GitRepo(AbstractContextManager["GitRepo"]):
             yield entry
             if recursive and entry.is_folder:
                 yield from self._walk(entry.oid, entry.path + "/", True)
-
-
-def _is_damage(error: BaseException | None) -> bool:
-    """Whether dulwich met an object that is missing (a KeyError of its id) or is not what it should be."""
-    missing = isinstance(error, KeyError) and bool(error.args) and isinstance(error.args[0], bytes)
-    return missing or isinstance(error, (zlib.error, *_DAMAGES))
 
 
 def _mode_and_blob(blob: str | None) -> tuple[int | None, bytes | None]:

@@ -54,14 +54,14 @@ class Route:
 
     def match(self, method: str, segments: list[str]) -> dict[str, str] | None:
         """The values of the path's names, or None where the route is not meant."""
-        wanted = self.path.split("/")
+        pattern = self.path.split("/")
         if method != self.method and not (method == "HEAD" and self.method == "GET"):
             return None
-        rest = wanted[-1].endswith("*}")
-        if len(segments) < len(wanted) if rest else len(segments) != len(wanted):
+        rest = pattern[-1].endswith("*}")
+        if len(segments) < len(pattern) if rest else len(segments) != len(pattern):
             return None
         values: dict[str, str] = {}
-        for piece, segment in zip(wanted, segments, strict=False):
+        for piece, segment in zip(pattern, segments, strict=False):
             if piece.startswith("{"):
                 name, _, suffix = piece[1:].partition("}")
                 if not segment.endswith(suffix) or (name == "type" and segment not in ("models", "datasets")):
@@ -70,8 +70,8 @@ class Route:
             elif piece != segment:
                 return None
         if rest:
-            name = wanted[-1][1:-2]
-            values[name] = "/".join(segments[len(wanted) - 1 :])
+            name = pattern[-1][1:-2]
+            values[name] = "/".join(segments[len(pattern) - 1 :])
         return values
 
 
@@ -216,10 +216,10 @@ class Call:
         return parse_qsl(self.request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
     def _queries(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        values: dict[str, list[str]] = {}
         for name, value in self._query_pairs():
-            found.setdefault(name, []).append(value)
-        return found
+            values.setdefault(name, []).append(value)
+        return values
 
 
 async def answer(route: Route, call: Call) -> Response:

@@ -133,8 +133,8 @@ class LfsStore:
     def sweep(self, seconds: float) -> None:
         """Remove what was proposed longer ago than that and came into no pull request."""
         for path in _files(self.folder):
-            found = path.stat()
-            if found.st_nlink == 1 and found.st_mtime < time.time() - seconds:
+            stored = path.stat()
+            if stored.st_nlink == 1 and stored.st_mtime < time.time() - seconds:
                 path.unlink(missing_ok=True)
 
     def objects(self) -> Iterator[tuple[str, int]]:

@@ -59,12 +59,12 @@ def _summarise(all_columns: list[str], label_names: dict[str, list[str]], rows: 
     columns = _shown_columns(all_columns, label_names)
     label = next((column for column in (*label_names, *_LABEL_COLUMNS) if column in columns), None)
     text = next((column for column in _TEXT_COLUMNS if column in columns), None)
-    shown: list[list[str | None]] = []
+    first_rows: list[list[str | None]] = []
     counted, size, labels, lengths = 0, 0, Counter[str](), list[int]()
     for row, row_bytes in itertools.islice(rows, COUNTED_ROWS):
         counted, size = counted + 1, size + row_bytes
-        if len(shown) < ROWS:
-            shown.append([_cell(row.get(column), label_names.get(column)) for column in columns])
+        if len(first_rows) < ROWS:
+            first_rows.append([_cell(row.get(column), label_names.get(column)) for column in columns])
         if label is not None:
             name = (_cell(row.get(label), label_names.get(label)) or "(none)")[:_LONGEST_NAME]
             if name in labels or len(labels) < _COUNTED_LABELS:
@@ -73,11 +73,11 @@ def _summarise(all_columns: list[str], label_names: dict[str, list[str]], rows: 
             lengths.append(len(_text(row[text])))
         if size > _COUNTED_BYTES:
             break
-    known = [name[:_LONGEST_NAME] for name in label_names.get(label or "", [])[:_LABELS]]
-    ordered = [(name, labels[name]) for name in known]
-    ordered += [item for item in labels.most_common(20) if item[0] not in known]
+    declared = [name[:_LONGEST_NAME] for name in label_names.get(label or "", [])[:_LABELS]]
+    ordered = [(name, labels[name]) for name in declared]
+    ordered += [item for item in labels.most_common(20) if item[0] not in declared]
     names = [column[:_LONGEST_NAME] for column in columns]
-    return Preview(names, shown, counted, ordered, _histogram(lengths), len(all_columns))
+    return Preview(names, first_rows, counted, ordered, _histogram(lengths), len(all_columns))
 
 
 def _shown_columns(columns: list[str], label_names: dict[str, list[str]]) -> list[str]:
@@ -127,8 +127,8 @@ def _read_csv(file: BinaryIO) -> tuple[list[str], dict[str, list[str]], Iterator
     )
     reader = csv.reader(lines)
     columns = next(reader, [])
-    chosen = [(columns.index(name), name) for name in _shown_columns(columns, {})]
-    rows = (({name: row[place] for place, name in chosen if place < len(row)}, row) for row in reader if row)
+    places = [(columns.index(name), name) for name in _shown_columns(columns, {})]
+    rows = (({name: row[place] for place, name in places if place < len(row)}, row) for row in reader if row)
     return columns, {}, ((row, sum(map(len, fields))) for row, fields in rows)
 
 
@@ -174,10 +174,10 @@ def _cell(value: object, names: list[str] | None) -> str | None:
         return None
     if names and isinstance(value, int) and 0 <= value < len(names):
         return names[value]
-    shown = (
+    text = (
         _text(value) if isinstance(value, str | bytes) else f"{value:.4g}" if isinstance(value, float) else str(value)
     )
-    return shown if len(shown) <= _LONGEST_CELL else shown[:_LONGEST_CELL] + "…"
+    return text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
 
 
 def _text(value: str | bytes) -> str:

@@ -20,12 +20,12 @@ def make_private(data: Path) -> None:
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = data.stat()
+        state = data.stat()
     except OSError as error:
         raise InputError(f"{data}: the embedded Hub cannot make its folder here ({error.strerror})") from error
-    if found.st_uid != os.getuid():
+    if state.st_uid != os.getuid():
         raise InputError(f"{data}: this folder is another user's; name one of your own with --data")
-    if found.st_mode & _OTHERS:
+    if state.st_mode & _OTHERS:
         if any(data.iterdir()) and not any((data / name).exists() for name in _OUR_FILES):
             raise InputError(
                 f"{data}: others may read this folder, and it holds more than a Hub; name another with "

@@ -42,10 +42,10 @@ def _recover(repo: HubRepo, upload_seconds: int) -> None:
 def _recover_pull_requests(repo: HubRepo) -> None:
     """A ref without its entry was not opened; an open one that its branch contains was merged."""
     discussions = Discussions(repo)
-    known = {str(discussion.num): discussion for discussion in discussions.all() if discussion.is_pull_request}
+    stored = {str(discussion.num): discussion for discussion in discussions.all() if discussion.is_pull_request}
     with repo.git() as git:
         for name, head in git.refs("refs/pr/").items():
-            discussion = known.get(name)
+            discussion = stored.get(name)
             if discussion is None:
                 git.remove_ref(f"refs/pr/{name}")
             elif discussion.status in ("draft", "open"):

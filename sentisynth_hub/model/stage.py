@@ -18,11 +18,11 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import StageFolder
-from sentisynth_hub.model.result import MODEL_FOLDER, PREDICTIONS, ModelResult, ScoreInterval, TrainingRows, load
+from sentisynth_hub.model.saved_model import MODEL_FOLDER, PREDICTIONS, ModelResult, ScoreInterval, TrainingRows, load
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.pretrained.batching import fixed_threads
-from sentisynth_hub.pretrained.classifier import Classifier, open_classifier
+from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
 from sentisynth_hub.pretrained.head_model import save_head_model
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.study.features import compute_features
@@ -114,7 +114,12 @@ def _save_network(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> di
 
 
 def _result(
-    recipe: Recipe, trial: Trial, corpus: Corpus, outcome: dict[str, Any], classifier: Classifier, probabilities: Any
+    recipe: Recipe,
+    trial: Trial,
+    corpus: Corpus,
+    outcome: dict[str, Any],
+    classifier: TextClassifier,
+    probabilities: Any,
 ) -> ModelResult:
     place = {label: i for i, label in enumerate(recipe.labels)}
     truth = np.array([place[str(row.label)] for row in trial.test])

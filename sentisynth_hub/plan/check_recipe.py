@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
 from sentisynth_hub.natural import stage as natural_stage
 from sentisynth_hub.natural.folds import study_samples
@@ -21,7 +22,6 @@ from sentisynth_hub.pretrained.load_model import chat_text, load_config, load_to
 from sentisynth_hub.recipe import Recipe, load_recipe
 from sentisynth_hub.recipe.generate_section import LocalGenerator
 from sentisynth_hub.recipe.question import list_questions, load_cells
-from sentisynth_hub.recipe.repo_ids import repo_id_problem
 from sentisynth_hub.recipe.revisions import model_sections, pin_recipe
 from sentisynth_hub.recipe.trust import endpoint_access
 from sentisynth_hub.study.augment import read_lexicon

@@ -29,7 +29,7 @@ from sentisynth_hub.recipe import Recipe, load_recipe
 from sentisynth_hub.recipe.languages import check_languages
 from sentisynth_hub.recipe.load import dump_yaml
 from sentisynth_hub.recipe.schema import NAME
-from sentisynth_hub.verdict.statistics.power import detectable_effect
+from sentisynth_hub.verdict.statistics.power import detectable_effect, detectable_effect_cross_fitted
 
 
 ENGLISH_STUDENT = "sentence-transformers/all-MiniLM-L6-v2"
@@ -252,21 +252,22 @@ def _json_lines(rows: Sequence[Mapping[str, Any]]) -> str:
 def _expectations(folder: Path, recipe: Recipe, natural: NaturalData, choices: Choices) -> list[str]:
     study, hub = recipe.study, " --hub local" if choices.embedded else ""
     rows = [*natural.train, *natural.validation, *natural.test]
-    tested, corpora = natural.test, study.replicates
+    tested = rows if study.cross_fitting is not None else natural.test
+    shares = [count / len(tested) for count in Counter(row.label for row in tested).values()]
     if study.cross_fitting is not None:
-        tested, corpora = rows, study.replicates * study.cross_fitting.folds
+        folds, corpora = study.cross_fitting.folds, study.replicates * study.cross_fitting.folds
+        effect = detectable_effect_cross_fitted(len(tested), folds, study.replicates, label_shares=shares)
         lines = [
             f"{len(rows):,} rows in {folder}/data; too few to set test rows aside, so each is tested in turn: "
-            f"{study.cross_fitting.folds} folds, {study.replicates} times over, with {recipe.generate.candidates} "
+            f"{folds} folds, {study.replicates} times over, with {recipe.generate.candidates} "
             f"synthetic rows for each of the {corpora}"
         ]
     else:
+        effect = detectable_effect(len(tested), study.replicates, label_shares=shares)
         lines = [
             f"{len(rows):,} rows: {len(natural.train):,} train, {len(natural.validation):,} validation, "
             f"{len(natural.test):,} test, in {folder}/data"
         ]
-    shares = [count / len(tested) for count in Counter(row.label for row in tested).values()]
-    effect = detectable_effect(len(tested), corpora, label_shares=shares)
     lines.append(
         f"With {len(tested):,} test rows a study detects a difference of about {100 * effect:.0f} points of macro-F1 "
         "(4 times in 5); smaller ones end as 'too small to tell'. More natural rows lower that, more synthetic rows "

@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Classifier:
+class TextClassifier:
     """An opened text classifier.
 
     Attributes:
@@ -54,7 +54,7 @@ class Classifier:
         return [self.labels[i] for i in self.probabilities(texts).argmax(1)]
 
 
-def open_classifier(source: Path | str, revision: str | None = None) -> Classifier:
+def open_classifier(source: Path | str, revision: str | None = None) -> TextClassifier:
     """Open a Hub model or a folder.
 
     Args:
@@ -72,7 +72,7 @@ def open_classifier(source: Path | str, revision: str | None = None) -> Classifi
     return _open(name, None, revision, _has_modules(name, revision))
 
 
-def _open(name: str, folder: Path | None, revision: str | None, modules: bool) -> Classifier:
+def _open(name: str, folder: Path | None, revision: str | None, modules: bool) -> TextClassifier:
     if not modules:
         return _stock(name, folder, revision)
     if folder is None:
@@ -85,7 +85,7 @@ def _open(name: str, folder: Path | None, revision: str | None, modules: bool) -
             "model with a safetensors head, or name another"
         )
     model = read_head_model(folder, name)
-    return Classifier(name, "sentence-transformers", model.labels, model.probabilities)
+    return TextClassifier(name, "sentence-transformers", model.labels, model.probabilities)
 
 
 def _has_modules(repo_id: str, revision: str | None) -> bool:
@@ -120,7 +120,7 @@ def _has_modules(repo_id: str, revision: str | None) -> bool:
     return True
 
 
-def _stock(name: str, folder: Path | None, revision: str | None) -> Classifier:
+def _stock(name: str, folder: Path | None, revision: str | None) -> TextClassifier:
     """What `AutoModelForSequenceClassification` loads, asked through plain `pipeline()`."""
     from transformers import pipeline
 
@@ -138,4 +138,4 @@ def _stock(name: str, folder: Path | None, revision: str | None) -> Classifier:
             rows.append([by_label[label] for label in labels])
         return np.array(rows, dtype=np.float64)
 
-    return Classifier(name, "transformers", labels, score)
+    return TextClassifier(name, "transformers", labels, score)

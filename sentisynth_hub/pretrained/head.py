@@ -1,9 +1,16 @@
-"""Head mode: a linear classifier on features of a frozen encoder that are computed once.
+"""A linear classifier on features of a frozen encoder: multinomial logistic regression, many fits at a time.
 
-Multinomial logistic regression, loss = mean cross-entropy + penalty/2 · ||weights − anchor||². Because the loss is a
-mean and the penalty is chosen per variant on natural validation rows, repeating the training rows changes nothing; the
-number of steps has no meaning here. Arithmetic is float64 on one thread, so that the result does not depend on the
-launch.
+    fits = best_fits([Rows(x, y, weights)], n_labels, Scored(x, y, held))      # every penalty, in every fold
+    fits.head.probabilities(scaling.apply(unseen))
+
+The loss of one fit is the weighted mean of its rows' cross-entropy + penalty/2 · ||weights − anchor||²; the bias is
+not penalised. Because the loss is a mean and the penalty is chosen for every variant, repeating the rows changes
+nothing, and the number of steps has no meaning here.
+
+Made by hand, because the fits of all folds are one minimisation: one matrix of features serves them all, in the span
+of its rows (fewer directions than dimensions where rows are few, and the same minimum), and each penalty starts where
+the one before ended. `benchmarks/training.py --part heads` measures it beside scikit-learn's `LogisticRegressionCV`.
+Arithmetic is float64 on one thread, so that the result does not depend on the launch.
 """
 
 from collections.abc import Sequence
@@ -13,15 +20,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentisynth_hub.pretrained.batching import fixed_threads
-
 
 Array = npt.NDArray[Any]
 PENALTIES = tuple(10.0**power for power in (2, 1.5, 1, 0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5, -4))
 """Penalties tried, strongest first: from no more than the direction between the label means to next to none."""
 _TOLERANCE = 1e-6  # of the gradient's largest element, and relative to the loss
 _ITERATIONS = 500
-_PATIENCE = 2  # weaker penalties in a row that validate worse, after which no better one has to be expected
+_PATIENCE = 2  # weaker penalties in a row that score worse, after which no better one has to be expected
+_NO_DIRECTION = 1e-12  # of the largest variance: below it a direction is rounding
 
 
 @dataclass(frozen=True)
@@ -33,9 +39,7 @@ class Head:
 
     def probabilities(self, x: Array) -> Array:
         """Probability of each label, (rows, labels)."""
-        logits = x @ self.weights[:-1] + self.weights[-1]
-        odds = np.exp(logits - logits.max(1, keepdims=True))
-        return np.asarray(odds / odds.sum(1, keepdims=True))
+        return np.asarray(_probabilities(self.weights[None], x)[0])
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,218 @@ class Scaling:
         return np.concatenate([raw, weights[-1:] - self.mean @ raw])
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one stage, in every fit: features (rows, dimensions), labels (rows,) or (fits, rows), weights
+    (fits, rows).
+
+    A weight of 0 leaves the row out of that fit. Only the proportions of a fit's weights matter.
+    """
+
+    x: Array
+    y: Array
+    weights: Array
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The rows that choose the penalty: features (rows, dimensions), labels (rows,), and which fit scores which row,
+    (fits, rows), bool.
+
+    In cross-validation `held[f]` is the fold that fit f does not see, and False everywhere for the fit to all rows.
+    """
+
+    x: Array
+    y: Array
+    held: Array
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The fits at the best penalty.
+
+    Attributes:
+        penalty: The penalty.
+        weights: (fits, dimensions + 1, labels).
+        losses: Cross-entropy of each scored row in nats, (rows,), the mean over the fits that score it.
+        probabilities: Probability of each label of each scored row, (rows, labels), likewise.
+    """
+
+    penalty: float
+    weights: Array
+    losses: Array
+    probabilities: Array
+
+    @property
+    def head(self) -> Head:
+        """The last fit, by convention the one to all rows."""
+        return Head(self.weights[-1], self.penalty)
+
+    def probabilities_of(self, x: Array) -> Array:
+        """What every fit says of other rows, (fits, rows, labels)."""
+        return _probabilities(self.weights, x)
+
+
+def best_fits(
+    stages: Sequence[Rows], n_labels: int, scored: Scored, *, penalties: Sequence[float] = PENALTIES
+) -> Fits:
+    """Fit every penalty and return the fits whose mean cross-entropy over the scored rows is least.
+
+    Args:
+        stages: The anchor is zero in the first stage and the weights of the stage before in a later one, so that a
+            later stage moves them no further than its own rows warrant.
+        n_labels: Labels of the study; one without a row gets next to no probability.
+        scored: Natural rows, each scored by fits that have not seen it.
+        penalties: Strongest first; the path is followed from each to the next.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1, user_api="blas"):  # trials are what is worth computing at the same time
+        return _best_of_path(stages, n_labels, scored, penalties)
+
+
+def cross_validated(x: Array, y: Array, n_labels: int, folds: Array, *, weights: Array | None = None) -> Fits:
+    """Choose the penalty by cross-validation over the rows and fit all of them with it.
+
+    Args:
+        x: Features as `Scaling` gives them, (rows, dimensions).
+        y: Labels, (rows,).
+        n_labels: Labels there are.
+        folds: Fold of each row in each repetition, (repetitions, rows).
+        weights: A weight a row, (rows,); None: all alike.
+
+    Returns:
+        `weights[:-1]` are the fits of the folds, repetition by repetition; `head` is the one to all rows;
+        `probabilities` are those of fits that have not seen the row.
+    """
+    held = held_out(folds)
+    kept = (~held).astype(np.float64) * (1.0 if weights is None else weights)
+    return best_fits([Rows(x, y, kept)], n_labels, Scored(x, y, held))
+
+
+def held_out(folds: Array) -> Array:
+    """Which fit leaves which row out, (fits, rows), bool: a fit a fold and repetition, and a last one to all rows.
+
+    >>> held_out(np.array([[0, 1, 0]])).tolist()
+    [[True, False, True], [False, True, False], [False, False, False]]
+    """
+    numbers = np.arange(int(folds.max()) + 1)
+    by_fold = folds[:, None, :] == numbers[None, :, None]
+    return np.concatenate([by_fold.reshape(-1, folds.shape[1]), np.zeros((1, folds.shape[1]), bool)])
+
+
+def cross_entropy(probabilities: Array, y: Array) -> Array:
+    """Negative log probability of each true label, (..., rows), in nats."""
+    return np.asarray(-np.log(np.clip(probabilities[..., np.arange(len(y)), y], 1e-12, None)))
+
+
+def _best_of_path(stages: Sequence[Rows], n_labels: int, scored: Scored, penalties: Sequence[float]) -> Fits:
+    problems = [_Problem(rows, n_labels) for rows in stages]
+    zero = np.zeros((len(stages[0].weights), stages[0].x.shape[1] + 1, n_labels))
+    times = np.maximum(scored.held.sum(0), 1)
+    best: Fits | None = None
+    start, worse = zero, 0
+    for penalty in penalties:
+        anchor = zero
+        for number, problem in enumerate(problems):
+            anchor = problem.minimise(penalty, anchor, start if number == 0 else anchor)
+            start = anchor if number == 0 else start
+        probabilities = _probabilities(anchor, scored.x)
+        losses = (cross_entropy(probabilities, scored.y) * scored.held).sum(0) / times
+        if best is None or losses.mean() < best.losses.mean():
+            mean = (probabilities * scored.held[..., None]).sum(0) / times[:, None]
+            best, worse = Fits(penalty, anchor, losses, mean), 0
+        else:
+            worse += 1
+        if worse == _PATIENCE:
+            break
+    assert best is not None, "there is at least one penalty"
+    return best
+
+
+class _Problem:
+    """One stage's rows in all fits, turned into the directions in which they vary.
+
+    An encoder's features vary much more in some directions than in others, which a minimiser has to find out step by
+    step. In the principal directions, each in units of the loss's expected curvature there (its variance over the
+    number of labels, plus the penalty), the same minimum is fewer steps away. What the rows do not span stays at the
+    anchor, since nothing but the penalty pulls there.
+    """
+
+    def __init__(self, rows: Rows, n_labels: int):
+        self._x, self._labels = rows.x, n_labels
+        total = rows.weights.sum(1, keepdims=True)
+        weights = rows.weights / np.where(total > 0, total, 1.0)
+        truth = np.eye(n_labels)[np.broadcast_to(rows.y, weights.shape)]
+        self._weights = weights.T[..., None]  # (rows, fits, 1)
+        self._truth = (truth * weights[..., None]).transpose(1, 0, 2)  # (rows, fits, labels)
+        self._variances, self._directions = _directions(np.sqrt(weights.mean(0))[:, None] * rows.x)
+        self._turned = np.ascontiguousarray(rows.x @ self._directions)
+
+    def minimise(self, penalty: float, anchor: Array, start: Array) -> Array:
+        """Weights with the least penalised loss in every fit, (fits, dimensions + 1, labels).
+
+        `anchor` and `start` have the same shape.
+        """
+        from scipy.optimize import minimize
+
+        x, weights, truth = self._turned, self._weights, self._truth
+        rows, fits, labels = truth.shape
+        shape = (x.shape[1] + 1, fits, labels)
+        units = np.append(1 / np.sqrt(np.maximum(self._variances, 0) / labels + penalty), 1.0)[:, None, None]
+        offset = _logits(anchor, self._x).transpose(1, 0, 2) if anchor.any() else 0.0
+
+        def loss_and_gradient(flat: Array) -> tuple[float, Array]:
+            moved = flat.reshape(shape) * units
+            logits = (x @ moved[:-1].reshape(-1, fits * labels)).reshape(rows, fits, labels) + moved[-1] + offset
+            logits -= logits.max(2, keepdims=True)
+            odds = np.exp(logits)
+            total = odds.sum(2, keepdims=True)
+            loss = (np.log(total) * weights).sum() - (logits * truth).sum() + penalty / 2 * (moved[:-1] ** 2).sum()
+            error = odds / total * weights - truth
+            pull = (x.T @ error.reshape(rows, -1)).reshape(-1, fits, labels) + penalty * moved[:-1]
+            return float(loss), (np.concatenate([pull, error.sum(0)[None]]) * units).ravel()
+
+        result = minimize(
+            loss_and_gradient,
+            (self._turn(start - anchor) / units).ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": _ITERATIONS, "gtol": _TOLERANCE, "ftol": 1e-10},
+        )
+        moved = np.asarray(result.x).reshape(shape) * units
+        back = np.concatenate([np.tensordot(self._directions, moved[:-1], 1), moved[-1:]])
+        return np.asarray(anchor + back.transpose(1, 0, 2))
+
+    def _turn(self, weights: Array) -> Array:
+        """Weights for the features as they came, (fits, dimensions + 1, labels), for the turned ones, rows first."""
+        by_row = weights.transpose(1, 0, 2)
+        return np.concatenate([np.tensordot(self._directions.T, by_row[:-1], 1), by_row[-1:]])
+
+
+def _directions(x: Array) -> tuple[Array, Array]:
+    """Variance along each principal direction of the span of `x`, and the directions, (dimensions, directions)."""
+    if len(x) >= x.shape[1]:
+        variances, directions = np.linalg.eigh(x.T @ x)
+        return variances, directions
+    squares, left = np.linalg.eigh(x @ x.T)
+    spanned = squares > max(squares[-1], np.finfo(float).tiny) * _NO_DIRECTION
+    return squares[spanned], x.T @ left[:, spanned] / np.sqrt(squares[spanned])
+
+
+def _logits(weights: Array, x: Array) -> Array:
+    """(fits, rows, labels) of weights (fits, dimensions + 1, labels) and features (rows, dimensions)."""
+    fits, _, labels = weights.shape
+    product = x @ weights[:, :-1].transpose(1, 0, 2).reshape(-1, fits * labels)
+    return np.asarray(product.reshape(len(x), fits, labels).transpose(1, 0, 2) + weights[:, -1:])
+
+
+def _probabilities(weights: Array, x: Array) -> Array:
+    logits = _logits(weights, x)
+    odds = np.exp(logits - logits.max(2, keepdims=True))
+    return np.asarray(odds / odds.sum(2, keepdims=True))
+
+
 def fit_head(
     stages: Sequence[tuple[Array, Array]],
     n_labels: int,
@@ -71,97 +287,7 @@ def fit_head(
     *,
     penalties: Sequence[float] = PENALTIES,
 ) -> Head:
-    """Fit a head for each penalty and return the one with the least cross-entropy on `validation`.
-
-    Args:
-        stages: (features (rows, dimensions), labels (rows,)) of each stage. The anchor is zero in the first stage and
-            the weights of the stage before in a later one, so that a later stage moves them no further than its own
-            rows warrant.
-        n_labels: Labels of the study; one without a row gets next to no probability.
-        validation: Features and labels of natural validation rows.
-        penalties: Strongest first; the path is followed from each to the next.
-    """
-    with fixed_threads(1):  # the matrices are small: trials are what is worth computing at the same time
-        return _best_of_path(stages, n_labels, validation, penalties)
-
-
-def _best_of_path(
-    stages: Sequence[tuple[Array, Array]], n_labels: int, validation: tuple[Array, Array], penalties: Sequence[float]
-) -> Head:
-    best, best_loss, worse = None, np.inf, 0
-    problems = [_Problem(x, y, n_labels) for x, y in stages]
-    zero = np.zeros((stages[0][0].shape[1] + 1, n_labels))
-    start = zero
-    for penalty in penalties:
-        anchor = zero
-        for number, problem in enumerate(problems):
-            anchor = problem.minimise(penalty, anchor, start if number == 0 else anchor)
-            start = anchor if number == 0 else start
-        head = Head(anchor, penalty)
-        loss = float(cross_entropy(head.probabilities(validation[0]), validation[1]).mean())
-        if loss < best_loss:
-            best, best_loss, worse = head, loss, 0
-        else:
-            worse += 1
-        if worse == _PATIENCE:
-            break
-    assert best is not None, "no penalty gave a finite validation loss"
-    return best
-
-
-def cross_entropy(probabilities: Array, y: Array) -> Array:
-    """Negative log probability of each true label, (rows,), in nats."""
-    return np.asarray(-np.log(np.clip(probabilities[np.arange(len(y)), y], 1e-12, None)))
-
-
-class _Problem:
-    """One stage's rows, turned into the directions in which they vary.
-
-    An encoder's features vary much more in some directions than in others, which a minimiser has to find out step by
-    step. In the principal directions, each in units of the loss's expected curvature there (its variance over the
-    number of labels, plus the penalty), the same minimum is fewer steps away.
-    """
-
-    def __init__(self, x: Array, y: Array, n_labels: int):
-        import torch
-
-        self._variances, self._directions = np.linalg.eigh(x.T @ x / len(x))
-        self._rows = torch.from_numpy(np.ascontiguousarray(x @ self._directions))
-        truth = torch.from_numpy(y)
-        self._truth = torch.nn.functional.one_hot(truth, n_labels).to(torch.float64)
-        self._labels = n_labels
-
-    def minimise(self, penalty: float, anchor: Array, start: Array) -> Array:
-        """Weights with the least penalised loss; the bias is not penalised."""
-        import torch
-        from scipy.optimize import minimize
-
-        rows, truth, shape = self._rows, self._truth, anchor.shape
-        units = 1 / np.sqrt(np.maximum(self._variances, 0) / self._labels + penalty)
-        unit = torch.from_numpy(np.append(units, 1.0)[:, None])
-        origin = torch.from_numpy(self._turned(anchor))
-
-        def loss_and_gradient(flat: Array) -> tuple[float, Array]:
-            weights = torch.from_numpy(flat.reshape(shape)) * unit
-            log_probability = torch.log_softmax(rows @ weights[:-1] + weights[-1], 1)
-            pull = (weights - origin)[:-1]
-            loss = -(log_probability * truth).sum() / len(truth) + penalty / 2 * (pull**2).sum()
-            error = (log_probability.exp() - truth) / len(truth)
-            gradient = torch.cat([rows.T @ error + penalty * pull, error.sum(0, keepdim=True)]) * unit
-            return float(loss), gradient.numpy().ravel()
-
-        found = minimize(
-            loss_and_gradient,
-            (self._turned(start) / unit.numpy()).ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": _ITERATIONS, "gtol": _TOLERANCE, "ftol": 1e-10},
-        )
-        return self._turned_back(np.asarray(found.x).reshape(shape) * unit.numpy())
-
-    def _turned(self, weights: Array) -> Array:
-        """Weights for the features as they came, for the turned ones; the bias stays."""
-        return np.concatenate([self._directions.T @ weights[:-1], weights[-1:]])
-
-    def _turned_back(self, weights: Array) -> Array:
-        return np.concatenate([self._directions @ weights[:-1], weights[-1:]])
+    """Fit the stages for each penalty and return the head with the least cross-entropy on `validation`."""
+    rows = [Rows(x, y, np.ones((1, len(y)))) for x, y in stages]
+    held = np.ones((1, len(validation[1])), bool)
+    return best_fits(rows, n_labels, Scored(*validation, held), penalties=penalties).head

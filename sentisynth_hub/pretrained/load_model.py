@@ -234,8 +234,8 @@ def _explained(error: Exception, model: str, revision: str | None, key: str | No
         return _problem(
             key, model, "has no safetensors weights (pickled ones are never loaded); convert it, or name another model"
         )
-    lines = said.strip().splitlines()
-    first = lines[0][:200] if lines else type(error).__name__
+    lines = said.strip().split("\n")
+    first = lines[0][:200] if lines[0] else type(error).__name__
     return _problem(key, model, f"could not be loaded: {is_none} ({log.printable(first)})")
 
 

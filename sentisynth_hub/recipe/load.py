@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sentisynth_hub.core.errors import RecipeError, did_you_mean
 from sentisynth_hub.core.files import shipped
 from sentisynth_hub.core.safe_yaml import LONGEST, YamlError, load_yaml
+from sentisynth_hub.recipe.filter_section import FilterSection, options_of
 from sentisynth_hub.recipe.schema import Origin, Recipe
 
 
@@ -212,13 +213,14 @@ _KINDS = ("transformers", "openai", "fine_tuned", "rows")
 def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
     models = [model]
     for name in location:
-        models = [
-            inner
-            for outer in models
-            if name in outer.model_fields
-            for inner in _models_in(outer.model_fields[name].annotation)
-        ]
+        models = [inner for outer in models for inner in _models_at(outer, name)]
     return [field for inner in models for field in inner.model_fields]
+
+
+def _models_at(model: type[BaseModel], name: str) -> list[type[BaseModel]]:
+    if issubclass(model, FilterSection) and name not in model.model_fields:
+        return [options_of(name)]
+    return _models_in(model.model_fields[name].annotation) if name in model.model_fields else []
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -68,6 +68,10 @@ class Natural(Section):
     """Low-resource sample of each replicate: training rows a label; None: all of them, or `rows`."""
     validation_per_label: int | None = Field(default=None, ge=1)
     """Validation rows a label of each replicate; None: as many as training rows (a larger number is an oracle)."""
+    validation: Literal["cross_validated", "held_out"] = "cross_validated"
+    """What chooses penalties, steps and weights. cross_validated: folds over all rows of the replicate, which then all
+    train. held_out: the validation rows, which train nothing and are charged all the same; for large data.
+    """
     rows: int | None = Field(default=None, ge=1)
     """Low-resource sample of each replicate: training rows over all labels, in place of `rows_per_label`."""
     validation_rows: int | None = Field(default=None, ge=1)

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.text import nfc
 from sentisynth_hub.recipe import paths
-from sentisynth_hub.recipe.filter_section import Filter
+from sentisynth_hub.recipe.filter_section import FilterSection
 from sentisynth_hub.recipe.generate_section import Generate
 from sentisynth_hub.recipe.languages import language_problem
 from sentisynth_hub.recipe.natural_section import Natural
@@ -50,7 +50,7 @@ class Recipe(Section):
     """Human-labelled rows."""
     generate: Generate
     """Who writes synthetic rows."""
-    filter: Filter = Filter()
+    filter: FilterSection = FilterSection()
     """Which of them stay."""
     study: Study
     """Whether they help."""

@@ -60,7 +60,7 @@ def read_lexicon(path: Path) -> dict[str, list[str]]:
             f"study.word_translation.lexicon: {path}: no such file; put a TSV of words and translations there"
         )
     lexicon: dict[str, list[str]] = {}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
         if not line.strip():
             continue
         word, tab, translation = nfc(line).partition("\t")

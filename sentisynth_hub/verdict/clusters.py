@@ -2,7 +2,7 @@
 
 Retweets, quotes and templates stand in many test sets. A model is right on all of such a group or on none, so the
 group tells little more than one row: intervals that take its rows for independent miss the truth in 9 to 48 % of
-simulated studies (docs/results/verdict-calibration.md).
+simulated studies (docs/results/dependence.md).
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from sentisynth_hub.core.text import normalised
-from sentisynth_hub.filter.near_duplicates import band_keys, jaccard, shingles_of
 from sentisynth_hub.metrics.classification import Array
+from sentisynth_hub.metrics.minhash import band_keys, jaccard, shingles_of
 
 
 MIN_JACCARD = 0.8

@@ -42,8 +42,8 @@ def take_rows(recipe: Recipe, folder: StageFolder, processes: Processes) -> dict
         with Tables(path) as tables:
             for row, attributes in given_rows(recipe):
                 requests += 1
-                known = {"request_id": row.request_id, "model": given.written_by}
-                lineage = dict.fromkeys(LINEAGE) | _NOTHING_SPENT | known | {"attributes": canonical_json(attributes)}
+                origin = {"request_id": row.request_id, "model": given.written_by}
+                lineage = dict.fromkeys(LINEAGE) | _NOTHING_SPENT | origin | {"attributes": canonical_json(attributes)}
                 if row.text.strip():
                     tables.add(row, None, lineage)
                 else:

@@ -10,7 +10,7 @@ import itertools
 import json
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal, read_journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
 from sentisynth_hub.generate.providers.openai_chat import client_settings
+from sentisynth_hub.generate.providers.server_fields import ServerFields
 from sentisynth_hub.recipe import Recipe
 
 
@@ -54,6 +55,8 @@ class BatchCaller:
         self.stopped: str | None = None
         self._client = openai.OpenAI(**client_settings(recipe))
         self._open, self._answered = _open_batches(journals)
+        self._fields = ServerFields(protocol.host(self.endpoint), self.endpoint.model)
+        self._example: Request | None = None  # stands for all: the fields of a call are the same for every request
 
     def generate(self, requests: Iterable[Request]) -> Generator[Completion]:
         """Yield what has been answered since the last time, then submit what nobody was asked yet.
@@ -64,6 +67,7 @@ class BatchCaller:
         import openai
 
         waiting = {request.request_id: request for request in requests}
+        self._example = next(iter(waiting.values()), None)
         try:
             with self._client:
                 for completion in self._collect():
@@ -144,10 +148,7 @@ class BatchCaller:
                 "counted as what was reserved for them"
             )
         if unreadable == len(open_ids) and not again:
-            completions += [
-                Completion(name, "", "error", self.endpoint.model, error="its line in the batch's output is no JSON")
-                for name in open_ids
-            ]
+            completions += [self._failed(name, "its line in the batch's output is no JSON") for name in open_ids]
         return completions, unreadable
 
     def _completion(self, request_id: str, record: dict[str, Any]) -> Completion | None:
@@ -159,11 +160,11 @@ class BatchCaller:
             try:
                 answer = protocol.read_answer(content, self.endpoint.model)
             except protocol.AnswerError as error:
-                return Completion(request_id, "", "error", self.endpoint.model, error=one_line(str(error)))
+                return self._failed(request_id, one_line(str(error)))
             used = answer.usage or (0, self.recipe.generate.new_tokens)
             request = Request(request_id, 0, "", "", 0, 0, "")
             cost = self.ledger.cost(*used).usd
-            for completion in protocol.completions([request], answer, used, cost):
+            for completion in protocol.completions([request], answer, used, cost, left_out=self._fields.left_out):
                 return completion
             why = next((choice.error for choice in answer.choices if choice.error), None)
             return Completion(
@@ -177,12 +178,28 @@ class BatchCaller:
                 error=one_line(why or "the answer has no choices"),
             )
         if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 429):
-            words, code = protocol.server_words(content)
-            why = f"HTTP {status}: {one_line(words or 'no message')}"
+            words, code, parameter = protocol.read_refusal(_dumped(content))
+            if status in (400, 422) and self._refuses_field(words, parameter):
+                return None
+            why = f"HTTP {status}: {words}"
             if code is not None and protocol.is_refusal(code):
-                return Completion(request_id, why, "refusal", self.endpoint.model)
-            return Completion(request_id, "", "error", self.endpoint.model, error=why)
+                return replace(self._failed(request_id, ""), text=why, finish_reason="refusal", error=None)
+            return self._failed(request_id, why)
         return None
+
+    def _failed(self, request_id: str, why: str) -> Completion:
+        """A request that got no text, and costs nothing."""
+        nothing = self.ledger.cost(0, 0).usd
+        return Completion(request_id, "", "error", self.endpoint.model, cost_usd=nothing, error=why)
+
+    def _refuses_field(self, words: str, parameter: str | None) -> bool:
+        """Whether a line was refused for a field that the next batch leaves out."""
+        if self._example is None:
+            return False
+        body = protocol.body(self.recipe, self._example)
+        if self._fields.learn(body, words, parameter) is not None:
+            self._fields.settle(keep=True)
+        return bool(self._fields.refused) and any(name in words or name == parameter for name in self._fields.refused)
 
     def _submit(self, requests: list[Request]) -> None:
         new_tokens = self.recipe.generate.new_tokens
@@ -220,7 +237,7 @@ class BatchCaller:
         path = protocol.path(self.recipe)
         lines = io.BytesIO()
         for request in requests:
-            body = protocol.body(self.recipe, request)
+            body = self._fields.apply(protocol.body(self.recipe, request))
             line = {"custom_id": request.request_id, "method": "POST", "url": path, "body": body}
             lines.write(json.dumps(line).encode("ascii") + b"\n")
         lines.seek(0)
@@ -294,6 +311,14 @@ class BatchCaller:
         tokens = lost.tokens + sum(item.prompt_tokens + item.completion_tokens for item in completions)
         usd = (lost.usd or 0.0) + sum(item.cost_usd or 0.0 for item in completions)
         self.ledger.settle(batch.reserved, TokenCost(tokens, usd))
+
+
+def _dumped(content: Any) -> bytes:
+    """JSON that was read as part of a line, as the bytes it was."""
+    try:
+        return json.dumps(content).encode("ascii")
+    except RecursionError:
+        return b""
 
 
 def _id_of(content: dict[str, Any], kind: str) -> str:

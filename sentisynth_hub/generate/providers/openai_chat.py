@@ -7,6 +7,7 @@ reservation without an answer, and that counts as spent.
 
 import asyncio
 import itertools
+import os
 import time
 import uuid
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
@@ -16,12 +17,13 @@ from typing import Any
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Completion, Request
-from sentisynth_hub.core.untrusted import loads_untrusted, one_line
+from sentisynth_hub.core.untrusted import one_line
 from sentisynth_hub.generate.answers import completion_record
 from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
 from sentisynth_hub.generate.providers.rate_limits import RateLimits, backoff, retry_after
+from sentisynth_hub.generate.providers.server_fields import ServerFields
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.trust import endpoint_access
 
@@ -38,7 +40,7 @@ class _Failure:
 
     `billed`: the server may have worked for it. `retry` after `wait` seconds (None: back off), or give the request up
     (which is its own fault, and with `refusal` the server's answer to it), or `stop` the run. `later`: the server only
-    asked to come again, which uses up no attempt.
+    asked to come again, which uses up no attempt. `field`: the server does not take this field of a call.
     """
 
     why: str
@@ -48,6 +50,7 @@ class _Failure:
     wait: float | None = None
     stop: bool = False
     later: bool = False
+    field: str | None = None
 
 
 class EndpointCaller:
@@ -66,6 +69,7 @@ class EndpointCaller:
         self._journal = _GroupedJournal(journal)
         per_minute = self.endpoint.requests_per_minute, self.endpoint.tokens_per_minute
         self._limits = RateLimits(*(limit / processes if limit is not None else None for limit in per_minute))
+        self._fields = ServerFields(protocol.host(self.endpoint), self.endpoint.model)
         self._in_flight = 0
         self._slowest = 0.0
         self._proven = proven
@@ -93,6 +97,7 @@ class EndpointCaller:
         from openai import AsyncOpenAI
 
         self._settled = asyncio.Condition()
+        self._probing = asyncio.Lock()
         self._answers: list[Completion] = []
         self._news = asyncio.Event()
         async with AsyncOpenAI(**client_settings(self.recipe)) as self._client:
@@ -142,11 +147,10 @@ class EndpointCaller:
             if outcome is None:
                 return
             if isinstance(outcome, list):
-                waiting = waiting[len(outcome) :]
+                waiting = waiting[len(outcome) :]  # a server that ignores or refuses `n` gives one at a time
                 if not waiting:
                     return
-                attempts += 1
-                failure = _Failure(f"{len(outcome)} choices came where {len(outcome) + len(waiting)} were asked for")
+                attempts = refusals = 0
                 continue
             failure = outcome
             if failure.stop:
@@ -159,7 +163,20 @@ class EndpointCaller:
         await self._give_up(waiting, failure)
 
     async def _attempt(self, waiting: list[Request]) -> list[Completion] | _Failure | None:
-        """Make one call; return the completions, or what went wrong, or None where nothing may be sent any more."""
+        """Make one call; return the completions, or what went wrong, or None where nothing may be sent any more.
+
+        The first call goes alone, until it is known which fields the server takes.
+        """
+        if not self._fields.settled:
+            async with self._probing:
+                if not self._fields.settled:
+                    outcome = await self._call(waiting)
+                    if not isinstance(outcome, _Failure) or outcome.field is None:
+                        self._fields.settle(keep=isinstance(outcome, list))
+                    return outcome
+        return await self._call(waiting)
+
+    async def _call(self, waiting: list[Request]) -> list[Completion] | _Failure | None:
         new_tokens = self.recipe.generate.new_tokens * len(waiting)
         bound = worst_case(waiting[0].prompt, new_tokens)
         await self._limits.wait(bound)
@@ -168,9 +185,17 @@ class EndpointCaller:
             return None
         call = uuid.uuid4().hex
         try:
-            asked = [request.request_id for request in waiting]
+            request_ids = [request.request_id for request in waiting]
             await self._journal.append(
-                [{"kind": "reservation", "call": call, "request_ids": asked, "tokens": bound, "cost_usd": worst.usd}]
+                [
+                    {
+                        "kind": "reservation",
+                        "call": call,
+                        "request_ids": request_ids,
+                        "tokens": bound,
+                        "cost_usd": worst.usd,
+                    }
+                ]
             )
             started = time.monotonic()
             answer = await self._send(waiting)
@@ -181,12 +206,12 @@ class EndpointCaller:
                 return answer
             used = answer.usage or (bound - new_tokens, new_tokens)
             cost = self.ledger.cost(*used)
-            made = protocol.completions(waiting, answer, used, cost.usd)
+            completions = protocol.completions(waiting, answer, used, cost.usd, left_out=self._fields.left_out)
             self._silent = False
             self._limits.learn(bound, cost.tokens)
-            await self._settle(call, worst, cost, made)
-            if made:
-                return made
+            await self._settle(call, worst, cost, completions)
+            if completions:
+                return completions
             words = next((choice.error for choice in answer.choices if choice.error), None)
             return _Failure("the answer has no choices" if words is None else self._mask(one_line(words)))
         finally:
@@ -210,17 +235,17 @@ class EndpointCaller:
                     await self._settled.wait()
         return False
 
-    async def _settle(self, call: str, reserved: TokenCost, cost: TokenCost, made: list[Completion]) -> None:
+    async def _settle(self, call: str, reserved: TokenCost, cost: TokenCost, completions: list[Completion]) -> None:
         """Put what a call gave on disk, then into the ledger, then hand it on."""
-        if made:
-            await self._journal.append([completion_record(completion, call=call) for completion in made])
+        if completions:
+            await self._journal.append([completion_record(completion, call=call) for completion in completions])
         else:
             await self._journal.append(
                 [{"kind": "release", "call": call, "tokens": cost.tokens, "cost_usd": cost.usd}]
             )
         self.ledger.settle(reserved, cost)
-        if made:
-            self._hand_on(made)
+        if completions:
+            self._hand_on(completions)
             await self._hand_on_failed()
 
     async def _give_up(self, waiting: list[Request], failure: _Failure) -> None:
@@ -228,11 +253,12 @@ class EndpointCaller:
         others.
         """
         text, finish_reason = (failure.why, "refusal") if failure.refusal else ("", "error")
-        error = None if failure.refusal else failure.why
-        self._failed += [
-            (Completion(request.request_id, text, finish_reason, self.endpoint.model, error=error), failure)
-            for request in waiting
-        ]
+        error, nothing = None if failure.refusal else failure.why, self.ledger.cost(0, 0).usd
+        for request in waiting:
+            completion = Completion(
+                request.request_id, text, finish_reason, self.endpoint.model, cost_usd=nothing, error=error
+            )
+            self._failed.append((completion, failure))
         self._silent = self._silent and not failure.refusal
         if not failure.retry and not self._silent:
             await self._hand_on_failed()
@@ -253,14 +279,17 @@ class EndpointCaller:
         seconds = (
             self.endpoint.timeout_seconds if left is None else min(self.endpoint.timeout_seconds, max(left, 0.001))
         )
-        kind = self._client.chat.completions if self.recipe.generate.prompt.chat else self._client.completions
+        chat = self.recipe.generate.prompt.chat
+        kind: Any = self._client.chat.completions if chat else self._client.completions
+        body = self._fields.apply(protocol.body(self.recipe, waiting[0], len(waiting)))
+        required = {name: body[name] for name in ("model", "messages" if chat else "prompt")}
         try:
             async with asyncio.timeout(seconds):
-                response = await kind.with_raw_response.create(**protocol.body(self.recipe, waiting[0], len(waiting)))
+                response = await kind.with_raw_response.create(**required, extra_body=body)
         except TimeoutError:
             return _Failure(f"no answer within {seconds:g} seconds", billed=True)
         except openai.APIStatusError as error:
-            return self._refused(error)
+            return self._refused(error, body)
         except openai.APIConnectionError as error:
             return _lost(error)
         try:
@@ -272,15 +301,15 @@ class EndpointCaller:
                 return _Failure(self._mask(str(error)), billed=error.billed)
             return self._meaning(status, error.code, self._mask(str(error)), retry_after(response.headers))
 
-    def _refused(self, error: Any) -> _Failure:
-        """What an HTTP error means. None of them is billed."""
-        status, body = error.status_code, error.response.content
-        try:
-            words, code = protocol.server_words(loads_untrusted(body))
-        except ValueError:
-            words, code = None, None
-        words = one_line(words or body[:800].decode("utf-8", "replace")) or "no message"
-        hint = f"; {protocol.BASE_URL_HINT}" if body.lstrip()[:1] == b"<" else ""
+    def _refused(self, error: Any, body: dict[str, Any]) -> _Failure:
+        """What an HTTP error means for the call of this `body`. None of them is billed."""
+        status, content = error.status_code, error.response.content
+        words, code, parameter = protocol.read_refusal(content)
+        if status in (400, 422):
+            field = self._fields.learn(body, content[:4000].decode("utf-8", "replace"), parameter)
+            if field is not None:
+                return _Failure(f"the server refuses {field}", wait=0.0, later=True, field=field)
+        hint = f"; {protocol.BASE_URL_HINT}" if content.lstrip()[:1] == b"<" else ""
         why = self._mask(f"HTTP {status}: {words}{hint}")
         return self._meaning(status, code, why, retry_after(error.response.headers))
 
@@ -308,8 +337,8 @@ class EndpointCaller:
 
     def _mask(self, words: str) -> str:
         """A server's words without the key, should it repeat it."""
-        key = self._client.api_key
-        return words.replace(key, "[key]") if len(key) > 3 and key != _NO_KEY else words
+        key = os.environ.get(self.endpoint.api_key_variable, "")
+        return words.replace(key, "[key]") if len(key) > 3 else words
 
 
 def _status(code: str | None) -> int | None:
@@ -400,5 +429,5 @@ def _lost(error: Any) -> _Failure:
     cause = type(error.__cause__).__name__
     if cause in ("UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "ProxyError"):
         return _Failure(f"no call could be sent ({one_line(str(error.__cause__))}); {protocol.BASE_URL_HINT}")
-    made = cause not in ("ConnectError", "ConnectTimeout", "PoolTimeout")
-    return _Failure("the connection was cut" if made else "no connection to the server", billed=made)
+    connected = cause not in ("ConnectError", "ConnectTimeout", "PoolTimeout")
+    return _Failure("the connection was cut" if connected else "no connection to the server", billed=connected)

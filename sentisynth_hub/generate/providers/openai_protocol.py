@@ -4,8 +4,10 @@ Nothing a server says is believed: choices are counted, usage is checked, JSON i
 asked for.
 """
 
+import os
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
+from urllib.parse import urlsplit
 
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.untrusted import loads_untrusted, one_line
@@ -64,12 +66,12 @@ def body(recipe: Recipe, request: Request, choices: int = 1) -> dict[str, Any]:
     """The JSON body of a call for `choices` texts of one prompt."""
     endpoint, prompting, sampling = endpoint_of(recipe), recipe.generate.prompt, recipe.generate.sampling
     content: dict[str, Any] = {"model": endpoint.model, endpoint.token_limit_field: recipe.generate.new_tokens}
-    drawn = {
+    fields = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "seed": request.seed if sampling.seed is not None else None,
     }
-    content |= {name: value for name, value in drawn.items() if value is not None}
+    content |= {name: value for name, value in fields.items() if value is not None}
     content["messages" if prompting.chat else "prompt"] = request.prompt
     if choices > 1:
         content["n"] = choices
@@ -153,17 +155,42 @@ def server_words(content: Any) -> tuple[str | None, str | None]:
     return words, code
 
 
+def read_refusal(content: bytes) -> tuple[str, str | None, str | None]:
+    """A server's own words about a call it refused (on one line, 200 characters), its code, and the field at fault."""
+    try:
+        value = loads_untrusted(content)
+    except ValueError:
+        value = None
+    words, code = server_words(value)
+    error = value.get("error") if isinstance(value, dict) else None
+    parameter = error.get("param") if isinstance(error, dict) else None
+    line = one_line(words or content[:800].decode("utf-8", "replace")) or "no message"
+    return line, code, parameter if isinstance(parameter, str) and parameter else None
+
+
+def host(endpoint: EndpointGenerator) -> str:
+    """Host and port of an endpoint, without anything secret an address may hold."""
+    address = urlsplit(endpoint.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1")
+    try:
+        return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
+    except ValueError:  # no port there is
+        return str(address.hostname)
+
+
 def completions(
-    requests: list[Request], answer: ServerAnswer, used: tuple[int, int], cost: float | None
+    requests: list[Request], answer: ServerAnswer, used: tuple[int, int], cost: float | None, *, left_out: str = ""
 ) -> list[Completion]:
     """One completion for each request that has a text; surplus texts and errors are left out.
 
     The first carries the tokens and the cost of the whole call, so that a journal torn after it counts everything.
+
+    Args:
+        left_out: Fields that the server refused and that were not sent.
     """
-    made = []
+    result = []
     for place, (request, choice) in enumerate(zip(requests, answer.texts, strict=False)):
         tokens = used if place == 0 else (0, 0)
-        made.append(
+        result.append(
             Completion(
                 request.request_id,
                 choice.text,
@@ -173,9 +200,10 @@ def completions(
                 completion_tokens=tokens[1],
                 cost_usd=cost if place == 0 or cost is None else 0.0,
                 system_fingerprint=answer.system_fingerprint,
+                left_out=left_out,
             )
         )
-    return made
+    return result
 
 
 def _choice(choice: dict[str, Any]) -> Choice:

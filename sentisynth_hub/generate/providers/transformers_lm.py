@@ -290,8 +290,8 @@ def _stop_tokens(model: Any, tokenizer: Any, *, newline: bool) -> Any:
     stops = torch.zeros(vocabulary, dtype=torch.bool)
     stops[[token for token in ends if token is not None]] = True
     if newline:
-        known = min(len(tokenizer), vocabulary)
-        texts = tokenizer.batch_decode([[token] for token in range(known)], clean_up_tokenization_spaces=False)
+        size = min(len(tokenizer), vocabulary)
+        texts = tokenizer.batch_decode([[token] for token in range(size)], clean_up_tokenization_spaces=False)
         stops[[token for token, text in enumerate(texts) if "\n" in text]] = True
     return stops.to(model.device)
 

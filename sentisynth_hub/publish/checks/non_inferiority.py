@@ -4,15 +4,16 @@ Both models answer the same natural test rows: the other natural rows of its rep
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError, PublishError
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.pretrained.classifier import Classifier, open_classifier
+from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import read_head
+from sentisynth_hub.publish.versions.changes import ScoreChange
 from sentisynth_hub.recipe import Recipe
 
 
@@ -23,18 +24,41 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """New model against old on the same rows: scores, and the one-sided lower bound of the difference (percentile
-    bootstrap)."""
+    """New model against old on the same rows: scores, the one-sided lower bound of the difference and its two-sided
+    interval (paired percentile bootstrap), and how many rows only one of them labels rightly.
+
+    Attributes:
+        tag: Of the version that the old model is; "" where none is named.
+    """
 
     metric: str
     new: float
     old: float
     lower: float
     rows: int
+    interval: tuple[float, float]
+    alpha: float
+    better: int
+    worse: int
+    tag: str = ""
 
     def passes(self, margin: float) -> bool:
         """Whether the new model is shown to lose less than `margin`; too small to tell is no pass."""
         return self.lower > -margin
+
+    def change(self) -> ScoreChange:
+        """What a changelog says of it."""
+        return {
+            "metric": self.metric,
+            "before": self.old,
+            "after": self.new,
+            "difference": self.new - self.old,
+            "interval": self.interval,
+            "alpha": self.alpha,
+            "rows": self.rows,
+            "better": self.better,
+            "worse": self.worse,
+        }
 
 
 def check_budget(release: DatasetRelease) -> None:
@@ -107,10 +131,10 @@ def check_not_worse(
             f"the new model {'is worse' if worse else 'may be worse'}: {numbers}; it {rule}. Nothing was published; "
             "publish it all the same with `sentisynth publish --allow-worse`"
         )
-    return comparison
+    return replace(comparison, tag=tag)
 
 
-def _published_model(recipe: Recipe) -> tuple[str, Classifier] | None:
+def _published_model(recipe: Recipe) -> tuple[str, TextClassifier] | None:
     """The tag and the model at the head of the recipe's model repo; None where there is none that can be compared."""
     if recipe.publish.model is None:
         return None
@@ -158,10 +182,22 @@ def non_inferiority(
         return np.asarray(scores[0] - scores[1])
 
     rng = np.random.default_rng(seed)
-    drawn = [
+    resampled = [
         difference(rng.multinomial(rows, np.full(rows, 1 / rows), size=min(_CHUNK, RESAMPLES - start)))
         for start in range(0, RESAMPLES, _CHUNK)
     ]
     whole = np.ones((1, rows), dtype=np.int64)
     scores = [float(measure((whole @ cell).reshape(-1, count, count + 1))[0]) for cell in cells]
-    return NonInferiority(metric, scores[0], scores[1], float(np.quantile(np.concatenate(drawn), alpha)), rows)
+    lower, low, high = np.quantile(np.concatenate(resampled), [alpha, alpha / 2, 1 - alpha / 2])
+    outcomes = [(n == t) - (o == t) for n, o, t in zip(new, old, truth, strict=True)]
+    return NonInferiority(
+        metric,
+        scores[0],
+        scores[1],
+        float(lower),
+        rows,
+        interval=(float(low), float(high)),
+        alpha=alpha,
+        better=outcomes.count(1),
+        worse=outcomes.count(-1),
+    )

@@ -15,7 +15,7 @@ from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import normalised
 from sentisynth_hub.filter.overlap import Overlap
-from sentisynth_hub.filter.personal_data import PersonalData
+from sentisynth_hub.filter.personal_data import PersonalData, PersonalDataOptions
 from sentisynth_hub.metrics.words import ngrams, words
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.publish.checks.secret_scan import find_secret, secret_variable, texts_with_secrets
@@ -125,8 +125,8 @@ def hidden_texts(release: DatasetRelease, natural: NaturalTexts) -> list[bool]:
 
 def personal_data_of(recipe: Recipe) -> PersonalData:
     """What looks for personal data: with the regions of the recipe's filter where it uses one."""
-    wanted = recipe.filter.personal_data
-    return PersonalData(tuple(wanted.regions)) if wanted is not None else PersonalData()
+    options = recipe.filter.of(PersonalDataOptions)
+    return PersonalData() if options is None else PersonalData(tuple(options.regions))
 
 
 def check_files(files: Mapping[str, str], natural: NaturalTexts | None) -> None:

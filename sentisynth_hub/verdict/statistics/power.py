@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from scipy.optimize import brentq
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import multivariate_normal, norm, t
 
 from sentisynth_hub.verdict.evaluation import Remedy
 from sentisynth_hub.verdict.statistics.crossed import Estimate
@@ -102,6 +102,30 @@ def detectable_effect(
         0.0, replicate_sd**2 / replicates + residual, item, residual, replicates - 1, max(test_items - 1, 1)
     )
     return detectable(planned, alpha, power_each(power, _SHARED_VARIANT))
+
+
+def detectable_effect_cross_fitted(
+    rows: int,
+    folds: int,
+    repetitions: int,
+    *,
+    label_shares: Sequence[float] = (),
+    disagreement: float = 0.15,
+    replicate_sd: float = 0.015,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> float:
+    """Say what size of effect a cross-fitted study can detect; arguments as of `detectable_effect`.
+
+    Each fold of each repetition gives one difference. They share training rows, so their variance is that of Nadeau
+    and Bengio (2003): (1/J + n_test/n_train)·s² with J − 1 degrees of freedom, one fold being left for validation.
+    """
+    rarity = sum(1 / (len(label_shares) ** 2 * share) for share in label_shares) if label_shares else 1.0
+    each = rarity * disagreement / (rows / folds) + replicate_sd**2
+    count = folds * repetitions
+    spread = math.sqrt((1 / count + 1 / (folds - 2)) * each)
+    both = power_each(power, _SHARED_VARIANT)
+    return float((t.ppf(1 - alpha / 2, count - 1) + t.ppf(both, count - 1)) * spread)
 
 
 def _first(effect: Callable[[int], float], start: int, limit: int, target: float) -> int | None:

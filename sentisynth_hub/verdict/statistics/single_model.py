@@ -17,7 +17,7 @@ ALPHA = 0.05
 _RESAMPLES = 2_000
 
 
-class Score(NamedTuple):
+class ItemScore(NamedTuple):
     """A score and its 95 % interval."""
 
     value: float
@@ -25,7 +25,7 @@ class Score(NamedTuple):
     high: float
 
 
-def single_model_scores(y: Array, predicted: Array, n_labels: int) -> Mapping[str, Score]:
+def single_model_scores(y: Array, predicted: Array, n_labels: int) -> Mapping[str, ItemScore]:
     """Every metric of one model, by the metric's key.
 
     Accuracy has Wilson's interval, the others the percentile interval of the bootstrap over items. A bootstrap of a
@@ -46,5 +46,5 @@ def single_model_scores(y: Array, predicted: Array, n_labels: int) -> Mapping[st
         else:
             resampled = crossed_bootstrap(y, {"model": predicted[None]}, n_labels, name, resamples=_RESAMPLES, seed=0)
             low, high = resampled.interval({"model": 1.0}, ALPHA)
-        scores[name] = Score(float(np.round(metric(counts), 12)), low, high)
+        scores[name] = ItemScore(float(np.round(metric(counts), 12)), low, high)
     return scores

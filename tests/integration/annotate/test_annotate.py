@@ -67,10 +67,10 @@ def test_make_then_score_writes_into_the_run_folder(recipe: Path, monkeypatch: p
 
 
 def test_rows_come_from_the_run_and_never_from_test(recipe: Path) -> None:
-    from sentisynth_hub.filter.stage import read_kept
+    from sentisynth_hub.filter.stage import load
 
     pipeline = open_pipeline(load_recipe(str(recipe), [FILTERS]), runs=recipe / "runs")
-    kept = {row.text for row in read_kept(pipeline.folder("filter"), 0)}
+    kept = {row.text for row in load(pipeline.folder("filter")).kept(0)}
     allowed = {row.text for row in [*pipeline.natural.train, *pipeline.natural.validation]}
     made = make(recipe, "--rows", "30", "--seed", "4")
     key = json.loads(Path(made["key"]).read_text())

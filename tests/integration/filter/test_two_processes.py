@@ -8,7 +8,7 @@ from pathlib import Path
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.filter import stage as filtering
 from tests.support.tiny_study import make_model
-from tests.unit.filter.test_filter_stage import full_recipe, generated_folder
+from tests.unit.filter.test_filter_stage import full_recipe, generated_corpora
 
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,12 +37,12 @@ def test_two_processes_decide_as_one(tmp_path: Path) -> None:
     stages: list[StageFolder] = []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
-        generated_folder(folder, 2)
+        generated_corpora(folder, 2)
         launch(processes, str(tmp_path / "recipe.yaml"), str(folder))
-        stages.append(stage_folder(folder, "filter", version=filtering.VERSION, recipe=recipe.part("filter")))
+        stages.append(stage_folder(folder, "filter", version=filtering.VERSION, recipe=filtering.decides(recipe)))
     one, two = stages
     assert one.manifest()["replicates"] == two.manifest()["replicates"]
     for replicate in range(2):
-        assert filtering.read_kept(one, replicate) == filtering.read_kept(two, replicate)
-        assert filtering.read_rejected_rows(one, replicate) == filtering.read_rejected_rows(two, replicate)
-        assert filtering.read_kept(one, replicate)
+        assert filtering.load(one).kept(replicate) == filtering.load(two).kept(replicate)
+        assert filtering.load(one).rejected(replicate) == filtering.load(two).rejected(replicate)
+        assert filtering.load(one).kept(replicate)

@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
-from sentisynth_hub.model.result import ScoreInterval
+from sentisynth_hub.model.saved_model import ScoreInterval
 from sentisynth_hub.model.stage import ModelResult, decides, load, train_model
 from sentisynth_hub.natural.splits import NaturalData, draw_samples
 from sentisynth_hub.pretrained.classifier import open_classifier
@@ -121,24 +121,25 @@ def test_training_rows_are_counted_by_origin(tiny_model: Path, tmp_path: Path) -
     }
 
 
+RECORD: dict[str, Any] = {
+    "variant": "natural",
+    "mode": "head",
+    "layout": "sentence-transformers",
+    "labels": ["a", "b", "c"],
+    "training_rows": {"natural": 120, "synthetic": 0, "pseudo_labelled": 0, "augmented": 0},
+    "human_labels": {"train": 120},
+    "missing_labels": [],
+    "settings": {"penalty": 0.1},
+    "test_items": 490,
+    "test_scores": {"macro_f1": {"value": 0.541, "low": 0.5, "high": 0.58}},
+    "confidence": 0.7,
+    "changed_answers": 0,
+    "constant_label": None,
+}
+
+
 def result_with(**changes: Any) -> ModelResult:
-    content = {
-        "variant": "natural",
-        "mode": "head",
-        "layout": "sentence-transformers",
-        "labels": ["a", "b", "c"],
-        "training_rows": {"natural": 120, "synthetic": 0, "pseudo_labelled": 0, "augmented": 0},
-        "human_labels": {"train": 120},
-        "missing_labels": [],
-        "settings": {"penalty": 0.1},
-        "test_items": 490,
-        "test_scores": {"macro_f1": {"value": 0.541, "low": 0.5, "high": 0.58}},
-        "confidence": 0.7,
-        "changed_answers": 0,
-        "constant_label": None,
-        "folder": Path("model"),
-    }
-    return ModelResult.model_validate(content | changes)
+    return ModelResult.model_validate(RECORD | {"folder": Path("model")} | changes)
 
 
 @pytest.mark.parametrize(
@@ -181,15 +182,16 @@ def test_the_summary_says_score_interval_and_rows() -> None:
     [
         {},
         {"variant": 3},
-        result_with().model_dump() | {"confidence": 7.0},
-        result_with().model_dump() | {"test_scores": {"macro_f1": 0.5}},
-        result_with().model_dump() | {"layout": "pickle"},
-        result_with().model_dump() | {"training_rows": {"natural": -1}},
+        RECORD | {"confidence": 7.0},
+        RECORD | {"test_scores": {"macro_f1": 0.5}},
+        RECORD | {"layout": "pickle"},
+        RECORD | {"training_rows": {"natural": -1}},
         [],
     ],
 )
 def test_a_record_that_is_none_is_refused_in_one_line(tmp_path: Path, content: Any) -> None:
     stage = stage_folder(tmp_path, "model", version=1, recipe=None)
+    stage.path.mkdir(parents=True)
     (stage.path / "manifest.json").write_text(json.dumps(content), "utf-8")
     with pytest.raises(StageError, match="not the record of a finished model stage") as caught:
         load(stage)

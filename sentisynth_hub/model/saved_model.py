@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.pretrained.classifier import Layout
-from sentisynth_hub.recipe.study_section import Metric
 
 
 MODEL_FOLDER = "model"
@@ -17,23 +16,24 @@ _UNIFORM = 0.05  # above what knowing nothing gives, the mean probability of the
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+_STRICT = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, extra="ignore")
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, extra="ignore")
-
-
-class ScoreInterval(_Record):
+class ScoreInterval(BaseModel):
     """A score on the test rows with its 95 % interval over those rows."""
+
+    model_config = _STRICT
 
     value: Share
     low: Share
     high: Share
 
 
-class TrainingRows(_Record):
+class TrainingRows(BaseModel):
     """Distinct training rows by where they come from: `pseudo_labelled` are natural texts that the generator's model
     labelled, `augmented` are made from natural rows by rule."""
+
+    model_config = _STRICT
 
     natural: Count
     synthetic: Count
@@ -52,7 +52,7 @@ class TrainingRows(_Record):
         return f"{', '.join(named)} and {self.synthetic} synthetic rows"
 
 
-class ModelResult(_Record):
+class ModelResult(BaseModel):
     """The saved model.
 
     Attributes:
@@ -72,6 +72,8 @@ class ModelResult(_Record):
         constant_label: The one label it gives to every test row; None where it gives several.
         folder: Where it lies.
     """
+
+    model_config = _STRICT
 
     variant: str
     mode: str
@@ -119,9 +121,9 @@ class ModelResult(_Record):
             )
         return lines
 
-    def summary(self, metric: Metric) -> str:
+    def summary(self, metric: str) -> str:
         """One line: what it is, its own score with interval, what it was trained on."""
-        score = self.test_scores[metric]
+        score = {str(name): score for name, score in self.test_scores.items()}[metric]
         return (
             f"{self.variant}, the student that was judged (replicate 0): {metric} {score.value:.3f} "
             f"[{score.low:.3f}, {score.high:.3f}] on {self.test_items} test rows; trained on "
