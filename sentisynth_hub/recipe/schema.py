@@ -12,7 +12,8 @@ from sentisynth_hub.recipe.filter import Filter
 from sentisynth_hub.recipe.generate import Generate
 from sentisynth_hub.recipe.natural import Natural
 from sentisynth_hub.recipe.publish import Publish
-from sentisynth_hub.recipe.study import ASKED_VARIANTS, Study
+from sentisynth_hub.recipe.study import Study
+from sentisynth_hub.recipe.variants import built_in
 
 
 DATA_PATHS: dict[str, Any] = {
@@ -70,7 +71,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _labels_can_be_asked_for(self) -> "Recipe":
-        asked = [name for name in ASKED_VARIANTS if name in self.study.variants]
+        asked = [name for name in self.study.variants if (line := built_in(name)) and line.corpus == "labels"]
         if asked and self.generate.generator.kind == "rows":
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} ask the generator for labels, and the rows of this recipe are "
@@ -85,6 +86,15 @@ class Recipe(Section):
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} want a test split of their own; leave them out under "
                 "cross_fitting"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _early_stopping_has_rows_to_look_at(self) -> "Recipe":
+        if self.study.student.early_stopping is not None and self.natural.validation != "held_out":
+            raise ValueError(
+                "study.student.early_stopping: it looks at held-out validation rows, and here every row trains; set "
+                "natural.validation to held_out, or leave early_stopping out"
             )
         return self
 

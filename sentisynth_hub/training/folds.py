@@ -5,6 +5,7 @@ set once, the next one is the validation set, and the others are what a replicat
 students come from them alone, so generation is nested in the fold. Replicate number = repetition · folds + fold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,15 +64,25 @@ def make_folds(recipe: Recipe, natural: NaturalData) -> Folds:
                 f"study.cross_fitting.folds: label {label!r} has {len(group)} texts for {wanted.folds} folds; "
                 "bring more rows or ask for fewer folds"
             )
-    assigned = []
-    for repetition in range(recipe.study.replicates):
-        random = rng(recipe.seed, "folds", repetition)
-        fold_of: dict[int, int] = {}
-        for number, group in enumerate(places.values()):
-            for turn, i in enumerate(random.permutation(len(group))):
-                fold_of[sorted(group)[i]] = (turn + number) % wanted.folds
-        assigned.append([fold_of[first[normalised(row.text)]] for row in rows])
+    assigned = [
+        deal_into_folds(rows, recipe.labels, wanted.folds, rng(recipe.seed, "folds", repetition))
+        for repetition in range(recipe.study.replicates)
+    ]
     return Folds(rows, assigned, wanted.folds, natural.zero_shot)
+
+
+def deal_into_folds(rows: Sequence[Row], labels: Sequence[str], count: int, random: Any) -> list[int]:
+    """The fold of each row, 0 to `count` - 1: every label dealt out evenly, rows of one normalised text together.
+
+    The first row of a text gives the label it is dealt by.
+    """
+    first = {normalised(row.text): place for place, row in reversed(list(enumerate(rows)))}
+    fold_of: dict[int, int] = {}
+    for number, label in enumerate(labels):
+        group = sorted(place for place in first.values() if rows[place].label == label)
+        for turn, i in enumerate(random.permutation(len(group))):
+            fold_of[group[i]] = (turn + number) % count
+    return [fold_of[first[normalised(row.text)]] for row in rows]
 
 
 def fold_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
