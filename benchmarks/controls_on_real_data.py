@@ -104,9 +104,9 @@ _worker: dict[str, Any] = {}
 
 def load(task: Task) -> tuple[Any, Any]:
     """The natural rows and their features, computed where they are not stored yet."""
-    from sentisynth_hub.processes import Processes
-    from sentisynth_hub.sources import load_natural
-    from sentisynth_hub.training.features import compute_features
+    from sentisynth_hub.core.distributed import Processes
+    from sentisynth_hub.natural.stage import load_natural
+    from sentisynth_hub.study.features import compute_features
 
     recipe = make_recipe(task, 0, ["natural"])
     natural = load_natural(recipe)
@@ -116,10 +116,10 @@ def load(task: Task) -> tuple[Any, Any]:
 
 def judge_seed(task: Task, natural: Any, features: Any, seed: int) -> dict[str, str]:
     """One study a question."""
-    from sentisynth_hub.splits import draw_samples
-    from sentisynth_hub.training.study import plan_trials
-    from sentisynth_hub.training.trial import run_head
-    from sentisynth_hub.training.variants import Corpus, natural_of_size
+    from sentisynth_hub.natural.splits import draw_samples
+    from sentisynth_hub.study.stage import plan_trials
+    from sentisynth_hub.study.trial import run_head
+    from sentisynth_hub.study.variants import Corpus, natural_of_size
 
     recipe = make_recipe(task, seed, ["natural", "natural_repeated", "shuffled_labels", "extra_natural"])
     samples = draw_samples(recipe, natural)
@@ -150,9 +150,9 @@ def outcome(recipe: Any, natural: Any, predicted: dict[str, list[list[str]]], mi
     """The verdict where `mixed` is the variant it is about."""
     import numpy as np
 
-    from sentisynth_hub.evaluation.comparisons import Arms
-    from sentisynth_hub.evaluation.predictions import StudyPredictions
-    from sentisynth_hub.evaluation.verdict import Rule, judge
+    from sentisynth_hub.verdict.outcome import Rule, judge
+    from sentisynth_hub.verdict.predictions import StudyPredictions
+    from sentisynth_hub.verdict.statistics.comparisons import Arms
 
     place = {label: i for i, label in enumerate(recipe.labels)}
 

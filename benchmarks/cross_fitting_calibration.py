@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from sentisynth_hub.evaluation.comparisons import Arms
-from sentisynth_hub.evaluation.predictions import StudyPredictions
-from sentisynth_hub.evaluation.verdict import Rule, judge
+from sentisynth_hub.verdict.outcome import Rule, judge
+from sentisynth_hub.verdict.predictions import StudyPredictions
+from sentisynth_hub.verdict.statistics.comparisons import Arms
 
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "results" / "cross-fitting.md"

@@ -71,7 +71,7 @@ def perplexity(models: Path, quick: bool) -> dict[str, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from sentisynth_hub.metrics.perplexity import perplexities
+    from sentisynth_hub.pretrained.perplexity import perplexities
 
     folder = str(models / "SmolLM2-135M-Instruct")
     texts = made_up_texts(96 if quick else 256)
@@ -112,7 +112,7 @@ def perplexity(models: Path, quick: bool) -> dict[str, Any]:
 
 def planted(count: int) -> tuple[list[str], list[tuple[int, int]]]:
     """Normalised texts, a tenth of them copies of earlier ones with a few characters changed; and those pairs."""
-    from sentisynth_hub.text import normalised
+    from sentisynth_hub.core.text import normalised
 
     draw = random.Random(SEED)
     forms = [normalised(text) for text in made_up_texts(count)]
@@ -131,7 +131,7 @@ def dedup(models: Path, quick: bool) -> dict[str, Any]:
     """Ours against datasketch's update loop, both with exact Jaccard on what they bring up."""
     from datasketch import MinHash, MinHashLSH
 
-    from sentisynth_hub.filters.near_duplicates import jaccard, nearest_earlier, shingles_of
+    from sentisynth_hub.filter.near_duplicates import jaccard, nearest_earlier, shingles_of
 
     limit = 0.8
     forms, pairs = planted(2000 if quick else 20_000)
@@ -173,11 +173,11 @@ def teacher(models: Path, quick: bool) -> dict[str, Any]:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
-    from sentisynth_hub.filters.features import Features
-    from sentisynth_hub.filters.teacher import Teacher
-    from sentisynth_hub.recipe.filter import Encoder
-    from sentisynth_hub.rows import Row
-    from sentisynth_hub.splits import Sample
+    from sentisynth_hub.core.rows import Row
+    from sentisynth_hub.filter.candidate_features import Features
+    from sentisynth_hub.filter.teacher import Teacher
+    from sentisynth_hub.natural.splits import Sample
+    from sentisynth_hub.recipe.filter_section import Encoder
 
     folder = str(models / "multilingual-e5-small")
     texts = made_up_texts(256 if quick else 2000)
@@ -207,13 +207,13 @@ def scaling(models: Path, quick: bool) -> dict[str, Any]:
 
 def chain(size: int) -> dict[str, Any]:
     """Every filter on `size` made-up rows; features and perplexities are random numbers in place of models."""
-    import sentisynth_hub.filters.features as features
-    import sentisynth_hub.filters.perplexity as perplexity_filter
-    from sentisynth_hub.filtering import build_filters, run_filters
-    from sentisynth_hub.log import set_quiet
+    from sentisynth_hub.core.log import set_quiet
+    from sentisynth_hub.core.rows import Row
+    from sentisynth_hub.filter import candidate_features as features
+    from sentisynth_hub.filter import perplexity_window as perplexity_filter
+    from sentisynth_hub.filter.stage import build_filters, run_filters
+    from sentisynth_hub.natural.splits import NaturalData, Sample
     from sentisynth_hub.recipe import load_recipe
-    from sentisynth_hub.rows import Row
-    from sentisynth_hub.splits import NaturalData, Sample
 
     def vectors(texts: Sequence[str], *_: Any, **__: Any) -> Any:
         return np.random.default_rng(len(texts)).standard_normal((len(texts), 384), dtype=np.float32)

@@ -15,21 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.filters.conflicts import ConflictingLabels
-from sentisynth_hub.filters.contract import Filter
-from sentisynth_hub.filters.duplicates import ExactDuplicates
-from sentisynth_hub.filters.echo import Echo
-from sentisynth_hub.filters.features import Features
-from sentisynth_hub.filters.language import Language
-from sentisynth_hub.filters.near_duplicates import NearDuplicates, jaccard, shingles_of
-from sentisynth_hub.filters.overlap import Overlap
-from sentisynth_hub.filters.perplexity import Perplexity
-from sentisynth_hub.filters.refusals import Refusals
-from sentisynth_hub.filters.teacher import Teacher
-from sentisynth_hub.recipe.filter import Encoder, Scorer
-from sentisynth_hub.rows import Row
-from sentisynth_hub.splits import Sample
-from sentisynth_hub.text import normalised
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.core.text import normalised
+from sentisynth_hub.filter.candidate_features import Features
+from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
+from sentisynth_hub.filter.contract import Filter
+from sentisynth_hub.filter.echo import Echo
+from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
+from sentisynth_hub.filter.language import Language
+from sentisynth_hub.filter.near_duplicates import NearDuplicates, jaccard, shingles_of
+from sentisynth_hub.filter.overlap import Overlap
+from sentisynth_hub.filter.perplexity_window import Perplexity
+from sentisynth_hub.filter.refusals import Refusals
+from sentisynth_hub.filter.teacher import Teacher
+from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.recipe.filter_section import Encoder, Scorer
 
 
 ROWS = 10_000

@@ -154,9 +154,9 @@ def few_shot(number: int) -> str:
 
 def ours(model: str, dtype: str, prompts: int) -> Callable[[int], int]:
     """The local generator: `prompts` prompts with 32 samples each, in batches of 64."""
-    from sentisynth_hub.generators.transformers_lm import TransformersGenerator
-    from sentisynth_hub.recipe.generate import LocalGenerator, Prompting, Sampling
-    from sentisynth_hub.rows import Request
+    from sentisynth_hub.core.rows import Request
+    from sentisynth_hub.generate.providers.transformers_lm import TransformersGenerator
+    from sentisynth_hub.recipe.generate_section import LocalGenerator, Prompting, Sampling
 
     section = {"kind": "transformers", "model": model, "dtype": dtype, "threads": THREADS}
     generator = TransformersGenerator(
@@ -328,12 +328,12 @@ def run_stage(recipe: str, runs: str, rows: str) -> str:
     import openai
     import pyarrow.parquet
 
-    from sentisynth_hub import generation
-    from sentisynth_hub.processes import Processes
+    from sentisynth_hub.core.distributed import Processes
+    from sentisynth_hub.core.rows import Row
+    from sentisynth_hub.core.run_folder import stage_folder
+    from sentisynth_hub.generate import stage as generation
+    from sentisynth_hub.natural.splits import Sample
     from sentisynth_hub.recipe import load_recipe
-    from sentisynth_hub.rows import Row
-    from sentisynth_hub.runs import stage_folder
-    from sentisynth_hub.splits import Sample
 
     del openai, pyarrow  # imported before the clock starts: a long run does it once
     loaded = load_recipe(recipe)

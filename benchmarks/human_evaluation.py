@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from simulated_raters import simulated_ratings
 
-from sentisynth_hub.evaluation.human import Ratings, accuracy, group_estimate
+from sentisynth_hub.annotate.statistics_of_ratings import Ratings, accuracy, group_estimate
 
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "results" / "human-evaluation.md"

@@ -19,8 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sentisynth_hub.core.rows import Rejected, Row
 from sentisynth_hub.localhub.control import client_environment, start, stop
-from sentisynth_hub.rows import Rejected, Row
 
 
 ROUNDS = ("first", "no-op", "1 %")
@@ -113,8 +113,8 @@ class Counter:
 
 def ours(folder: Path, repo_id: str, kept: Sequence[Row], rejected: Sequence[Rejected]) -> None:
     """Publish with sentisynth-hub."""
-    from sentisynth_hub.hub.publish import publish_dataset
-    from tests.unit.hub.making import release
+    from sentisynth_hub.publish.commit import publish_dataset
+    from tests.support.releases import release
 
     publish_dataset(release(folder, kept=kept, rejected=rejected), repo_id)
 
@@ -124,8 +124,8 @@ def peer_tables(folder: Path, kept: Sequence[Row], rejected: Sequence[Rejected])
     import pyarrow as pa
     from datasets import ClassLabel, Dataset, Features, List, Value
 
-    from sentisynth_hub.hub.tables import dataset_tables
-    from tests.unit.hub.making import LABELS, release
+    from sentisynth_hub.publish.dataset_tables import dataset_tables
+    from tests.support.releases import LABELS, release
 
     def feature(kind: str) -> Any:
         if kind == "label":

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sentisynth_hub.evaluation.human import Ratings
+from sentisynth_hub.annotate.statistics_of_ratings import Ratings
 
 
 LABELS = ("negative", "neutral", "positive")

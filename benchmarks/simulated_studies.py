@@ -14,9 +14,9 @@ from scipy.optimize import brentq
 from scipy.special import stdtrit
 from scipy.stats import norm
 
-from sentisynth_hub.evaluation.crossed import PseudoValues, contrast, pseudo_values, variance_parts
-from sentisynth_hub.evaluation.verdict import decide
 from sentisynth_hub.metrics.classification import METRICS, Array
+from sentisynth_hub.verdict.outcome import decide
+from sentisynth_hub.verdict.statistics.crossed import PseudoValues, contrast, pseudo_values, variance_parts
 
 
 ALPHA = 0.05

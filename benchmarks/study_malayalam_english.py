@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.processes import Processes, join_launch
+from sentisynth_hub.core.distributed import Processes, join_launch
 from sentisynth_hub.recipe import Recipe, load_recipe
 
 

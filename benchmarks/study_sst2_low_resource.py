@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.processes import Processes
+from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.recipe import load_recipe
 
 

@@ -22,17 +22,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from sentisynth_hub import log
-from sentisynth_hub.processes import Processes
+from sentisynth_hub.core import log
+from sentisynth_hub.core.distributed import Processes
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.core.run_folder import stage_folder
+from sentisynth_hub.natural.splits import NaturalData, draw_samples
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.rows import Row
-from sentisynth_hub.runs import stage_folder
-from sentisynth_hub.splits import NaturalData, draw_samples
-from sentisynth_hub.training.data import Encoded, encode
-from sentisynth_hub.training.loop import StageData, fit, predict, start_launch
-from sentisynth_hub.training.study import run_study
-from sentisynth_hub.training.trial import load_student
-from sentisynth_hub.training.variants import Corpus
+from sentisynth_hub.study.encoding import Encoded, encode
+from sentisynth_hub.study.loop import StageData, fit, predict, start_launch
+from sentisynth_hub.study.stage import run_study
+from sentisynth_hub.study.finetune import load_student
+from sentisynth_hub.study.training_rows import Corpus
 
 
 THREADS = 2

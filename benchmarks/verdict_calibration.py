@@ -19,12 +19,12 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 from simulated_studies import ALPHA, TASKS, Cell, Judged, Study, Truth, World, draw, make_world, scenarios
 
-from sentisynth_hub.evaluation.bootstrap import crossed_bootstrap
-from sentisynth_hub.evaluation.comparisons import Arms
-from sentisynth_hub.evaluation.crossed import contrast
-from sentisynth_hub.evaluation.predictions import StudyPredictions
-from sentisynth_hub.evaluation.verdict import Rule, decide, judge
-from sentisynth_hub.evaluation.worth import Worth, learning_curve, worth
+from sentisynth_hub.verdict.outcome import Rule, decide, judge
+from sentisynth_hub.verdict.predictions import StudyPredictions
+from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
+from sentisynth_hub.verdict.statistics.comparisons import Arms
+from sentisynth_hub.verdict.statistics.crossed import contrast
+from sentisynth_hub.verdict.worth import Worth, learning_curve, worth
 
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "results" / "verdict-calibration.md"

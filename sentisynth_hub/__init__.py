@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "DataError": "errors",
-    "InputError": "errors",
-    "LaunchError": "errors",
-    "PublishError": "errors",
+    "DataError": "core.errors",
+    "InputError": "core.errors",
+    "LaunchError": "core.errors",
+    "PublishError": "core.errors",
     "Recipe": "recipe",
-    "RecipeError": "errors",
-    "Row": "rows",
-    "SentisynthError": "errors",
-    "StageError": "errors",
+    "RecipeError": "core.errors",
+    "Row": "core.rows",
+    "SentisynthError": "core.errors",
+    "StageError": "core.errors",
     "load_recipe": "recipe",
     "run_recipe": "run",
 }
 __all__ = sorted([*_PUBLIC, "__version__"])  # noqa: PLE0605
 
 if TYPE_CHECKING:
-    from sentisynth_hub.errors import (
+    from sentisynth_hub.core.errors import (
         DataError,
         InputError,
         LaunchError,
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
         SentisynthError,
         StageError,
     )
+    from sentisynth_hub.core.rows import Row
     from sentisynth_hub.recipe import Recipe, load_recipe
-    from sentisynth_hub.rows import Row
     from sentisynth_hub.run import run_recipe
 
 

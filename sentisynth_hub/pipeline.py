@@ -8,23 +8,28 @@ result to the next. All processes of a launch walk the same line: what must be d
 others wait.
 """
 
-import json
 from collections.abc import Callable
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sentisynth_hub import filtering, generation, judging, labelling, log, sources
-from sentisynth_hub.manifest import json_digest, read_json, write_json
-from sentisynth_hub.pins import pin_recipe
-from sentisynth_hub.processes import Processes, share_cores
+from sentisynth_hub.core import log
+from sentisynth_hub.core.distributed import Processes, share_cores
+from sentisynth_hub.core.files import json_digest, read_json, write_json
+from sentisynth_hub.core.run_folder import StageFolder, stage_folder
+from sentisynth_hub.filter import stage as filtering
+from sentisynth_hub.generate import labels as labelling
+from sentisynth_hub.generate import stage as generation
+from sentisynth_hub.model import stage as published
+from sentisynth_hub.natural import stage as sources
+from sentisynth_hub.natural.folds import natural_of_replicate, study_samples
+from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.revisions import pin_recipe
 from sentisynth_hub.recipe.schema import DATA_PATHS
-from sentisynth_hub.runs import StageFolder, stage_folder
-from sentisynth_hub.splits import NaturalData, Sample, samples_digest
-from sentisynth_hub.training import blame, published, study
-from sentisynth_hub.training.folds import natural_of_replicate, study_samples
-from sentisynth_hub.training.variants import Corpus
+from sentisynth_hub.study import stage as study
+from sentisynth_hub.study.training_rows import Corpus
+from sentisynth_hub.verdict import stage as judging
 
 
 CODE_VERSIONS = {
@@ -183,7 +188,7 @@ class Pipeline:
         """Predictions of every trial on validation and test rows."""
         filtered, labels = self.filter(), self.labels()
         inputs = {"filter": filtered.digest} | ({"labels": labels.digest} if labels is not None else {})
-        folder = self._folder("study", study.VERSION, self._part("study"), inputs)
+        folder = self._folder("study", study.VERSION, study.decides(self.recipe), inputs)
         if not folder.complete:
             self._say("study", "training the variants")
             study.run_study(
@@ -203,25 +208,10 @@ class Pipeline:
             evaluation = judging.judge_study(
                 self.recipe, self.samples, self.natural, self.generate(), self.filter(), trained, self.labels()
             )
-            if evaluation["verdict"]["outcome"] == "hurts":
-                self._say("verdict", "looking for the rows that are to blame, on validation rows")
-                evaluation["blame"] = self.rows_to_blame()
             write_json(path, evaluation)
             folder.finish({})
         self.processes.wait()
         return dict(read_json(path))
-
-    def rows_to_blame(self, group_by: str | None = None) -> list[blame.Blame]:
-        """Which group of kept rows does harm, by `group_by` or by everything there is to group by; in one process."""
-        natural, corpora, folder = self.natural, self.corpora(), self.run / "blame"
-        attributes = {
-            line["request_id"]: json.loads(line["attributes"])
-            for replicate in corpora
-            for line in generation.read_lineage(self.generate(), replicate)
-        }
-        if group_by is None:
-            return blame.blame_all(self.recipe, self.samples, natural, corpora, folder, attributes)
-        return blame.blame_groups(self.recipe, self.samples, natural, corpora, group_by, folder, attributes)
 
     @once
     def model(self) -> StageFolder:

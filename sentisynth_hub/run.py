@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentisynth_hub import log
-from sentisynth_hub.connect import use_hub
-from sentisynth_hub.errors import InputError
-from sentisynth_hub.processes import Processes, join_launch
+from sentisynth_hub.core import log
+from sentisynth_hub.core.distributed import Processes, join_launch
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.hub_endpoint import use_hub
+from sentisynth_hub.core.run_folder import locked
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.runs import locked
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.hub.publish import Published
     from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.publish.commit import Published
 
 
 RUNS = Path("runs")
@@ -132,7 +132,7 @@ def run_recipe(
         )
         if not repos or not pipeline.processes.is_main:
             return result
-        from sentisynth_hub.releasing import publish_run
+        from sentisynth_hub.publish.stage import publish_run
 
         dataset, classifier = publish_run(pipeline, create_pr=create_pr)
         return RunResult(**{**vars(result), "dataset": dataset, "classifier": classifier})
@@ -189,13 +189,13 @@ def _repos(recipe: Recipe) -> dict[str, str]:
 
 def _check_publishable(pipeline: "Pipeline", repos: dict[str, str]) -> None:
     """Find out before anything is spent what would stop publishing at the end: licences, and who may write where."""
-    from sentisynth_hub.hub.licences import gather_licences
+    from sentisynth_hub.publish.checks.licences import gather_licences
 
     gather_licences(pipeline.recipe, pipeline.pins)
 
 
 def _unchanged(pipeline: "Pipeline", repos: dict[str, str]) -> dict[str, str]:
-    from sentisynth_hub.hub.publish import already_published
+    from sentisynth_hub.publish.commit import already_published
 
     tags = {
         repo_id: already_published(pipeline.inputs_digest, repo_id, repo_type) for repo_id, repo_type in repos.items()

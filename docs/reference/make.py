@@ -3,7 +3,7 @@
     python docs/reference/make.py
     python docs/reference/make.py --check      # only say which page no longer agrees with the code
 
-`tests/unit/test_reference.py` fails where a page and the code no longer agree.
+`tests/unit/cli/test_reference.py` fails where a page and the code no longer agree.
 """
 
 import sys

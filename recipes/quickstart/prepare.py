@@ -26,10 +26,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from sentisynth_hub import log
-from sentisynth_hub.connect import use_hub
-from sentisynth_hub.errors import SentisynthError, StageError
-from sentisynth_hub.text import normalised
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import SentisynthError, StageError
+from sentisynth_hub.core.hub_endpoint import use_hub
+from sentisynth_hub.core.text import normalised
 
 
 TAG = "v1.0.0"

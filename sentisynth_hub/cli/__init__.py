@@ -12,35 +12,36 @@ from typing import NoReturn
 
 import click
 
-from sentisynth_hub import __version__, log
-from sentisynth_hub.connect import unreachable
-from sentisynth_hub.errors import SentisynthError
-from sentisynth_hub.processes import is_first, share_cores
+from sentisynth_hub import __version__
+from sentisynth_hub.core import log
+from sentisynth_hub.core.distributed import is_first, share_cores
+from sentisynth_hub.core.errors import SentisynthError
+from sentisynth_hub.core.hub_endpoint import unreachable
 
 
 _COMMANDS = {  # name: (module, one line for --help, so that listing the commands imports none of them)
-    "run": ("run", "Run every stage of a recipe, in order."),
-    "init": ("init", "Start a recipe from your own data, or write a workflow."),
-    "recipes": ("recipes", "List, check and copy recipes."),
-    "schema": ("recipes", "Print the JSON Schema of a recipe."),
-    "prompt": ("generate", "Show exactly what will be sent."),
-    "estimate": ("generate", "Estimate tokens, cost and time from a small pilot."),
-    "generate": ("generate", "Generate candidate rows."),
-    "filter": ("filter", "Decide which candidates stay."),
-    "inspect": ("inspection", "Compare a synthetic corpus with the natural one."),
-    "sweep": ("filter", "Move a threshold and see yield, diversity and score."),
-    "study": ("study", "Train the variants and judge them."),
-    "report": ("study", "Write the report of a study."),
-    "evaluate": ("study", "Score a model on a dataset."),
-    "compare": ("study", "Compare two prediction files, paired."),
-    "predict": ("study", "Classify texts with a model."),
-    "annotate": ("annotate", "Let people rate rows, blind."),
-    "publish": ("publish", "Publish the dataset and the model."),
-    "diff": ("publish", "Show what changed between two versions."),
-    "verify": ("publish", "Recompute a published version's digests and numbers."),
-    "runs": ("publish", "Keep a run folder in a private dataset repo."),
-    "jobs": ("publish", "Run a recipe as a Hugging Face Job."),
-    "hub": ("hub", "The embedded Hub."),
+    "run": ("run_commands", "Run every stage of a recipe, in order."),
+    "init": ("init_commands", "Start a recipe from your own data, or write a workflow."),
+    "recipes": ("recipe_commands", "List, check and copy recipes."),
+    "schema": ("recipe_commands", "Print the JSON Schema of a recipe."),
+    "prompt": ("generate_commands", "Show exactly what will be sent."),
+    "estimate": ("generate_commands", "Estimate tokens, cost and time from a small pilot."),
+    "generate": ("generate_commands", "Generate candidate rows."),
+    "filter": ("filter_commands", "Decide which candidates stay."),
+    "inspect": ("inspect_commands", "Compare a synthetic corpus with the natural one."),
+    "sweep": ("filter_commands", "Move a threshold and see yield, diversity and score."),
+    "study": ("study_commands", "Train the variants and judge them."),
+    "report": ("study_commands", "Write the report of a study."),
+    "evaluate": ("study_commands", "Score a model on a dataset."),
+    "compare": ("study_commands", "Compare two prediction files, paired."),
+    "predict": ("study_commands", "Classify texts with a model."),
+    "annotate": ("annotate_commands", "Let people rate rows, blind."),
+    "publish": ("publish_commands", "Publish the dataset and the model."),
+    "diff": ("publish_commands", "Show what changed between two versions."),
+    "verify": ("publish_commands", "Recompute a published version's digests and numbers."),
+    "runs": ("publish_commands", "Keep a run folder in a private dataset repo."),
+    "jobs": ("publish_commands", "Run a recipe as a Hugging Face Job."),
+    "hub": ("hub_commands", "The embedded Hub."),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sentisynth_hub import log
+from sentisynth_hub.core import log
 from sentisynth_hub.run import RUNS
 
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sentisynth_hub.errors import InputError
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.localhub.durable import write_file, write_json
 from sentisynth_hub.localhub.names import check_repo_name
 from sentisynth_hub.localhub.problems import HubProblem

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.errors import InputError, StageError
+from sentisynth_hub.core.errors import InputError, StageError
 from sentisynth_hub.localhub.config import LOCK_FILE, LOG_FILE, READY, STATE_FILE, default_data_dir, default_port
 
 

@@ -13,7 +13,7 @@ from typing import TextIO
 
 import uvicorn
 
-from sentisynth_hub.errors import InputError
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.localhub.accounts import owner_token
 from sentisynth_hub.localhub.app import HubApp
 from sentisynth_hub.localhub.config import LOCK_FILE, READY, STATE_FILE, HubConfig

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from sentisynth_hub.localhub.cards import card_data
 from sentisynth_hub.localhub.content import HubFile, find_file, list_files
+from sentisynth_hub.localhub.file_splits import Split, splits_of
 from sentisynth_hub.localhub.git import GitRepo
 from sentisynth_hub.localhub.hub import Hub
 from sentisynth_hub.localhub.info import readme_text
 from sentisynth_hub.localhub.preview import Preview, preview_of
 from sentisynth_hub.localhub.repos import HubRepo, lfs_store
-from sentisynth_hub.localhub.splits import Split, splits_of
 
 
 def splits_at(repo: HubRepo, git: GitRepo, commit: str) -> list[Split]:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.core.text import tokens
 from sentisynth_hub.metrics.code_mixing import MEASURES
 from sentisynth_hub.metrics.diversity import compression_ratio, distinct_n, equal_tokens, self_bleu
-from sentisynth_hub.metrics.embeddings import unit
 from sentisynth_hub.metrics.two_sample import classifier_two_sample
 from sentisynth_hub.metrics.word_languages import WordTagger
-from sentisynth_hub.rows import Row
-from sentisynth_hub.text import tokens
+from sentisynth_hub.pretrained.embeddings import unit
 
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]

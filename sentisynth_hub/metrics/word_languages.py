@@ -15,10 +15,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.errors import InputError
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.text import tokens
 from sentisynth_hub.metrics.code_mixing import UNKNOWN
 from sentisynth_hub.metrics.scripts import scripts_of
-from sentisynth_hub.text import tokens
 
 
 LEXICONS = Path(__file__).parent / "lexicons"
@@ -62,7 +62,7 @@ class WordTagger:
         return " + ".join(["script", *[f"lexicon {lang}" for lang in listed], *(["lingua"] if self._latin else [])])
 
     def tags(self, text: str) -> list[str | None]:
-        """One tag a token of `text` (see `sentisynth_hub.text.tokens`; links, mentions and hashtags are one token
+        """One tag a token of `text` (see `sentisynth_hub.core.text.tokens`; links, mentions and hashtags are one token
         each).
         """
         found: list[str | None] = []

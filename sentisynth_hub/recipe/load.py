@@ -1,29 +1,19 @@
 """Reading a recipe: by name or path, with `key=value` overrides, every mistake one line."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from sentisynth_hub.errors import RecipeError
+from sentisynth_hub.core.errors import RecipeError, did_you_mean
+from sentisynth_hub.core.files import shipped
 from sentisynth_hub.recipe.schema import Recipe
 
 
 RECIPE_FILE = "recipe.yaml"
-
-
-@cache
-def shipped(folder: str) -> Path:
-    """Folder that ships with the package (`recipes`, `dataset_cards`), found the same way in a checkout and an
-    install."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "_shipped" / folder
-    return installed if installed.exists() else package.parent / folder
 
 
 def list_recipes() -> list[Path]:
@@ -111,12 +101,6 @@ def recipe_schema() -> dict[str, Any]:
         "title": "sentisynth-hub recipe",
         **Recipe.model_json_schema(),
     }
-
-
-def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?` where one of `known` is near, else nothing."""
-    near = difflib.get_close_matches(found, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class _Loader(yaml.SafeLoader):

@@ -15,10 +15,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from sentisynth_hub.errors import RecipeError
-from sentisynth_hub.recipe.base import Section
-from sentisynth_hub.recipe.load import did_you_mean, explain, find_recipe, load_recipe, read_yaml
+from sentisynth_hub.core.errors import RecipeError, did_you_mean
+from sentisynth_hub.recipe.load import explain, find_recipe, load_recipe, read_yaml
 from sentisynth_hub.recipe.schema import Recipe
+from sentisynth_hub.recipe.section import Section
 
 
 FOLDER = "questions"

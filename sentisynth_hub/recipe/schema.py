@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from sentisynth_hub.recipe.base import Section
-from sentisynth_hub.recipe.filter import Filter
-from sentisynth_hub.recipe.generate import Generate
-from sentisynth_hub.recipe.natural import Natural
-from sentisynth_hub.recipe.publish import Publish
-from sentisynth_hub.recipe.study import Study
+from sentisynth_hub.recipe.filter_section import Filter
+from sentisynth_hub.recipe.generate_section import Generate
+from sentisynth_hub.recipe.natural_section import Natural
+from sentisynth_hub.recipe.publish_section import Publish
+from sentisynth_hub.recipe.section import Section
+from sentisynth_hub.recipe.study_section import Study
 from sentisynth_hub.recipe.variants import built_in
 
 

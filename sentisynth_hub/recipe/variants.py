@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Literal
+from typing import Any, Literal, Protocol, cast
 
 from sentisynth_hub.core.errors import RecipeError
 
@@ -66,11 +66,11 @@ class Variant:
 
 
 VARIANTS: tuple[Variant, ...] = (
-    Variant("plain", "the natural rows alone, trained as every other variant is", budget="own"),
     Variant(
         "natural", "the best of `natural_methods`, which need no language model, chosen on the natural rows",
         budget="own",
     ),
+    Variant("plain", "the natural rows alone, trained as every other variant is", budget="own"),
     Variant("natural_repeated", "the natural rows for mixed's number of steps: is it just more steps?"),
     Variant("rebalanced", "the natural rows, resampled so that every label has as many"),
     Variant("self_training", "natural rows and unlabelled natural texts, labelled by a student of the natural rows"),
@@ -160,6 +160,12 @@ def built_in(name: str) -> Variant | None:
     return next((line for line in FAMILIES if line.number(name) is not None), None)
 
 
+class Foreign(Protocol):
+    """What a variant of another package has: its line of the table (and its rows, which the study knows of)."""
+
+    line: Variant
+
+
 def variant(name: str) -> Variant:
     """The line of the table for `name`.
 
@@ -170,29 +176,29 @@ def variant(name: str) -> Variant:
     return line if line is not None else foreign(name).line
 
 
-def foreign(name: str) -> "object":
+def foreign(name: str) -> Foreign:
     """Import what `name` leads to outside the package.
 
     Raises:
         RecipeError: It cannot be imported, or has no line of the table.
     """
     try:
-        target = _import(name)
-    except (ImportError, AttributeError) as error:
+        target: Any = _import(name)
+    except (ImportError, AttributeError, ValueError) as error:
         raise RecipeError(f"study.variants: {name}: {error}; install it, or mend the name") from error
     if not isinstance(getattr(target, "line", None), Variant):
         raise RecipeError(
             f"study.variants: {name} is a {type(target).__name__} and no StudyVariant; see docs/how-to/study.md"
         )
-    return target
+    return cast(Foreign, target)
 
 
-def _import(name: str) -> object:
+def _import(name: str) -> Any:
     for point in _entry_points():
         if point.name == name:
             return point.load()
     module, _, attribute = name.partition(":")
-    target: object = importlib.import_module(module)
+    target: Any = importlib.import_module(module)
     for part in attribute.split("."):
         target = getattr(target, part)
     return target

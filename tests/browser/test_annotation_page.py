@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from sentisynth_hub.annotation.files import Margins
-from sentisynth_hub.annotation.page import write_sheet
-from sentisynth_hub.annotation.sheet import RatedCorpus, draw_sheet
-from sentisynth_hub.rows import Row
-from sentisynth_hub.splits import NaturalData
-from tests.browser.driving import needs_chromium, phone, start_browser
-from tests.tiny import tiny_recipe
+from sentisynth_hub.annotate.page import write_sheet
+from sentisynth_hub.annotate.rating_files import Margins
+from sentisynth_hub.annotate.sheet import RatedCorpus, draw_sheet
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.natural.splits import NaturalData
+from tests.support.chromium import needs_chromium, phone, start_browser
+from tests.support.tiny import tiny_recipe
 
 
 pytestmark = needs_chromium

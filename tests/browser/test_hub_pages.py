@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 
 from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
-from tests.browser.driving import needs_chromium, phone, start_browser
+from tests.support.chromium import needs_chromium, phone, start_browser
 
 
 pytestmark = needs_chromium

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from sentisynth_hub.localhub.control import HubState
-from tests.tiny import LABELS, tiny_recipe
+from tests.support.tiny import LABELS, tiny_recipe
 
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -64,8 +64,8 @@ def test_the_model_gives_the_stored_label_for_every_test_row(published: dict[str
     import pyarrow.parquet as pq
     from transformers import pipeline
 
-    from sentisynth_hub.text import text_id
-    from tests.tiny import reviews
+    from sentisynth_hub.core.text import text_id
+    from tests.support.tiny import reviews
 
     (stored,) = (recipe / "runs" / "tiny" / "model").glob("*/test_predictions.parquet")
     texts = {text_id(row["text"]): row["text"] for row in reviews()}

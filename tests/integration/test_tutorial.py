@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from sentisynth_hub.localhub.control import stop
-from tests.tiny import tiny_encoder
-from tests.unit.generators.worlds import tiny_model
+from tests.support.tiny import tiny_encoder
+from tests.support.worlds import tiny_model
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,38 +1,39 @@
-"""Imports go downwards only, and nothing heavy loads with the package."""
+"""Imports go down the line of folders only, no folder imports itself in a circle, and nothing heavy loads with it."""
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 
 PACKAGE = Path(__file__).resolve().parents[2] / "sentisynth_hub"
-LAYERS = [
-    {"errors", "log", "text"},
-    {"preprocess"},
-    {"rows", "recipe", "manifest", "runs", "processes"},
-    {"sources", "tabular", "prompts", "generators", "filters", "metrics", "splits", "pins", "connect"},
-    {"training"},
-    {"generation", "labelling", "filtering", "evaluation", "judging", "predicting", "scoring"},
-    {"sweeping"},
-    {"versions"},
-    {"cards", "figures", "html_report", "annotation"},
-    {"hub"},
-    {"pipeline", "starter"},
-    {"releasing", "rebuilding"},
-    {"run"},
-    {"questions"},
-    {"cli"},
-]
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-BESIDE = {"localhub"}  # stands beside the layers and may use the lowest one only
+_FOLDERS = (
+    "core pretrained metrics recipe natural generate filter study verdict annotate model publish plan "
+    "pipeline run experiments cli __main__"
+)
+LINE = _FOLDERS.split(" ")
+BESIDE = "localhub"  # stands beside the line: it uses `core` only, and the line may use it
+ROOT_FILES = {"__init__.py", "__main__.py", "pipeline.py", "run.py"}
+MEANT_TO_REPEAT = {"__init__.py", "stage.py"}
 
 
-def imports_of(file: Path) -> set[str]:
-    """Top-level module names of the package that a file imports, inside functions too, TYPE_CHECKING blocks left
-    out."""
+def files() -> list[Path]:
+    return [file for file in sorted(PACKAGE.rglob("*.py")) if "_shipped" not in file.parts]
+
+
+def module_of(file: Path) -> tuple[str, ...]:
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+MODULES = {module_of(file) for file in files()}
+
+
+def imports_of(file: Path) -> set[tuple[str, ...]]:
+    """Modules of the package that a file imports, inside functions too; blocks for type checkers are left out."""
     tree = ast.parse(file.read_text("utf-8"))
     skipped = {
         id(inner)
@@ -40,67 +41,69 @@ def imports_of(file: Path) -> set[str]:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    names = set()
+    modules = set()
     for node in ast.walk(tree):
         if id(node) in skipped:
             continue
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sentisynth_hub"):
-            parts = (node.module or "").split(".")
-            names |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "sentisynth_hub":
+            base = tuple((node.module or "").split(".")[1:])
+            modules |= {(*base, alias.name) if (*base, alias.name) in MODULES else base for alias in node.names}
         elif isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("sentisynth_hub.")}
-    return names - {"__version__"}
-
-
-def files() -> list[Path]:
-    return [
-        file
-        for file in sorted(PACKAGE.rglob("*.py"))
-        if "_shipped" not in file.parts and file != PACKAGE / "__init__.py"
-    ]
-
-
-def module_of(file: Path) -> str:
-    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def test_there_are_files_to_check() -> None:
-    assert len(files()) > 10
+            names = [alias.name.split(".") for alias in node.names]
+            modules |= {tuple(name[1:]) for name in names if name[0] == "sentisynth_hub"}
+    return modules - {()}
 
 
 @pytest.mark.parametrize("file", files(), ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_imports_only_downwards(file: Path) -> None:
-    module = module_of(file)
-    if module == "__main__":
+    if file == PACKAGE / "__init__.py":  # it names what is public, and fetches it on first use
         return
-    if module in BESIDE:
-        assert imports_of(file) <= {module} | LAYERS[0]
+    folder = module_of(file)[0]
+    imported = {module[0] for module in imports_of(file)}
+    if folder == BESIDE:
+        assert imported <= {BESIDE, "core"}
         return
-    above = {name for name in imports_of(file) if name not in BESIDE and RANK[name] > RANK[module]}
-    assert not above, f"{module} imports {above}, which lie above it"
+    above = {name for name in imported - {BESIDE} if LINE.index(name) > LINE.index(folder)}
+    assert not above, f"{folder} imports {above}, which lie above it"
 
 
-def test_no_cycle_between_modules() -> None:
-    graph: dict[str, set[str]] = {}
-    for file in files():
-        graph.setdefault(module_of(file), set()).update(imports_of(file) - {module_of(file)})
-    done: set[str] = set()
+def test_no_circle_of_modules() -> None:
+    graph = {module_of(file): imports_of(file) for file in files() if file != PACKAGE / "__init__.py"}
+    done: set[tuple[str, ...]] = set()
 
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, " -> ".join([*path, name])
-        if name not in done:
-            for inner in graph.get(name, set()):
-                visit(inner, (*path, name))
-            done.add(name)
+    def visit(module: tuple[str, ...], path: tuple[tuple[str, ...], ...]) -> None:
+        assert module not in path, " -> ".join(map(".".join, [*path, module]))
+        if module not in done:
+            for inner in graph.get(module, set()) - {module}:
+                visit(inner, (*path, module))
+            done.add(module)
 
-    for name in graph:
-        visit(name, ())
+    for module in graph:
+        visit(module, ())
+
+
+def test_four_files_at_the_root() -> None:
+    assert {file.name for file in PACKAGE.glob("*.py")} == ROOT_FILES
+
+
+def test_no_file_name_has_two_meanings() -> None:
+    names = Counter(file.name for file in files())
+    assert {name for name, count in names.items() if count > 1} == MEANT_TO_REPEAT
+
+
+def test_no_class_name_has_two_meanings() -> None:
+    names = Counter(
+        node.name
+        for file in files()
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 @pytest.mark.parametrize("statement", ["import sentisynth_hub", "from sentisynth_hub import load_recipe"])
 def test_import_loads_nothing_heavy(statement: str) -> None:
     heavy = "{'torch', 'datasets', 'transformers', 'pandas', 'sklearn', 'scipy', 'huggingface_hub', 'openai'}"
     code = f"{statement}; import sys; print(sorted({heavy} & set(sys.modules)))"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert shown == "[]"

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from sentisynth_hub.localhub.control import start, stop
-from tests.integration.hub.raw_client import RawClient, file_line, lfs_line
+from tests.support.raw_client import RawClient, file_line, lfs_line
 
 
 WRITERS = 3

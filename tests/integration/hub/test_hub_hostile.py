@@ -14,7 +14,7 @@ import pytest
 from sentisynth_hub.localhub.accounts import create_token
 from sentisynth_hub.localhub.app import ROUTES, WEB_ROUTES
 from sentisynth_hub.localhub.control import HubState, running_hub
-from tests.integration.hub.raw_client import RawClient, file_line, lfs_line
+from tests.support.raw_client import RawClient, file_line, lfs_line
 
 
 LIMITS = {"max_json_bytes": 200_000, "max_commit_bytes": 1_000_000, "max_file_bytes": 500_000, "upload_seconds": 600}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
-from tests.integration.hub.raw_client import RawClient, lfs_line
+from tests.support.raw_client import RawClient, lfs_line
 
 
 pytestmark = pytest.mark.skipif(os.environ.get("SENTISYNTH_CONTRACT_REMOTE") == "1", reason="needs its own server")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sentisynth_hub.errors import InputError
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.localhub.accounts import Accounts, create_token, owner_token, read_tokens_file
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentisynth_hub.localhub.cards import card_data, check_card, parse_front_matter, split_card, tags_of
+from sentisynth_hub.localhub.file_splits import Split, splits_of
 from sentisynth_hub.localhub.markdown import render
-from sentisynth_hub.localhub.splits import Split, splits_of
 
 
 @pytest.mark.parametrize(

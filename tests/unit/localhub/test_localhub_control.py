@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from sentisynth_hub.cli.hub import hub
-from sentisynth_hub.errors import InputError
+from sentisynth_hub.cli.hub_commands import hub
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.localhub.app import is_loopback
 from sentisynth_hub.localhub.control import HubState, client_environment, running_hub, start, status, stop
 

@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from sentisynth_hub.core.rows import Row
 from sentisynth_hub.metrics.corpus_report import compare_corpora, distributions
 from sentisynth_hub.metrics.diversity import compression_ratio, distinct_n, equal_tokens, self_bleu
 from sentisynth_hub.metrics.two_sample import classifier_two_sample
 from sentisynth_hub.metrics.word_languages import WordTagger
-from sentisynth_hub.rows import Row
 
 
 def test_distinct_n_by_hand() -> None:

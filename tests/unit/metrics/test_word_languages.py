@@ -2,7 +2,7 @@
 
 import pytest
 
-from sentisynth_hub.errors import InputError
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.metrics.code_mixing import UNKNOWN
 from sentisynth_hub.metrics.scripts import scripts_of
 from sentisynth_hub.metrics.word_languages import WordTagger

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sentisynth_hub.errors import RecipeError
+from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.recipe import find_recipe, list_recipes, load_recipe, recipe_schema
 
 

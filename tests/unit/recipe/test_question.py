@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
-from sentisynth_hub.errors import RecipeError
-from sentisynth_hub.prompts import PromptTemplate, plan_requests
+from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
+from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import list_recipes
 from sentisynth_hub.recipe.question import Cell, list_questions, load_cells, load_question
-from sentisynth_hub.rows import Row
-from sentisynth_hub.splits import Sample
 from tests.unit.recipe.test_load import SMALLEST
 
 

@@ -1,1 +1,0 @@
-"""Cards: typed data in, README.md and CHANGELOG.md out. Pure functions; nothing here touches a network or a clock."""

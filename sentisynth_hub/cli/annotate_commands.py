@@ -1,0 +1,194 @@
+"""`sentisynth annotate make` and `annotate score`."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sentisynth_hub.cli import options
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.recipe import load_recipe
+from sentisynth_hub.recipe.load import RECIPE_FILE, list_recipes
+from sentisynth_hub.run import open_pipeline
+
+
+if TYPE_CHECKING:
+    from sentisynth_hub.annotate.sheet import RatedCorpus
+    from sentisynth_hub.pipeline import Pipeline
+
+
+FEW_RATERS = 5  # docs/results/human-evaluation.md
+
+
+@click.group("annotate")
+def annotate() -> None:
+    """Let people rate natural and synthetic rows without knowing which are which."""
+
+
+@annotate.command()
+@click.argument("source", metavar="RUN|RECIPE")
+@options.overrides
+@click.option("--rows", type=int, default=100, show_default=True, help="Rows on the page, half of them natural.")
+@click.option("--raters", type=int, default=3, show_default=True, help="People who will rate; each sees every row.")
+@click.option(
+    "--strata",
+    metavar="NAME,...",
+    help="Balance synthetic rows over, and compare by: num_shots, generator, language, prompt_id, asked_label, "
+    "volume, setting, or an attribute of the prompts.",
+)
+@click.option(
+    "--setting",
+    "settings",
+    multiple=True,
+    metavar="'KEY=VALUE ...'",
+    help="Draw from the recipe's corpus with these overrides too, which must have been run. Several allowed.",
+)
+@click.option(
+    "--accuracy-margin",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="An accuracy this close to chance does not matter to you.",
+)
+@click.option(
+    "--naturalness-margin",
+    type=click.FloatRange(0, 4, min_open=True, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="So many points of naturalness do not matter to you.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides the rows and every rater's order.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to; default: annotate/SHEET in the run folder.",
+)
+@options.hub
+@options.runs
+@options.scale
+@options.as_json
+def make(
+    source: str,
+    overrides: tuple[str, ...],
+    rows: int,
+    raters: int,
+    strata: str | None,
+    settings: tuple[str, ...],
+    accuracy_margin: float,
+    naturalness_margin: float,
+    seed: int,
+    out: Path | None,
+    hub: str | None,
+    runs: Path,
+    scale: str | None,
+    as_json: bool,
+) -> None:
+    """Write the page people rate rows on, a static Space with it, and the private key.
+
+    Rows are the kept ones of replicate 0 of a recipe whose generate and filter stages are complete, and natural ones
+    of train and validation. SOURCE is a recipe, or the run folder of one that ships with the toolkit.
+    """
+    from sentisynth_hub.annotate.page import write_sheet
+    from sentisynth_hub.annotate.rating_files import Margins
+    from sentisynth_hub.annotate.sheet import draw_sheet
+
+    name, runs = _run_of(source, runs)
+    pipeline = open_pipeline(load_recipe(name, overrides, scale=scale), hub=hub, runs=runs)
+    corpora = [_corpus(pipeline, "")]
+    for setting in settings:
+        recipe = load_recipe(name, [*overrides, *shlex.split(setting)], scale=scale)
+        corpora.append(_corpus(open_pipeline(recipe, hub=hub, runs=runs), setting))
+    sheet = draw_sheet(
+        pipeline.recipe.name,
+        str(pipeline.run.resolve()),
+        pipeline.recipe.labels,
+        corpora,
+        pipeline.natural,
+        rows=rows,
+        raters=raters,
+        strata=[name.strip() for name in strata.split(",") if name.strip()] if strata else [],
+        margins=Margins(accuracy=accuracy_margin, naturalness=naturalness_margin),
+        seed=seed,
+    )
+    folder = out or pipeline.run / "annotate" / sheet.key.sheet
+    written = write_sheet(sheet, folder, pipeline.recipe.publish.pretty_name or pipeline.recipe.name)
+    if as_json:
+        paths = {name: str(path) for name, path in written.items()}
+        click.echo(json.dumps({"sheet": sheet.key.sheet, "rows": rows, "raters": raters, **paths}, indent=1))
+    else:
+        click.echo(f"page for raters 1 to {raters}    {written['page']}")
+        click.echo(f"the same as a Space     {written['space']}")
+        click.echo(f"key, for your eyes only {written['key']}")
+    if not pipeline.recipe.natural.publish_rows:
+        log.warn("the page holds natural rows: make the Space public only if their licence lets you")
+    if raters < FEW_RATERS:
+        log.info(f"{raters} raters give wide intervals: more raters buy more than more rows (docs/how-to/annotate.md)")
+    log.info(f"Next: put what the raters send you into {folder}, then: sentisynth annotate score {folder}/*.json")
+
+
+@annotate.command()
+@click.argument(
+    "files", nargs=-1, required=True, metavar="[KEY] EXPORT...", type=click.Path(path_type=Path, dir_okay=False)
+)
+@options.runs
+@options.as_json
+def score(files: tuple[Path, ...], runs: Path, as_json: bool) -> None:
+    """Judge what raters exported: do labels hold, can people tell, does it sound natural?
+
+    FILES are the exports and the key, in any order: `annotate score *.json` in the folder that `annotate make` wrote.
+    A key that is not among them is looked for beside the exports and in the run folders. The result is written to
+    human_evaluation.json in the run folder (beside the key where other settings were compared); `sentisynth publish`
+    puts it onto the dataset's card.
+    """
+    from sentisynth_hub.annotate.rating_files import read_files
+    from sentisynth_hub.annotate.score import result_path, score_exports, score_lines
+    from sentisynth_hub.core.files import write_json
+
+    where, key, exports = read_files(files, runs)
+    record = score_exports(key, exports)
+    path = result_path(where, key)
+    write_json(path, record)
+    for warning in record["warnings"]:
+        log.warn(warning)
+    lines = [log.printable(line) for line in score_lines(record)]
+    click.echo(json.dumps(record, ensure_ascii=False, indent=1) if as_json else "\n".join(lines))
+    log.info(f"written to {path}")
+
+
+def _run_of(source: str, runs: Path) -> tuple[str, Path]:
+    """A run folder as the name of its recipe and the folder of runs; anything else as it is."""
+    folder = Path(source)
+    if not folder.is_dir() or (folder / RECIPE_FILE).exists() or not (folder / "generate").is_dir():
+        return source, runs
+    run = folder.resolve()
+    if run.name not in {path.parent.name for path in list_recipes()}:
+        raise InputError(
+            f"{source}: the run folder of a recipe of your own; give the recipe, with --runs {folder.parent} and the "
+            "overrides it was run with"
+        )
+    return run.name, run.parent
+
+
+def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":
+    """Replicate 0's kept rows; no stage is run.
+
+    Raises:
+        InputError: The generate or the filter stage is not complete.
+    """
+    from sentisynth_hub.annotate.sheet import RatedCorpus
+    from sentisynth_hub.filter.stage import read_kept
+    from sentisynth_hub.generate.stage import read_lineage
+
+    generated, filtered = pipeline.generation_folder(), pipeline.filter_folder()
+    for stage, folder in (("generate", generated), ("filter", filtered)):
+        if not folder.complete:
+            given = f" with {setting}" if setting else ""
+            raise InputError(
+                f"{pipeline.run}: the {stage} stage of recipe {pipeline.recipe.name}{given} is not complete here; "
+                "run it first: `sentisynth filter RECIPE` with the same overrides, --scale and --runs"
+            )
+    attributes = {line["request_id"]: json.loads(line["attributes"] or "{}") for line in read_lineage(generated, 0)}
+    return RatedCorpus(read_kept(filtered, 0), pipeline.recipe.generate.candidates, setting, attributes)

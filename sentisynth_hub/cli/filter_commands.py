@@ -1,0 +1,145 @@
+"""`sentisynth filter` and `sentisynth sweep`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sentisynth_hub.cli import options
+from sentisynth_hub.core import log
+from sentisynth_hub.core.distributed import is_first
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.recipe import Recipe, load_recipe
+from sentisynth_hub.run import open_pipeline
+
+
+@click.command("filter")
+@click.argument("source", metavar="RECIPE|FILE")
+@options.overrides
+@click.option("--recipe", help="Recipe whose filters judge FILE; without it, RECIPE's own candidates are filtered.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for FILE's kept and rejected rows."
+)
+@options.hub
+@options.runs
+@options.as_json
+def filter_command(
+    source: str,
+    overrides: tuple[str, ...],
+    recipe: str | None,
+    out: Path | None,
+    hub: str | None,
+    runs: Path,
+    as_json: bool,
+) -> None:
+    """Decide which candidates of RECIPE stay, or which rows of a FILE of yours.
+
+    Every dropped row keeps its filter, reason and score. Teachers, thresholds and windows come from the natural rows
+    of the replicate; for a FILE, from replicate 0's.
+    """
+    if recipe is None:
+        results = _filter_recipe(load_recipe(source, overrides), hub, runs)
+    else:
+        results = _filter_file(Path(source), load_recipe(recipe, overrides), out, hub, runs)
+    if not is_first():
+        return
+    lines = [line for name, result in results.items() for line in _funnel_lines(name, result)]
+    options.show({"replicates": results}, lines, as_json)
+    options.next_step(f"sentisynth inspect {source}" + (f" --recipe {recipe}" if recipe else ""))
+
+
+def _filter_recipe(recipe: Recipe, hub: str | None, runs: Path) -> dict[str, Any]:
+    pipeline = open_pipeline(recipe, hub=hub, runs=runs)
+    return dict(pipeline.filter().manifest()["replicates"])
+
+
+def _filter_file(path: Path, recipe: Recipe, out: Path | None, hub: str | None, runs: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the path of a CSV, TSV, JSONL or Parquet file")
+    from sentisynth_hub.filter.stage import filter_file
+
+    pipeline = open_pipeline(recipe, hub=hub, runs=runs)
+    target = out or path.with_name(f"{path.stem}-filtered")
+    cache = pipeline.run / "filter" / "features"
+    result = filter_file(pipeline.recipe, pipeline.samples[0], pipeline.natural, path, target, cache)
+    log.info(f"Kept and rejected rows: {target}")
+    return {"0": result}
+
+
+def _funnel_lines(replicate: str, result: dict[str, Any]) -> list[str]:
+    dropped = sum(step["rejected"] for step in result["funnel"])
+    lines = [f"replicate {replicate}: {result['kept']:,} of {result['kept'] + dropped:,} rows stay"]
+    lines += [f"  {step['filter']:<20} {step['reason']:<20} {step['rejected']:>8,}" for step in result["funnel"]]
+    labels = ", ".join(f"{name} {count:,}" for name, count in result["per_label"].items())
+    return [*lines, f"  kept by label: {labels}"]
+
+
+@click.command()
+@click.argument("recipe")
+@click.argument("overrides", nargs=-1, required=True, metavar="filter.KEY=START:STOP:STEP [key=value ...]")
+@click.option(
+    "--file", "path", type=click.Path(path_type=Path), help="Rows of this file in place of RECIPE's candidates."
+)
+@click.option(
+    "--figure", type=click.Path(path_type=Path, dir_okay=False), help="Draw the points to this file (png, svg)."
+)
+@options.hub
+@options.runs
+@options.as_json
+def sweep(
+    recipe: str,
+    overrides: tuple[str, ...],
+    path: Path | None,
+    figure: Path | None,
+    hub: str | None,
+    runs: Path,
+    as_json: bool,
+) -> None:
+    """Move one threshold of RECIPE's filters and see yield, diversity and score.
+
+    The score is macro_f1 of a logistic regression on the frozen student's features, on natural validation rows that
+    had no part in setting anything. Test rows are not looked at.
+    """
+    from sentisynth_hub.filter.threshold_sweep import sweep as move
+    from sentisynth_hub.filter.threshold_sweep import sweep_values
+    from sentisynth_hub.generate.stage import read_candidates
+    from sentisynth_hub.natural.stage import file_candidates
+
+    key, sign, values = overrides[0].partition("=")
+    if not sign:
+        raise InputError(f"{overrides[0]!r}: a sweep is written filter.KEY=start:stop:step")
+    pipeline = open_pipeline(load_recipe(recipe, overrides[1:]), hub=hub, runs=runs)
+    if path is not None:
+        candidates, shown = {0: file_candidates(pipeline.recipe, path)}, {}
+    else:
+        generated = pipeline.generate()
+        asked = generated.manifest()["replicates"]
+        candidates = {int(name): read_candidates(generated, int(name))[0] for name in asked}
+        shown = {int(name): asked[name]["demonstration_ids"] for name in asked}
+    points = move(
+        pipeline.recipe,
+        key,
+        sweep_values(values),
+        pipeline.samples,
+        pipeline.natural,
+        candidates,
+        demonstration_ids=shown,
+        cache=pipeline.run / "filter" / "features",
+    )
+    if figure is not None:
+        from sentisynth_hub.filter.sweep_figures import draw_sweep
+
+        draw_sweep(points, key, figure)
+    options.show({"key": key, "points": points}, _sweep_lines(key, points), as_json)
+
+
+def _sweep_lines(key: str, points: list[dict[str, Any]]) -> list[str]:
+    lines = [f"{key:<32} {'kept':>8} {'yield':>7} {'distinct_2':>10} {'macro_f1':>9} {'sd':>7}"]
+    for point in points:
+        spread = "" if point["macro_f1_sd"] is None else f"{point['macro_f1_sd']:.4f}"
+        distinct = "" if point["distinct_2"] is None else f"{point['distinct_2']:.4f}"
+        lines.append(
+            f"{point['value']:<32g} {point['kept']:>8,.0f} {point['yield']:>7.1%} {distinct:>10} "
+            f"{point['macro_f1']:>9.4f} {spread:>7}"
+        )
+    return [*lines, f"without synthetic rows: macro_f1 {points[0]['natural_macro_f1']:.4f} (natural validation rows)"]

@@ -1,0 +1,245 @@
+"""`sentisynth generate`, `sentisynth estimate` and `sentisynth prompt show`."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sentisynth_hub.cli import options
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.recipe import Recipe, load_recipe
+from sentisynth_hub.run import open_pipeline
+
+
+if TYPE_CHECKING:
+    from sentisynth_hub.pipeline import Pipeline
+
+
+def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments of every command here."""
+    command = options.hub(options.runs(options.scale(options.as_json(command))))
+    return click.argument("recipe")(options.overrides(command))
+
+
+def _budget_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--max-minutes", type=float, help="Stop after so many minutes."),
+        click.option("--max-tokens", type=int, help="Stop before more than so many tokens are spent."),
+        click.option("--max-usd", type=float, help="Stop before more than so many US dollars are spent."),
+    ):
+        command = option(command)
+    return command
+
+
+def _load(recipe: str, overrides: tuple[str, ...], scale: str | None, **budget: float | None) -> Recipe:
+    limits = tuple(f"generate.budget.{name}={value}" for name, value in budget.items() if value is not None)
+    return load_recipe(recipe, (*overrides, *limits), scale=scale)
+
+
+def _alone(pipeline: "Pipeline") -> AbstractContextManager[None]:
+    """Hold the run folder: the first process does it for all of its launch."""
+    return locked(pipeline.run) if pipeline.processes.is_main else nullcontext()
+
+
+@click.command()
+@_recipe_options
+@_budget_options
+@click.option("--dry-run", is_flag=True, help="Say what would be asked and what it could cost at most; ask nothing.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many requests of each replicate.")
+@click.option("--resume", is_flag=True, help="Only go on with what an earlier run began; refuse to begin anew.")
+@click.option("--refresh", is_flag=True, help="Ask everything anew although answers are stored.")
+def generate(
+    recipe: str,
+    overrides: tuple[str, ...],
+    hub: str | None,
+    runs: Path,
+    scale: str | None,
+    as_json: bool,
+    max_usd: float | None,
+    max_tokens: int | None,
+    max_minutes: float | None,
+    dry_run: bool,
+    limit: int | None,
+    resume: bool,
+    refresh: bool,
+) -> None:
+    """Generate the candidate rows of RECIPE.
+
+    Every answer is on disk before it is read; an interrupted run goes on where it was, and a changed parser, filter or
+    limit asks nothing again.
+    """
+    from sentisynth_hub.generate import stage as generation
+
+    loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
+    if dry_run or resume or refresh or limit is not None:
+        _ = loaded.generate.asked  # an error where nobody is asked
+    pipeline = open_pipeline(loaded, hub=hub, runs=runs, refresh=refresh)
+    if dry_run:
+        plan = generation.dry_run(pipeline.recipe, pipeline.samples, limit=limit)
+        options.show(plan, _plan_lines(plan), as_json)
+        return
+    folder = pipeline.generation_folder()
+    if resume and not folder.complete and not list(folder.path.glob("replicate-*/completions-*.jsonl")):
+        raise InputError(
+            f"--resume: {folder.path} holds no answers yet: the recipe, its prompt or its data changed, or nothing "
+            "was run; run without --resume to begin, stored answers to the same requests are used"
+        )
+    with _alone(pipeline):
+        if limit is None:
+            manifest = pipeline.generate().manifest()
+        else:
+            manifest = generation.generate(
+                pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
+            )
+    if pipeline.processes.is_main:
+        options.show(manifest, _lines(manifest, loaded.generate.human_usd_per_row), as_json)
+        options.next_step(f"sentisynth filter {recipe}")
+
+
+@click.command()
+@_recipe_options
+@_budget_options
+@click.option("--pilot", type=click.IntRange(min=2), default=20, show_default=True, help="Requests asked to find out.")
+def estimate(
+    recipe: str,
+    overrides: tuple[str, ...],
+    hub: str | None,
+    runs: Path,
+    scale: str | None,
+    as_json: bool,
+    max_usd: float | None,
+    max_tokens: int | None,
+    max_minutes: float | None,
+    pilot: int,
+) -> None:
+    """Estimate tokens, cost and accepted rows of RECIPE from a small pilot, with 95 % intervals.
+
+    The pilot's answers are kept and used by `sentisynth generate`.
+    """
+    from sentisynth_hub.generate import stage as generation
+
+    loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
+    pipeline = open_pipeline(loaded, hub=hub, runs=runs)
+    with _alone(pipeline):
+        made = generation.pilot(
+            pipeline.recipe, pipeline.samples, pipeline.generation_folder(), pipeline.processes, requests=pilot
+        )
+    if pipeline.processes.is_main:
+        options.show(made, _estimate_lines(made, loaded.generate.asked.kind), as_json)
+        options.next_step(f"sentisynth generate {recipe}")
+
+
+@click.group()
+def prompt() -> None:
+    """Show exactly what will be sent."""
+
+
+@prompt.command()
+@_recipe_options
+@click.option("--label", help="Label to ask for; default: the recipe's first.")
+@click.option("--replicate", type=click.IntRange(min=0), default=0, show_default=True, help="Whose demonstrations.")
+@click.option("--number", type=click.IntRange(min=0), default=0, show_default=True, help="Which prompt of this label.")
+def show(
+    recipe: str,
+    overrides: tuple[str, ...],
+    hub: str | None,
+    runs: Path,
+    scale: str | None,
+    as_json: bool,
+    label: str | None,
+    replicate: int,
+    number: int,
+) -> None:
+    """Print one prompt of RECIPE exactly as it is sent; with --json the whole call."""
+    loaded = load_recipe(recipe, overrides, scale=scale)
+    wanted = label or loaded.labels[0]
+    if wanted not in loaded.labels:
+        raise InputError(
+            f"--label: {wanted!r} is not a label of the recipe; its labels are {', '.join(loaded.labels)}"
+        )
+    pipeline = open_pipeline(loaded, hub=hub, runs=runs)
+    if replicate >= len(pipeline.samples):
+        raise InputError(f"--replicate: the recipe has {len(pipeline.samples)} replicates, 0 is the first")
+    shown, body = _one_prompt(pipeline, wanted, replicate, number)
+    if as_json:
+        click.echo(json.dumps(body, ensure_ascii=False, indent=1))
+    elif isinstance(shown, str):
+        click.echo(shown, nl=not shown.endswith("\n"))
+    else:
+        click.echo("\n\n".join(f"[{message['role']}]\n{message['content']}" for message in shown))
+
+
+def _one_prompt(
+    pipeline: "Pipeline", label: str, replicate: int, number: int
+) -> tuple[str | list[dict[str, str]], dict[str, Any]]:
+    """The prompt, and the body of the call it is sent in (for a local model: the prompt and how it is drawn)."""
+    from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
+    from sentisynth_hub.generate.providers import openai_protocol
+
+    recipe = pipeline.recipe
+    requests = plan_requests(recipe, pipeline.samples[replicate], PromptTemplate(recipe), model="", sampling={})
+    numbers: list[str] = []
+    for request in requests:
+        if request.asked_label == label and request.sample_index == 0:
+            numbers.append(request.prompt_id)
+        if len(numbers) > number:
+            if recipe.generate.asked.kind == "openai":
+                return request.prompt, openai_protocol.body(recipe, request)
+            return request.prompt, {"prompt": request.prompt, **recipe.generate.sampling.model_dump()}
+    raise InputError(f"--number: the recipe makes {len(numbers)} prompts for {label!r}, 0 is the first")
+
+
+def _plan_lines(plan: dict[str, Any]) -> list[str]:
+    cost = "no price known" if plan["worst_case_usd"] is None else f"${plan['worst_case_usd']:,.4f}"
+    return [
+        f"{plan['replicates']} replicates, {plan['requests']:,} requests with {plan['prompts']:,} prompts",
+        f"at most {plan['worst_case_tokens']:,} tokens ({cost})",
+        "nothing was asked; `sentisynth prompt show` prints a prompt, `sentisynth estimate` asks a pilot",
+    ]
+
+
+def _lines(manifest: dict[str, Any], human_usd_per_row: float) -> list[str]:
+    lines = []
+    for name, record in manifest["replicates"].items():
+        reasons = ", ".join(f"{count} {reason}" for reason, count in record["reasons"].items())
+        lines.append(
+            f"replicate {name}: {record['candidates']:,} candidates of {record['requests']:,} requests"
+            + (f" (no row: {reasons})" if reasons else "")
+            + f", {record['prompt_tokens'] + record['completion_tokens']:,} tokens"
+        )
+    costs = [record["cost_usd"] for record in manifest["replicates"].values()]
+    rows = sum(record["candidates"] for record in manifest["replicates"].values())
+    if None not in costs and rows:
+        lines.append(
+            f"${sum(costs):,.4f}, ${sum(costs) / rows:.5f} a parsed row; the same number of human labels at "
+            f"${human_usd_per_row:g} each: ${human_usd_per_row * rows:,.2f}"
+        )
+    return [log.printable(line) for line in lines]
+
+
+def _estimate_lines(made: dict[str, Any], kind: str) -> list[str]:
+    def between(name: str, form: str) -> str:
+        low, high = made[name]["interval"]
+        return f"{made[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
+
+    lines = [
+        f"from {made['pilot_requests']} of {made['requests']:,} requests, 95 % intervals in brackets",
+        f"tokens: {between('tokens', ',.0f')}",
+        f"parsed share: {between('accepted_share', '.2f')}, rows: {between('accepted_rows', ',.0f')}",
+    ]
+    if kind != "openai":
+        return [*lines, "cost: none but time; the model runs here"]
+    if made["usd"] is None:
+        return [*lines, "cost: no price is known for this model; state it as generate.generator.price"]
+    lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {made['prices']['as_of']}")
+    low, high = made["usd_per_accepted_row"]["interval"]
+    estimate = made["usd_per_accepted_row"]["estimate"]
+    if estimate is not None and high is not None:
+        lines.append(f"an accepted row: $ {estimate:.5f} ({low:.5f} to {high:.5f})")
+    lines.append(f"the same number of human labels at ${made['human_usd_per_row']:g} each: ${made['human_usd']:,.2f}")
+    return lines

@@ -1,0 +1,182 @@
+"""`sentisynth inspect`."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sentisynth_hub.cli import options
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.hub_endpoint import use_hub
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.recipe import Recipe, load_recipe
+from sentisynth_hub.run import open_pipeline
+
+
+if TYPE_CHECKING:
+    from sentisynth_hub.metrics.corpus_report import Embed
+    from sentisynth_hub.metrics.word_languages import WordTagger
+    from sentisynth_hub.natural.splits import NaturalData
+
+
+_FILES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+
+
+@click.command("inspect")
+@click.argument("source", metavar="RECIPE|RUN|REPO@TAG|FILE")
+@options.overrides
+@click.option(
+    "--recipe", help="Recipe that names the natural rows to compare with; needed for FILE and for others' datasets."
+)
+@click.option("--unfiltered", is_flag=True, help="Compare the candidates rather than the kept rows.")
+@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help="Folder for figures.")
+@options.hub
+@options.runs
+@options.as_json
+def inspect(
+    source: str,
+    overrides: tuple[str, ...],
+    recipe: str | None,
+    unfiltered: bool,
+    figures: Path | None,
+    hub: str | None,
+    runs: Path,
+    as_json: bool,
+) -> None:
+    """Compare a synthetic corpus with the natural training rows, at equal numbers of rows and tokens.
+
+    SOURCE is a recipe (its kept rows of replicate 0; stages that are not complete are run first), a run folder
+    (runs/NAME: what is there already), a dataset on the Hub as namespace/name@tag, or a file. A published dataset
+    brings its recipe; `key=value` says where local files and models of it lie here.
+    """
+    from sentisynth_hub.metrics.corpus_report import compare_corpora, distributions
+
+    use_hub(hub)
+    if recipe is None and Path(source).is_dir() and not (Path(source) / "recipe.yaml").is_file():
+        chosen, natural, synthetic = _of_run(Path(source), overrides, source, unfiltered)
+    elif recipe is None and "@" in source:
+        chosen, natural, synthetic = _of_version(source, overrides, unfiltered)
+    else:
+        chosen, natural, synthetic = _of_recipe(source, overrides, recipe, unfiltered, runs)
+    tagger = _tagger(chosen)
+    report = compare_corpora(synthetic, natural.train, embed=_embedder(chosen), tagger=tagger)
+    if figures is not None:
+        from sentisynth_hub.filter.sweep_figures import draw_distributions
+
+        for path in draw_distributions(distributions(synthetic, natural.train, tagger), figures):
+            log.info(str(path))
+    options.show(report, _report_lines(report), as_json)
+
+
+def _of_recipe(
+    source: str, overrides: tuple[str, ...], recipe: str | None, unfiltered: bool, runs: Path
+) -> tuple[Recipe, "NaturalData", list[Row]]:
+    """A recipe's own rows, or with `--recipe` those of a file, a run folder or any dataset on the Hub."""
+    from sentisynth_hub.filter.stage import read_kept
+    from sentisynth_hub.generate.stage import read_candidates
+    from sentisynth_hub.natural.stage import file_candidates, hub_candidates
+
+    path = Path(source)
+    if recipe is None and path.suffix.lower() in _FILES:
+        raise InputError(f"{source}: a file needs --recipe NAME, which says what natural rows to compare it with")
+    if recipe is not None and path.is_dir():
+        return _of_run(path, overrides, recipe, unfiltered)
+    pipeline = open_pipeline(load_recipe(recipe or source, overrides), runs=runs)
+    if recipe is None:
+        rows = read_candidates(pipeline.generate(), 0)[0] if unfiltered else read_kept(pipeline.filter(), 0)
+    elif path.is_file():
+        rows = file_candidates(pipeline.recipe, path)
+    else:
+        repo, sign, tag = source.partition("@")
+        if not sign:
+            raise InputError(f"{source}: no such file; a dataset on the Hub is written namespace/name@tag")
+        rows = hub_candidates(pipeline.recipe, repo, tag)
+    return pipeline.recipe, pipeline.natural, rows
+
+
+def _of_run(
+    folder: Path, overrides: tuple[str, ...], recipe: str, unfiltered: bool
+) -> tuple[Recipe, "NaturalData", list[Row]]:
+    """Replicate 0 of a run folder's newest complete stage; nothing is run. Its recipe is the one of the folder's name,
+    or `recipe` where that is not the folder itself."""
+    from sentisynth_hub.core.rows import read_rows
+
+    stage, name = ("generate", "candidates") if unfiltered else ("filter", "kept")
+    manifests = sorted(folder.glob(f"{stage}/*/manifest.json"), key=lambda path: path.stat().st_mtime)
+    if not manifests:
+        raise InputError(f"{folder}: no complete {stage} stage in this folder; run `sentisynth {stage}` first")
+    chosen = load_recipe(folder.resolve().name if Path(recipe) == folder else recipe, overrides)
+    return *_natural(chosen), read_rows(manifests[-1].parent / "replicate-0" / f"{name}.parquet")
+
+
+def _of_version(source: str, overrides: tuple[str, ...], unfiltered: bool) -> tuple[Recipe, "NaturalData", list[Row]]:
+    """A version that this toolkit published, with the recipe beside it."""
+    from sentisynth_hub.publish.dataset_tables import read_config
+    from sentisynth_hub.publish.verify import published_recipe, read_version
+
+    head = read_version(source, "dataset")
+    manifest = head.manifest or {}
+    files = manifest["configs"]["unfiltered" if unfiltered else "default"]["files"]
+    rows = read_config([local for path in files if (local := head.file(path)) is not None], manifest["labels"])
+    with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
+        return *_natural(published_recipe(head, Path(folder), overrides)), rows
+
+
+def _natural(recipe: Recipe) -> tuple[Recipe, "NaturalData"]:
+    """The recipe with the student's and the data's revisions pinned, and its natural rows."""
+    from sentisynth_hub.natural.stage import load_natural
+    from sentisynth_hub.recipe.revisions import pin_recipe
+
+    pinned, _ = pin_recipe(recipe, ("study",))
+    return pinned, load_natural(pinned)
+
+
+def _embedder(recipe: Recipe) -> "Embed":
+    """Features of the frozen student."""
+    from sentisynth_hub.pretrained.embeddings import embed
+
+    student = recipe.study.student
+    return lambda texts: embed(
+        texts, student.model, revision=student.revision, prefix=student.prefix, max_length=student.max_length
+    )
+
+
+def _tagger(recipe: Recipe) -> "WordTagger | None":
+    """A tagger where the recipe's text is code-mixed."""
+    from sentisynth_hub.metrics.word_languages import WordTagger
+
+    return WordTagger(recipe.language) if len(recipe.language) > 1 else None
+
+
+def _report_lines(report: dict[str, Any]) -> list[str]:
+    lines = [f"{'':<24} {'synthetic':>12} {'natural':>12} {'distance':>9}"]
+
+    def line(name: str, ours: Any, theirs: Any, distance: Any = "") -> None:
+        lines.append(f"{name:<24} {ours:>12} {theirs:>12} {distance:>9}")
+
+    line("rows", f"{report['rows']['synthetic']:,}", f"{report['rows']['natural']:,}")
+    for label in sorted(set(report["labels"]["synthetic"]) | set(report["labels"]["natural"])):
+        shares = (report["labels"][side].get(label, 0.0) for side in ("synthetic", "natural"))
+        line(f"  {label}", *(f"{share:.1%}" for share in shares))
+    length = report["length"]
+    line("median length (tokens)", length["synthetic"][1], length["natural"][1], length["distance"])
+    for name in report["diversity"]["synthetic"]:
+        line(name, report["diversity"]["synthetic"][name], report["diversity"]["natural"][name])
+    for name, measured in report.get("code_mixing", {}).items():
+        if name != "tagger":
+            line(name, measured["synthetic"], measured["natural"], measured["distance"])
+    if "code_mixing" in report:
+        lines.append(f"languages by {report['code_mixing']['tagger']}")
+    if "two_sample" in report:
+        found = report["two_sample"]
+        lines.append(
+            f"too few rows ({found['rows']}) to see whether a classifier tells them apart"
+            if found["accuracy"] is None
+            else f"a classifier tells them apart with accuracy {found['accuracy']:.3f} "
+            f"(0.5: cannot; p {found['p_value']:.2g}, {found['rows']:,} rows a side)"
+        )
+        near = report["nearest_natural"]
+        line("cosine to nearest natural", near["synthetic"][1], near["natural"][1])
+    return lines

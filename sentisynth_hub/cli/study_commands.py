@@ -1,0 +1,306 @@
+"""`sentisynth study`, `report`, `evaluate`, `compare` and `predict`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sentisynth_hub.cli import options
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.preprocess import STEPS, Step, preprocess
+from sentisynth_hub.experiments.predict_file import FORMATS, Format
+from sentisynth_hub.recipe import load_recipe
+from sentisynth_hub.run import open_pipeline
+
+
+@click.command()
+@click.argument("recipe")
+@options.overrides
+@options.hub
+@options.runs
+@options.scale
+@click.option(
+    "--leave-out",
+    metavar="GROUPING",
+    help="Say instead which group of synthetic rows is to blame: `mixed` without each asked_label, prompt_id, "
+    "generator or value of an attribute, on validation rows.",
+)
+@click.option("--question", help="Answer a question beside the recipe, questions/NAME.yaml: every cell is a study.")
+@options.as_json
+def study(
+    recipe: str,
+    overrides: tuple[str, ...],
+    hub: str | None,
+    runs: Path,
+    scale: str | None,
+    leave_out: str | None,
+    question: str | None,
+    as_json: bool,
+) -> None:
+    """Train the variants of RECIPE and judge them; stages that are not complete are run first, a killed study
+    continues.
+    """
+    if question is not None:
+        _ask(recipe, question, overrides, hub, runs, scale, leave_out, as_json)
+        return
+    from contextlib import nullcontext
+
+    from sentisynth_hub.core.run_folder import locked
+    from sentisynth_hub.experiments.leave_out import blame_lines, rows_to_blame
+
+    pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
+    with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
+        if leave_out is not None:
+            groups = rows_to_blame(pipeline, leave_out)
+            if pipeline.processes.is_main:
+                _show(groups, blame_lines(groups), as_json)
+            return
+        evaluation = pipeline.verdict()
+        folder = pipeline.study().path
+    if pipeline.processes.is_main:
+        log.info(f"predictions and trials: {folder}")
+        blamed = ["", *blame_lines(evaluation["blame"])] if evaluation["blame"] else []
+        _show(evaluation, [*evaluation["table"], *blamed], as_json)
+
+
+def _ask(
+    recipe: str,
+    question: str,
+    overrides: tuple[str, ...],
+    hub: str | None,
+    runs: Path,
+    scale: str | None,
+    leave_out: str | None,
+    as_json: bool,
+) -> None:
+    from sentisynth_hub.core.distributed import join_launch
+    from sentisynth_hub.experiments.grid import ask
+
+    if leave_out is not None:
+        raise InputError("--question and --leave-out: ask one of them at a time")
+    processes = join_launch()
+    answer = ask(recipe, question, overrides=overrides, scale=scale, hub=hub, runs=runs, processes=processes)
+    if processes.is_main:
+        log.info(f"answer: {runs / answer['recipe'] / 'questions' / question}.json")
+        _show(answer, answer["table"], as_json)
+
+
+@click.command()
+@click.argument("recipe")
+@options.overrides
+@options.hub
+@options.runs
+@options.scale
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; default: in the run folder."
+)
+def report(
+    recipe: str, overrides: tuple[str, ...], hub: str | None, runs: Path, scale: str | None, output: Path | None
+) -> None:
+    """Write the report of RECIPE's study: one HTML file with its figures inside, to be opened anywhere."""
+    from sentisynth_hub.verdict.html_report import write_report
+
+    pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
+    evaluation = pipeline.verdict()
+    if pipeline.processes.is_main:
+        path = output or pipeline.run / "report.html"
+        write_report(path, pipeline.recipe.name, pipeline.recipe.description, evaluation)
+        click.echo(str(path))
+
+
+@click.command()
+@click.argument("model")
+@click.argument("dataset")
+@click.option("--revision", help="Tag, branch or commit of the model.")
+@click.option("--dataset-revision", help="Tag, branch or commit of the dataset.")
+@click.option("--config-name", help="Subset of the dataset.")
+@click.option("--split", default="test", show_default=True, help="Split of the dataset.")
+@click.option("--text", "text_column", default="text", show_default=True, help="Column with the text.")
+@click.option("--label-column", default="label", show_default=True, help="Column with the label.")
+@click.option(
+    "--label",
+    "label_names",
+    multiple=True,
+    metavar="MODEL=DATA",
+    help="What a label of the model is called in the data.",
+)
+@click.option(
+    "--swap",
+    multiple=True,
+    metavar="TERM=TERM",
+    help="Bias probe: how often does the label change when these words change places? Several allowed.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write the predictions here, for `compare`."
+)
+@options.hub
+@options.as_json
+def evaluate(
+    model: str,
+    dataset: str,
+    revision: str | None,
+    dataset_revision: str | None,
+    config_name: str | None,
+    split: str,
+    text_column: str,
+    label_column: str,
+    label_names: tuple[str, ...],
+    swap: tuple[str, ...],
+    output: Path | None,
+    hub: str | None,
+    as_json: bool,
+) -> None:
+    """Score MODEL (a Hub id or a folder) on DATASET (a Hub id, or a CSV, JSONL or Parquet file)."""
+    _use(hub)
+    from sentisynth_hub.experiments import evaluate_model as scoring
+
+    labelled = scoring.read_labelled(
+        dataset,
+        split=split,
+        revision=dataset_revision,
+        config_name=config_name,
+        text_column=text_column,
+        label_column=label_column,
+    )
+    score, predicted = scoring.score_model(model, labelled, revision=revision, label_names=dict(_pairs(label_names)))
+    record: dict[str, Any] = dict(score)
+    lines = list(score["table"])
+    if swap:
+        from sentisynth_hub.experiments.bias import probe, probe_lines
+
+        record["swaps"] = probe(model, [row.text for row in labelled.rows], _pairs(swap), revision=revision)
+        lines += probe_lines(record["swaps"])
+    if output is not None:
+        from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
+
+        truth = [str(row.label) for row in labelled.rows]
+        trial = TrialPredictions(Path(model).name, 0, item_ids(labelled.rows), truth, predicted)
+        write_trials(output, list(score["labels"]), [trial])
+    _show(record, lines, as_json)
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.option(
+    "--metric",
+    type=click.Choice(["macro_f1", "accuracy", "weighted_f1"]),
+    default="macro_f1",
+    show_default=True,
+    help="What is compared.",
+)
+@options.as_json
+def compare(first: str, second: str, metric: str, as_json: bool) -> None:
+    """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant."""
+    from sentisynth_hub.experiments import evaluate_model as scoring
+
+    found = scoring.compare_predictions(scoring.read_one(first), scoring.read_one(second), metric=metric)
+    low, high = found["interval"]
+    lines = [
+        f"{found['first']}  {metric} {found['scores'][0]:.4f}",
+        f"{found['second']}  {metric} {found['scores'][1]:.4f}",
+        f"difference {found['difference']:+.4f}  95 % [{low:+.4f}, {high:+.4f}]  p = {found['p']:.4f}  "
+        f"({found['items']} items)",
+        found["sentence"],
+    ]
+    _show(dict(found), lines, as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("texts", nargs=-1)
+@click.option("--revision", help="Tag, branch or commit of the model.")
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A CSV, JSONL or Parquet file in place of TEXTS; every row gets a label, in the file's order.",
+)
+@click.option("--text", "column", default="text", show_default=True, help="Column of the file with the text.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="jsonl",
+    show_default=True,
+    help="How a file's predictions are written; `lince`: a label a line, LinCE's names.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where a file's predictions go; default: stdout."
+)
+@click.option("--empty", metavar="LABEL", help="Label of rows without a text; default: the model's answer to nothing.")
+@click.option(
+    "--preprocess",
+    "steps",
+    multiple=True,
+    type=click.Choice(STEPS),
+    help="What was done to the text the model was trained on (`natural.preprocess`). Several allowed.",
+)
+@options.hub
+@options.as_json
+def predict(
+    model: str,
+    texts: tuple[str, ...],
+    revision: str | None,
+    path: Path | None,
+    column: str,
+    form: Format,
+    output: Path | None,
+    empty: str | None,
+    steps: tuple[Step, ...],
+    hub: str | None,
+    as_json: bool,
+) -> None:
+    """Classify TEXTS, or the rows of a file, with MODEL, a Hub id or a folder."""
+    if bool(texts) == (path is not None):
+        raise InputError("give either texts to classify, or a file of them with --file")
+    if path is None and (output is not None or empty is not None):
+        raise InputError("--output and --empty belong to --file; leave them out, or name a file")
+    _use(hub)
+    if path is not None:
+        from sentisynth_hub.experiments.predict_file import predict_texts, read_texts, write_predictions
+
+        rows = read_texts(path, column)
+        written = write_predictions(
+            output, form, predict_texts(model, rows, revision=revision, steps=steps, empty=empty)
+        )
+        if output is None:
+            click.echo(written, nl=False)
+        else:
+            log.info(f"{output}: {len(rows)} predictions")
+        return
+    from sentisynth_hub.model.stage import best, classify
+
+    found = classify(model, [preprocess(text, steps) for text in texts], revision=revision)
+    labels = [best(scores) for scores in found]
+    records = [
+        {"text": text, "label": label, "probabilities": scores}
+        for text, label, scores in zip(texts, labels, found, strict=True)
+    ]
+    lines = [
+        f"{label}  {scores[label]:.3f}  {log.printable(text)}"
+        for text, label, scores in zip(texts, labels, found, strict=True)
+    ]
+    _show(records, lines, as_json)
+
+
+def _use(hub: str | None) -> None:
+    from sentisynth_hub.core.hub_endpoint import use_hub
+
+    use_hub(hub)
+
+
+def _pairs(written: tuple[str, ...]) -> list[tuple[str, str]]:
+    pairs = []
+    for one in written:
+        left, sign, right = one.partition("=")
+        if not sign or not left or not right:
+            raise InputError(f"{one!r}: write two words with an equals sign between them, e.g. he=she")
+        pairs.append((left, right))
+    return pairs
+
+
+def _show(record: Any, lines: list[str], as_json: bool) -> None:
+    click.echo(json.dumps(record, ensure_ascii=False, indent=1) if as_json else "\n".join(lines))

@@ -1,0 +1,158 @@
+"""Predictions for a file of texts, one for every row and in its order: what a benchmark with hidden labels asks for.
+
+    texts = read_texts(Path("test.jsonl"))
+    write_predictions(Path("sa_spaeng.txt"), "lince", predict_texts("org/model", texts))
+
+A row without a text is a row all the same: it gets the label it is told to have, or else what the model answers to
+nothing at all, so that line n always belongs to row n.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import DataError, InputError, did_you_mean
+from sentisynth_hub.core.files import replaced
+from sentisynth_hub.core.preprocess import Step, preprocess
+from sentisynth_hub.core.read_files import read_file
+
+
+Format = Literal["csv", "jsonl", "lines", "lince"]
+"""csv: row, id, label, probability; jsonl: the same with all probabilities; lines: a label a line; lince: as lines,
+and the labels are those of LinCE's sentiment task.
+"""
+FORMATS: tuple[Format, ...] = get_args(Format)
+LINCE_LABELS = ("negative", "neutral", "positive")
+_SHOWN = 5  # rows without a text that a warning names
+
+
+@dataclass(frozen=True)
+class Text:
+    """One row of the file: its number from 1 on, its id where it has one, and its text, empty where it has none."""
+
+    number: int
+    row_id: str | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The label of one row, and the probabilities the model gave (none for a label that was told)."""
+
+    row: Text
+    label: str
+    probabilities: dict[str, float]
+
+
+def read_texts(path: Path, column: str = "text") -> list[Text]:
+    """The rows of a CSV, TSV, JSONL or Parquet file in their order; a list of words is joined by spaces.
+
+    Raises:
+        DataError: The file cannot be read, lacks the column, holds something else than text there, or has no rows.
+    """
+    found = []
+    for number, (place, record) in enumerate(read_file(path), 1):
+        if column not in record:
+            raise DataError(
+                f"{path}: row {place}: no column {column!r}{did_you_mean(column, record)}; the columns are "
+                f"{', '.join(map(str, record))}; choose with --text"
+            )
+        text = record[column]
+        if isinstance(text, list) and all(isinstance(word, str) for word in text):
+            text = " ".join(text)
+        if text is not None and not isinstance(text, str):
+            raise DataError(f"{path}: row {place}: column {column!r} holds {type(text).__name__}, not text")
+        row_id = None if record.get("id") is None else str(record["id"])
+        found.append(Text(number, row_id, text or ""))
+    if not found:
+        raise DataError(f"{path}: no rows; there is nothing to predict")
+    return found
+
+
+def predict_texts(
+    model: Path | str,
+    rows: Sequence[Text],
+    *,
+    revision: str | None = None,
+    steps: Collection[Step] = (),
+    empty: str | None = None,
+) -> list[Prediction]:
+    """The label of every row by a Hub model or folder, as plain `pipeline()` gives it.
+
+    Args:
+        steps: Preprocessing the model was trained with.
+        empty: Label of the rows without a text; None: what the model answers to an empty text.
+
+    Raises:
+        InputError: `empty` is no label of the model.
+    """
+    from transformers import AutoConfig
+
+    from sentisynth_hub.model.stage import best, classify
+
+    labels = list(AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False).id2label.values())
+    if empty is not None and empty not in labels:
+        raise InputError(f"--empty: {empty!r} is no label of the model; its labels are {', '.join(labels)}")
+    blank = [row.number for row in rows if not row.text.strip()]
+    if blank:
+        shown = ", ".join(map(str, blank[:_SHOWN])) + (", …" if len(blank) > _SHOWN else "")
+        answer = "the model's answer to an empty text" if empty is None else f"the label {empty}"
+        log.warn(f"{len(blank)} rows have no text (row {shown}) and get {answer}")
+    told = set(blank) if empty is not None else set()
+    asked = [preprocess(row.text, steps) if row.text.strip() else "" for row in rows if row.number not in told]
+    answers = iter(classify(model, asked, revision=revision))
+    found = []
+    for row in rows:
+        if empty is not None and row.number in told:
+            found.append(Prediction(row, empty, {}))
+        else:
+            scores = next(answers)
+            found.append(Prediction(row, best(scores), scores))
+    return found
+
+
+def write_predictions(path: Path | None, form: Format, predictions: Sequence[Prediction]) -> str:
+    """Write predictions, whole or not at all; return what was written (with no path, only that).
+
+    Raises:
+        InputError: `lince`, and the model's labels are not LinCE's.
+    """
+    if form == "lince":
+        found = {label for each in predictions for label in (each.label, *each.probabilities)}
+        if other := sorted(found - set(LINCE_LABELS)):
+            raise InputError(
+                f"--format lince: the model says {', '.join(map(repr, other))}, LinCE's labels are "
+                f"{', '.join(LINCE_LABELS)}; name the recipe's labels so, or use --format lines"
+            )
+    written = {"csv": _csv, "jsonl": _jsonl, "lines": _lines, "lince": _lines}[form](predictions)
+    if path is not None:
+        with replaced(path) as temporary:
+            temporary.write_text(written, encoding="utf-8", newline="\n")
+    return written
+
+
+def _lines(predictions: Sequence[Prediction]) -> str:
+    return "".join(f"{each.label}\n" for each in predictions)
+
+
+def _csv(predictions: Sequence[Prediction]) -> str:
+    held = io.StringIO()
+    writer = csv.writer(held, lineterminator="\n")
+    writer.writerow(["row", "id", "label", "probability"])
+    for each in predictions:
+        probability = f"{each.probabilities[each.label]:.6f}" if each.probabilities else ""
+        writer.writerow([each.row.number, each.row.row_id or "", each.label, probability])
+    return held.getvalue()
+
+
+def _jsonl(predictions: Sequence[Prediction]) -> str:
+    records = (
+        {"row": each.row.number, "id": each.row.row_id, "label": each.label, "probabilities": each.probabilities}
+        for each in predictions
+    )
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)

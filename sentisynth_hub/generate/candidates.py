@@ -1,0 +1,140 @@
+"""Candidate tables: what was answered, parsed into candidates, rows that are none (with a reason), and lineage."""
+
+import math
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sentisynth_hub.core.files import canonical_json, json_digest
+from sentisynth_hub.core.preprocess import preprocess
+from sentisynth_hub.core.rows import Completion, ContentDigest, Request, Row, TableFile, row_schema
+from sentisynth_hub.generate import parse as parsing
+from sentisynth_hub.generate.requests import Replicate
+from sentisynth_hub.recipe import Recipe
+
+
+LINEAGE = (
+    "request_id", "prompt_id", "demonstration_ids", "model", "model_revision", "system_fingerprint", "sampling",
+    "seed", "sample_index", "prompt_tokens", "completion_tokens", "cost_usd", "attributes",
+)  # fmt: skip
+
+
+class Tables:
+    """A replicate's three tables while they are written: every row is a candidate, or has a reason why it is none."""
+
+    def __init__(self, folder: Path):
+        import pyarrow as pa
+
+        why = {"filter": pa.string(), "reason": pa.string(), "score": pa.float64()}
+        self._candidates = TableFile(folder / "candidates.parquet", row_schema())
+        self._unparsed = TableFile(folder / "unparsed.parquet", row_schema() | why)
+        self._lineage = TableFile(folder / "lineage.parquet", _lineage_schema())
+        self._kept, self._dropped = ContentDigest(), ContentDigest()
+        self._reasons: Counter[str] = Counter()
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Tables":
+        for table in (self._candidates, self._unparsed, self._lineage):
+            self._open.enter_context(table)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def add(self, row: Row, reason: str | None, lineage: dict[str, Any]) -> None:
+        if reason is None:
+            self._candidates.add_row(row)
+            self._kept.add(row)
+        else:
+            self._unparsed.add_row(row, filter="parse", reason=reason, score=None)
+            self._dropped.add(row)
+            self._reasons[reason] += 1
+        self._lineage.add(lineage)
+
+    def record(self) -> dict[str, Any]:
+        """Their part of the manifest."""
+        return {
+            "candidates": len(self._kept),
+            "unparsed": len(self._dropped),
+            "reasons": dict(sorted(self._reasons.items())),
+            "digest": json_digest([self._kept.hexdigest(), self._dropped.hexdigest()]),
+        }
+
+
+def _lineage_schema() -> dict[str, Any]:
+    import pyarrow as pa
+
+    columns = dict.fromkeys(LINEAGE, pa.string())
+    columns |= dict.fromkeys(("seed", "sample_index", "prompt_tokens", "completion_tokens"), pa.int64())
+    return columns | {"demonstration_ids": pa.list_(pa.string()), "cost_usd": pa.float64()}
+
+
+def collect(replicate: Replicate) -> dict[str, Any]:
+    """Parse every completion of a replicate, write its tables, and return its part of the manifest."""
+    recipe, answers, folder = replicate.recipe, replicate.answers(), replicate.folder
+    used: set[str] = set()
+    prompt_tokens = completion_tokens = requests = 0
+    costs: list[float | None] = []
+    with Tables(folder) as tables:
+        for batch_id, batch in replicate.batches():
+            for request in batch:
+                completion = answers.completion(request.request_id, batch_id)
+                assert completion is not None
+                requests += 1
+                used.update(request.demonstration_ids)
+                prompt_tokens += completion.prompt_tokens
+                completion_tokens += completion.completion_tokens
+                costs.append(completion.cost_usd)
+                for place, parsed in enumerate(
+                    parsing.parse(completion, request, recipe.generate.prompt.texts_per_call)
+                ):
+                    row = _row(recipe, request, completion, parsed, place)
+                    tables.add(
+                        row,
+                        parsed.reason,
+                        _lineage(replicate, request, completion, row.request_id, first=place == 0),
+                    )
+    return {
+        "requests": requests,
+        "demonstration_ids": sorted(used),
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "cost_usd": math.fsum(cost or 0.0 for cost in costs) if costs and None not in costs else None,
+        **tables.record(),
+    }
+
+
+def _row(recipe: Recipe, request: Request, completion: Completion, parsed: parsing.Parsed, place: int) -> Row:
+    several = recipe.generate.prompt.texts_per_call > 1
+    return Row(
+        text=parsed.text if parsed.reason else preprocess(parsed.text, recipe.natural.preprocess),
+        label=request.asked_label if parsed.reason is None else None,
+        request_id=f"{request.request_id}.{place}" if several else request.request_id,
+        asked_label=request.asked_label,
+        prompt_id=request.prompt_id,
+        language=",".join(recipe.language),
+        generator=completion.model,
+        num_shots=recipe.generate.prompt.num_shots,
+    )
+
+
+def _lineage(
+    replicate: Replicate, request: Request, completion: Completion, row_id: str, *, first: bool
+) -> dict[str, Any]:
+    known = completion.cost_usd is not None
+    return {
+        "request_id": row_id,
+        "prompt_id": request.prompt_id,
+        "demonstration_ids": list(request.demonstration_ids),
+        "model": completion.model,
+        "model_revision": replicate.model["commit"] or replicate.model["revision"],
+        "system_fingerprint": completion.system_fingerprint,
+        "sampling": canonical_json(replicate.sampling),
+        "seed": request.seed,
+        "sample_index": request.sample_index,
+        "prompt_tokens": completion.prompt_tokens if first else 0,
+        "completion_tokens": completion.completion_tokens if first else 0,
+        "cost_usd": completion.cost_usd if first or not known else 0.0,
+        "attributes": canonical_json(request.attributes),
+    }

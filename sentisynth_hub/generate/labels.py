@@ -1,0 +1,188 @@
+"""The labels stage: the generator's own model asked for labels, for `llm_classifier` and `pseudo_label`.
+
+    label(recipe, samples, natural, generated, folder, processes)
+    answers = read_answers(folder, 0)                     # of the test rows, in their order; None: no answer
+    rows = read_pseudo_labelled(folder, 0)                # natural texts with the model's labels
+
+Everything asked is planned, journalled, budgeted and resumed as the candidates are: nothing is paid twice, and what
+the generate stage spent counts against the same budget. Under a conditional design one set of answers, replicate 0's,
+serves all replicates.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sentisynth_hub.core.distributed import Processes
+from sentisynth_hub.core.files import canonical_json, json_digest, read_json, write_json
+from sentisynth_hub.core.rows import Request, Row, read_rows, write_rows
+from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.core.text import digest
+from sentisynth_hub.generate.label_prompt import demonstrations, label_prompt, parse_label, pseudo_pool
+from sentisynth_hub.generate.prompts import PromptTemplate
+from sentisynth_hub.generate.providers.provider import Generator
+from sentisynth_hub.generate.requests import Replicate, identity, write_requests
+from sentisynth_hub.generate.stage import answer_all, served
+from sentisynth_hub.natural.splits import NaturalData, Sample
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.variants import VARIANTS
+
+
+VERSION = 1
+_TOKENS = 8  # of an answer: a label's name, and what shows that there is more than that
+
+
+def wanted(recipe: Recipe) -> list[str]:
+    """The variants of the study that need the model's labels."""
+    return [line.name for line in VARIANTS if line.corpus == "labels" and line.name in recipe.study.variants]
+
+
+def label(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    natural: NaturalData,
+    generated: StageFolder,
+    folder: StageFolder,
+    processes: Processes,
+    *,
+    generator: Generator | None = None,
+) -> dict[str, Any]:
+    """Ask the model for the labels the study needs; does nothing where the stage is complete.
+
+    Args:
+        generated: The generate stage: how many requests it took is how many texts are pseudo-labelled, and what it
+            spent counts against the budget.
+        generator: Answers in place of the recipe's own; for tests.
+
+    Returns:
+        The manifest: per replicate `requests`, `demonstration_ids`, and per variant `asked`, `answered`, `cost_usd`.
+
+    Raises:
+        DataError: The natural pool has too few texts to label.
+        StageError: A budget or a dead server stopped it; what was answered is kept for the next run.
+    """
+    if folder.complete:
+        return folder.manifest()
+    asking = asking_recipe(recipe)
+    counts = {name: one["requests"] for name, one in generated.manifest()["replicates"].items()}
+    plans = [
+        (_replicate(asking, sample, folder), _questions(recipe, sample, natural, counts[str(sample.replicate)]))
+        for sample in served(recipe, samples)
+    ]
+    if processes.is_main:
+        for replicate, questions in plans:
+            write_requests(replicate, _requests(asking, replicate, questions))
+    processes.wait()
+    spent_before = sorted(generated.path.glob("replicate-*/completions-*.jsonl"))
+    answer_all(asking, [replicate for replicate, _ in plans], processes, generator=generator, journals=spent_before)
+    if processes.is_main:
+        folder.finish(
+            {"replicates": {str(one.sample.replicate): _collect(recipe, one, asked) for one, asked in plans}}
+        )
+    processes.wait()
+    return folder.manifest()
+
+
+def read_answers(folder: StageFolder, replicate: int) -> list[str | None]:
+    """The model's label of every test row, in their order; None where it named none."""
+    return list(read_json(folder.path / f"replicate-{replicate}" / "answers.json"))
+
+
+def read_pseudo_labelled(folder: StageFolder, replicate: int) -> tuple[Row, ...]:
+    """Natural texts under the model's labels; those it named no label for are left out."""
+    return tuple(read_rows(folder.path / f"replicate-{replicate}" / "pseudo_labelled.parquet"))
+
+
+def stage_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The parts of a recipe that decide the stage's result, for `stage_folder`."""
+    prompt = recipe.generate.prompt
+    return {
+        **recipe.part("labels", "seed"),
+        "variants": wanted(recipe),
+        "design": recipe.study.design,
+        "prompt": {"num_shots": prompt.num_shots, "verbalizers": prompt.verbalizers, "chat": prompt.chat},
+    }
+
+
+def asking_recipe(recipe: Recipe) -> Recipe:
+    """The recipe as it asks for labels: the same model, the likeliest answer, a few tokens, one a call."""
+    content = recipe.model_dump(mode="json")
+    content["generate"] |= {"sampling": {"temperature": 0, "max_new_tokens": _TOKENS}, "samples_per_prompt": 1}
+    content["generate"]["prompt"] |= {"texts_per_call": 1}
+    return recipe.with_content(content)
+
+
+def _replicate(asking: Recipe, sample: Sample, folder: StageFolder) -> Replicate:
+    path = folder.path / f"replicate-{sample.replicate}"
+    path.mkdir(parents=True, exist_ok=True)
+    model, sampling = identity(asking, sample)
+    elsewhere = [one for one in folder.path.parent.glob(f"*/{path.name}/completions-*.jsonl") if one.parent != path]
+    return Replicate(
+        asking, sample, path, PromptTemplate(asking), model, sampling,
+        journals_elsewhere=sorted(elsewhere), doing="asking for labels", texts=False,
+    )  # fmt: skip
+
+
+def _questions(recipe: Recipe, sample: Sample, natural: NaturalData, count: int) -> list[tuple[str, Row]]:
+    """The variant each text is asked for, and the text."""
+    questions = [("llm_classifier", row) for row in natural.test] if "llm_classifier" in recipe.study.variants else []
+    if "pseudo_label" in recipe.study.variants:
+        questions += [("pseudo_label", row) for row in pseudo_pool(recipe, sample, natural, count)]
+    return questions
+
+
+def _requests(asking: Recipe, replicate: Replicate, questions: Sequence[tuple[str, Row]]) -> Iterator[Request]:
+    shown = demonstrations(asking, replicate.sample)
+    for index, (variant, row) in enumerate(questions):
+        text = label_prompt(asking, shown, row.text)
+        prompt: str | list[dict[str, str]] = text
+        if asking.generate.prompt.chat:
+            prompt = [{"role": "user", "content": f"{text}\n\nAnswer with the label and nothing else."}]
+        prompt_id = json_digest(prompt)[:16]
+        seed = int(digest([f"{asking.seed} label {replicate.sample.replicate} {index}"])[:8], 16) >> 1
+        yield Request(
+            request_id=json_digest([prompt_id, canonical_json(replicate.model), replicate.sampling, seed, 0])[:32],
+            index=index,
+            prompt_id=prompt_id,
+            prompt=prompt,
+            sample_index=0,
+            seed=seed,
+            asked_label="",  # nothing is asked to be written
+            demonstration_ids=tuple(one.request_id for one in shown),
+            attributes={"variant": variant},
+        )
+
+
+def _collect(recipe: Recipe, replicate: Replicate, questions: Sequence[tuple[str, Row]]) -> dict[str, Any]:
+    """Read the answers, write them as labels, and return the replicate's part of the manifest."""
+    journal = replicate.answers()
+    answers: list[str | None] = []
+    pseudo: list[Row] = []
+    costs: dict[str, list[float | None]] = {name: [] for name in wanted(recipe)}
+    answered = dict.fromkeys(costs, 0)
+    requests = ((batch_id, request) for batch_id, batch in replicate.batches() for request in batch)
+    for (variant, row), (batch_id, request) in zip(questions, requests, strict=True):
+        completion = journal.completion(request.request_id, batch_id)
+        assert completion is not None
+        said = None if completion.finish_reason in ("error", "refusal") else parse_label(recipe, completion.text)
+        costs[variant].append(completion.cost_usd)
+        answered[variant] += said is not None
+        if variant == "llm_classifier":
+            answers.append(said)
+        elif said is not None:
+            pseudo.append(Row(row.text, said, request_id=row.request_id, language=row.language))
+    write_json(replicate.folder / "answers.json", answers)
+    write_rows(replicate.folder / "pseudo_labelled.parquet", pseudo)
+    return {
+        "requests": len(questions),
+        "demonstration_ids": sorted({row.request_id for row in demonstrations(recipe, replicate.sample)}),
+        **{
+            name: {
+                "asked": len(found),
+                "answered": answered[name],
+                "cost_usd": None if None in found else math.fsum(cost or 0.0 for cost in found),
+            }
+            for name, found in costs.items()
+        },
+        "digest": json_digest([answers, [[row.id, row.label] for row in pseudo]]),
+    }

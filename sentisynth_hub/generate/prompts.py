@@ -1,0 +1,268 @@
+"""Prompts: templates, the demonstrations and attributes drawn for each, and the requests made of them.
+
+    template = PromptTemplate(recipe)
+    for request in plan_requests(recipe, sample, template, model="..."):
+        request.prompt                      # exactly what is sent
+
+Everything drawn for a prompt follows from the recipe's seed, the replicate and the prompt's number; its demonstrations
+come from the replicate's own training rows and from nothing else.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, cached_property
+from typing import Any
+
+from sentisynth_hub.core.errors import DataError, RecipeError
+from sentisynth_hub.core.files import json_digest
+from sentisynth_hub.core.random import rng
+from sentisynth_hub.core.rows import Request, Row, by_label
+from sentisynth_hub.core.text import digest, nfc
+from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.recipe import Recipe
+
+
+CODE_MIXING = {
+    "insertional": "single words and short phrases of the second language inside sentences of the first",
+    "alternational": "switching from one language to the other between clauses or sentences",
+    "script": "both languages, each word in the script of its own language",
+}
+_ROLES = ("system", "developer", "user", "assistant")
+
+
+class PromptTemplate:
+    """A recipe's template, compiled. A name it uses and nobody gives is an error, not an empty string.
+
+    It sees `label`, `verbalizer`, `verbalizers`, `demonstrations` (each with `text`, `label`, `verbalizer`),
+    `texts_per_call`, every attribute by its name and all of them as `attributes`, `seed_text`, and for an attribute
+    `code_mixing` its explanation as `code_mixing_explained`.
+    """
+
+    def __init__(self, recipe: Recipe):
+        from jinja2 import StrictUndefined, TemplateSyntaxError
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        _ = recipe.generate.asked  # an error where nobody is
+        self.recipe = recipe
+        self.path = recipe.folder / recipe.generate.prompt.template
+        self.source = self.path.read_text("utf-8")
+        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}  # YAML would split an escaped emoji in two
+        try:
+            self._template = environment.from_string(self.source)
+        except TemplateSyntaxError as error:
+            raise RecipeError(f"{self.path}: line {error.lineno}: {error.message}; mend the template there") from None
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the template's text."""
+        return digest([line.rstrip("\r") for line in self.source.split("\n")])
+
+    @cached_property
+    def seed_texts(self) -> list[str]:
+        """The recipe's seed texts, one a line, empty lines left out; none where the recipe names no file."""
+        if self.recipe.generate.prompt.seed_texts is None:
+            return []
+        path = self.recipe.folder / self.recipe.generate.prompt.seed_texts
+        if not path.is_file():
+            raise RecipeError(
+                f"generate.prompt.seed_texts: {self.recipe.generate.prompt.seed_texts} is not beside the recipe; "
+                f"add it"
+            )
+        texts = [one_line(line) for line in path.read_text("utf-8").split("\n")]
+        found = [text for text in texts if text]
+        if not found:
+            raise RecipeError(f"generate.prompt.seed_texts: {path.name} is empty; give one text a line")
+        return found
+
+    def verbalizer(self, label: str) -> str:
+        """What the prompt calls a label."""
+        return self.recipe.generate.prompt.verbalizers.get(label, label)
+
+    def render(
+        self, label: str, demonstrations: Sequence[Row], attributes: Mapping[str, str]
+    ) -> str | list[dict[str, str]]:
+        """Render one prompt: a string to be continued, or chat messages.
+
+        Raises:
+            RecipeError: The template uses a name nobody gives, or does not render a list of messages where `chat` is
+                set.
+        """
+        from jinja2 import TemplateError
+
+        prompting = self.recipe.generate.prompt
+        given: dict[str, Any] = {
+            **attributes,
+            "attributes": {name: value for name, value in attributes.items() if name in prompting.attributes},
+            "label": label,
+            "verbalizer": self.verbalizer(label),
+            "verbalizers": {name: self.verbalizer(name) for name in self.recipe.labels},
+            "demonstrations": [
+                {"text": one_line(row.text), "label": row.label, "verbalizer": self.verbalizer(row.label or "")}
+                for row in demonstrations
+            ],
+            "texts_per_call": prompting.texts_per_call,
+        }
+        if "code_mixing" in attributes:
+            given["code_mixing_explained"] = CODE_MIXING.get(attributes["code_mixing"], attributes["code_mixing"])
+        try:
+            rendered = self._template.render(given)
+        except TemplateError as error:
+            raise RecipeError(f"{self.path}: {error.message}; the template sees {', '.join(sorted(given))}") from None
+        return _messages(rendered, self.path.name) if prompting.chat else rendered.rstrip(" ")
+
+
+@cache
+def one_line(text: str) -> str:
+    """The text on one line, so that it cannot break out of its place.
+
+    Control characters and runs of white space become single spaces, byte order marks go. Kept in memory:
+    demonstrations come again in prompt after prompt.
+    """
+    return " ".join(_CONTROL.sub(" ", nfc(text)).replace("\ufeff", "").split())
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def _messages(rendered: str, name: str) -> list[dict[str, str]]:
+    import yaml
+
+    try:
+        messages = yaml.safe_load(rendered)
+    except yaml.YAMLError as error:
+        raise RecipeError(
+            f"{name}: with chat set it must render YAML ({str(error).splitlines()[0]}); use `content: |` blocks"
+        ) from None
+    well_formed = isinstance(messages, list) and all(
+        isinstance(message, dict) and set(message) == {"role", "content"} and message["role"] in _ROLES
+        for message in messages
+    )
+    if not messages or not well_formed:
+        raise RecipeError(
+            f"{name}: with chat set it must render a list of messages, each with a role ({', '.join(_ROLES)}) and "
+            f"content"
+        )
+    return [{"role": message["role"], "content": str(message["content"]).strip()} for message in messages]
+
+
+def demonstration_pool(recipe: Recipe, sample: Sample) -> dict[str, list[Row]]:
+    """The replicate's training rows by label, in an order that does not depend on where they came from."""
+    return by_label(sorted(sample.train, key=lambda row: (row.id, row.request_id)), recipe.labels)
+
+
+def draw_demonstrations(
+    recipe: Recipe, pool: Mapping[str, Sequence[Row]], replicate: int, label: str, number: int
+) -> list[Row]:
+    """Draw the demonstrations of prompt `number` for `label`: stratified, without replacement, in shuffled order.
+
+    Raises:
+        DataError: A label has fewer natural rows in the replicate than the prompt wants of it.
+    """
+    prompting = recipe.generate.prompt
+    shown = [label] if prompting.demonstrations_of == "asked_label" else _rotated(recipe.labels, number)
+    # Draw 0 is named by nothing at all: prompts made before there were other draws stay what they were.
+    random = rng(recipe.seed, "demonstrations", replicate, label, number, *filter(None, [prompting.draw]))
+    drawn: list[Row] = []
+    for place, name in enumerate(shown):
+        wanted = prompting.num_shots // len(shown) + (place < prompting.num_shots % len(shown))
+        if wanted > len(pool[name]):
+            raise DataError(
+                f"generate.prompt.num_shots: a prompt wants {wanted} demonstrations of {name!r}, replicate "
+                f"{replicate} "
+                f"has {len(pool[name])} rows of it; lower num_shots or bring more natural rows of this label"
+            )
+        drawn += [pool[name][i] for i in random.permutation(len(pool[name]))[:wanted]]
+    return [drawn[i] for i in random.permutation(len(drawn))]
+
+
+def draw_attributes(
+    recipe: Recipe, template: PromptTemplate, replicate: int, label: str, number: int
+) -> dict[str, str]:
+    """The attributes of prompt `number` for `label`, and its `seed_text` where the recipe names seed texts.
+
+    crossed: walks through all combinations in a seeded order, each once before any comes twice. Seed texts likewise.
+    """
+    prompting = recipe.generate.prompt
+    drawn: dict[str, str] = {}
+    if prompting.attributes and prompting.attribute_design == "crossed":
+        combinations = list(itertools.product(*prompting.attributes.values()))
+        chosen = _walk(combinations, number, recipe.seed, "attributes", replicate, label)
+        drawn = dict(zip(prompting.attributes, chosen, strict=True))
+    elif prompting.attributes:
+        random = rng(recipe.seed, "attributes", replicate, label, number)
+        drawn = {name: values[random.integers(len(values))] for name, values in prompting.attributes.items()}
+    if template.seed_texts:
+        drawn["seed_text"] = _walk(template.seed_texts, number, recipe.seed, "seed texts", replicate, label)
+    return drawn
+
+
+def _walk(items: Sequence[Any], number: int, *parts: object) -> Any:
+    """Item `number` of a walk that shuffles all items anew each time it has gone through them."""
+    turn, place = divmod(number, len(items))
+    return items[rng(*parts, turn).permutation(len(items))[place]]
+
+
+def _rotated(labels: Sequence[str], number: int) -> list[str]:
+    """Labels starting at another one each time, so that the odd demonstration does not always go to the same label."""
+    start = number % len(labels)
+    return [*labels[start:], *labels[:start]]
+
+
+def calls_per_label(recipe: Recipe) -> dict[str, int]:
+    """How many completions are asked for each label, so that candidates are as even over the labels as they can be."""
+    labels, wanted = recipe.labels, recipe.generate.candidates
+    rows = {label: wanted // len(labels) + (place < wanted % len(labels)) for place, label in enumerate(labels)}
+    per_call = recipe.generate.prompt.texts_per_call
+    return {label: -(-count // per_call) for label, count in rows.items()}
+
+
+def samples_per_prompt(recipe: Recipe) -> int:
+    """Completions asked of one prompt: the recipe's number, or 32 where a prompt is encoded once for all, 1 where
+    each is paid.
+    """
+    return recipe.generate.samples_per_prompt or (1 if recipe.generate.asked.kind == "openai" else 32)
+
+
+def plan_requests(
+    recipe: Recipe, sample: Sample, template: PromptTemplate, *, model: str, sampling: Any, refresh: int = 0
+) -> Iterator[Request]:
+    """Yield a replicate's requests in their order, the same in every process; prompts of different labels take turns.
+
+    Args:
+        model: What identifies the model (name and commit or content digest); part of every request's id.
+        sampling: JSON-ready description of how tokens are drawn; part of every request's id.
+        refresh: How often the same was asked for anew before; another number gives other seeds, and so other ids.
+    """
+    left = calls_per_label(recipe)
+    per_prompt = samples_per_prompt(recipe)
+    pool = demonstration_pool(recipe, sample)
+    index = 0
+    for number in itertools.count():
+        for label in recipe.labels:
+            if not left[label]:
+                continue
+            demonstrations = draw_demonstrations(recipe, pool, sample.replicate, label, number)
+            attributes = draw_attributes(recipe, template, sample.replicate, label, number)
+            prompt = template.render(label, demonstrations, attributes)
+            prompt_id = json_digest(prompt)[:16]
+            for sample_index in range(min(per_prompt, left[label])):
+                seed = (
+                    int(digest([f"{recipe.seed} {sample.replicate} {index} {refresh}"])[:8], 16) >> 1
+                )  # below 2**31: all servers take it
+                yield Request(
+                    request_id=json_digest([prompt_id, model, sampling, seed, sample_index])[:32],
+                    index=index,
+                    prompt_id=prompt_id,
+                    prompt=prompt,
+                    sample_index=sample_index,
+                    seed=seed,
+                    asked_label=label,
+                    demonstration_ids=tuple(row.request_id for row in demonstrations),
+                    attributes=attributes,
+                )
+                index += 1
+            left[label] -= min(per_prompt, left[label])
+        if not any(left.values()):
+            return

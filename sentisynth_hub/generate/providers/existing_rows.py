@@ -1,0 +1,51 @@
+"""Rows that are there already, in place of asking anybody: the same tables, without prompts, tokens or costs."""
+
+from dataclasses import replace
+from typing import Any
+
+from sentisynth_hub.core.distributed import Processes
+from sentisynth_hub.core.files import canonical_json
+from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.generate import parse as parsing
+from sentisynth_hub.generate.candidates import LINEAGE, Tables
+from sentisynth_hub.natural.stage import given_rows
+from sentisynth_hub.recipe import Recipe
+
+
+_NOTHING_SPENT = {"demonstration_ids": [], "prompt_tokens": 0, "completion_tokens": 0, "cost_usd": None}
+
+
+def take_given(recipe: Recipe, folder: StageFolder, processes: Processes) -> dict[str, Any]:
+    """Write rows that are there already as the one corpus of replicate 0; empty texts become no candidates.
+
+    Returns:
+        The manifest, with the keys of any generate stage; what is not known is None.
+    """
+    given = recipe.generate.generator
+    assert given.kind == "rows"
+    if processes.is_main:
+        path = folder.path / "replicate-0"
+        path.mkdir(parents=True, exist_ok=True)
+        requests = 0
+        with Tables(path) as tables:
+            for row, attributes in given_rows(recipe):
+                requests += 1
+                known = {"request_id": row.request_id, "model": given.written_by}
+                lineage = dict.fromkeys(LINEAGE) | _NOTHING_SPENT | known | {"attributes": canonical_json(attributes)}
+                if row.text.strip():
+                    tables.add(row, None, lineage)
+                else:
+                    tables.add(replace(row, label=None), "empty", lineage)
+        folder.finish(
+            {
+                "replicates": {"0": {"requests": requests, **_NOTHING_SPENT, **tables.record()}},
+                "model": {"id": given.written_by, "revision": given.revision, "commit": None},
+                "prompt_digest": None,
+                "parser_version": parsing.VERSION,
+                "sampling": None,
+                "num_shots": None,
+                "prices": None,
+            }
+        )
+    processes.wait()
+    return folder.manifest()

@@ -1,0 +1,291 @@
+"""The generate stage: from natural samples to journalled completions, and from these to candidate rows.
+
+    generate(recipe, samples, folder, processes)
+    candidates, unparsed = read_candidates(folder, replicate=0)
+
+A replicate's folder holds `prompts.jsonl` and `requests.jsonl` (what is asked), `completions-<rank>.jsonl` (the
+journal: what was answered, written before it is parsed), and at the end `candidates.parquet`, `unparsed.parquet` and
+`lineage.parquet`. Completions that an earlier version of the recipe paid for are used again wherever the request is
+the same.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sentisynth_hub.core import log
+from sentisynth_hub.core.distributed import Processes
+from sentisynth_hub.core.errors import StageError
+from sentisynth_hub.core.files import json_digest
+from sentisynth_hub.core.rows import Rejected, Row, read_records, read_rejected, read_rows
+from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.generate import parse as parsing
+from sentisynth_hub.generate.answering import Answering
+from sentisynth_hub.generate.answers import spent
+from sentisynth_hub.generate.budget import Ledger, ModelPrice, find_price, worst_case
+from sentisynth_hub.generate.candidates import collect
+from sentisynth_hub.generate.journal import repair
+from sentisynth_hub.generate.pilot import Asked, estimate
+from sentisynth_hub.generate.prompts import PromptTemplate, calls_per_label, plan_requests
+from sentisynth_hub.generate.providers.existing_rows import take_given
+from sentisynth_hub.generate.providers.provider import Generator
+from sentisynth_hub.generate.requests import Replicate, identity, write_requests
+from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.recipe import Recipe
+
+
+VERSION = 1
+
+
+def generate(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    folder: StageFolder,
+    processes: Processes,
+    *,
+    limit: int | None = None,
+    refresh: int = 0,
+    generator: Generator | None = None,
+) -> dict[str, Any]:
+    """Ask for the candidates of every replicate, and parse what is answered.
+
+    Does nothing where the stage is complete, and asks no journalled request again. Under a conditional design one
+    corpus, that of replicate 0, serves all replicates.
+
+    Args:
+        limit: Only the first so many requests of each replicate (whole batches of a local model); the stage is then
+            not finished.
+        refresh: How often the same was asked for anew before: another number asks everything again, with other seeds.
+        generator: Answers in place of the recipe's own; for tests.
+
+    Returns:
+        The manifest; with `limit` the same record without it being written.
+
+    Raises:
+        StageError: A budget, a diversity limit or a dead server stopped it; what was answered is kept for the next
+            run.
+        RecipeError, DataError: The recipe cannot be carried out; nothing was spent.
+    """
+    if folder.complete:
+        return folder.manifest()
+    if recipe.generate.generator.kind == "rows":
+        return take_given(recipe, folder, processes)
+    replicates = [_prepare(recipe, sample, folder, limit, refresh) for sample in served(recipe, samples)]
+    answer_all(recipe, replicates, processes, generator=generator)
+    result: dict[str, Any] = {}
+    if processes.is_main:
+        result = _result(recipe, replicates)
+        if limit is None:
+            folder.finish(result)
+    processes.wait()
+    return folder.manifest() if limit is None else result
+
+
+def answer_all(
+    recipe: Recipe,
+    replicates: Sequence[Replicate],
+    processes: Processes,
+    *,
+    generator: Generator | None = None,
+    journals: Iterable[Path] = (),
+) -> None:
+    """Ask what is not answered yet of every replicate's plan; everything answered is in the journals afterwards.
+
+    Args:
+        recipe: Its `generate` section says who is asked, how tokens are drawn and what may be spent.
+        journals: Journals of other stages whose spending counts against the same budget.
+
+    Raises:
+        StageError: A budget, a diversity limit or a dead server stopped it.
+    """
+    if processes.is_main:
+        for replicate in replicates:
+            write_requests(replicate)
+            for journal in replicate.journals():
+                if repair(journal):
+                    log.warn(f"{journal.name}: a line torn by a crash was cut off; its request is asked again")
+    processes.wait()
+    answered = [replicate.answers() for replicate in replicates]
+    already = spent([*(path for replicate in replicates for path in replicate.journals()), *journals])
+    processes.wait()  # every process has read the same state before one writes
+    price, _ = _price(recipe)
+    asked = recipe.generate.asked
+    sharing = 1 if asked.kind == "openai" and asked.batch_api else processes.count
+    ledger = Ledger(recipe.generate.budget, price, model=asked.model, spent=already, processes=sharing)
+    answering = Answering(recipe, ledger, processes, generator)
+    answering.prepare(replicates, answered)
+    stopped: str | None = None
+    for replicate in replicates:
+        stopped = stopped or answering.answer(replicate, answered.pop(0))
+    processes.wait()
+    _refuse_unanswered(replicates, stopped)
+
+
+def pilot(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    folder: StageFolder,
+    processes: Processes,
+    *,
+    requests: int = 20,
+    refresh: int = 0,
+    generator: Generator | None = None,
+) -> dict[str, Any]:
+    """Ask the first requests of the first replicate and estimate the whole stage from them.
+
+    The answers are kept for the stage itself. See `generators.estimate.estimate` for what is returned.
+    """
+    _ = recipe.generate.asked  # an error where nobody is
+    asking = served(recipe, samples)
+    generate(recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
+    rows, _ = read_candidates(folder, asking[0].replicate)
+    accepted = Counter(row.request_id.partition(".")[0] for row in rows)
+    asked: dict[str, Asked] = {}
+    for line in read_lineage(folder, asking[0].replicate):
+        request_id = line["request_id"].partition(".")[0]
+        before = asked.get(request_id, Asked(0, 0, 0, accepted[request_id]))
+        asked[request_id] = Asked(
+            before.prompt_tokens + line["prompt_tokens"],
+            before.completion_tokens + line["completion_tokens"],
+            before.rows + 1,
+            before.accepted,
+        )
+    price, record = _price(recipe)
+    total = sum(calls_per_label(recipe).values()) * len(asking)
+    return {**estimate(list(asked.values()), total, price, recipe.generate.human_usd_per_row), "prices": record}
+
+
+def dry_run(recipe: Recipe, samples: Sequence[Sample], *, limit: int | None = None) -> dict[str, Any]:
+    """What would be asked, and what it could cost at most.
+
+    Nothing is asked, loaded or written; stored answers are not looked at.
+    """
+    price, record = _price(recipe)
+    template, asking = PromptTemplate(recipe), served(recipe, samples)
+    requests = tokens = 0
+    usd = 0.0
+    prompts: set[str] = set()
+    new_tokens = recipe.generate.sampling.max_new_tokens
+    for sample in asking:
+        for request in itertools.islice(plan_requests(recipe, sample, template, model="", sampling={}), limit):
+            worst = worst_case(request.prompt, new_tokens)
+            requests, tokens = requests + 1, tokens + worst
+            usd += price.cost(worst - new_tokens, new_tokens) if price is not None else 0.0
+            prompts.add(request.prompt_id)
+    return {
+        "replicates": len(asking),
+        "requests": requests,
+        "prompts": len(prompts),
+        "worst_case_tokens": tokens,
+        "worst_case_usd": usd if price is not None else None,
+        "prices": record,
+    }
+
+
+def stage_recipe(recipe: Recipe) -> dict[str, Any]:
+    """The parts of a recipe that decide the stage's result, for `stage_folder`.
+
+    Left out is what only decides when and at what price an answer comes: changing it must not start anew.
+    """
+    steps = sorted(recipe.natural.preprocess)
+    common = ({"preprocess": steps} if steps else {}) | recipe.part("labels", "language", "seed")
+    if recipe.generate.generator.kind == "rows":  # what is in them is among the stage's inputs
+        section = recipe.generate.generator.model_dump(mode="json", exclude={"file", "licence"})
+        return common | {"given": section, "candidates": recipe.generate.candidates}
+    generate = recipe.model_dump(mode="json")["generate"]
+    for name in ("budget", "diversity", "human_usd_per_row"):
+        del generate[name]
+    if not generate["prompt"]["draw"]:  # stages made before there were other draws stay what they were
+        del generate["prompt"]["draw"]
+    for name in _DECIDES_NOTHING & generate["generator"].keys():
+        del generate["generator"][name]
+    template = PromptTemplate(recipe)
+    return {
+        **common,
+        "generate": generate,
+        "template": template.digest,
+        "seed_texts": json_digest(template.seed_texts),
+        "design": recipe.study.design,
+        "parser": parsing.VERSION,
+    }
+
+
+_DECIDES_NOTHING = {
+    "base_url", "api_key_variable", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds",
+    "max_attempts", "batch_api", "price",
+}  # fmt: skip
+
+
+def read_candidates(folder: StageFolder, replicate: int) -> tuple[list[Row], list[Rejected]]:
+    """The candidates of a replicate in the order they were asked for, and what could not be parsed."""
+    path = folder.path / f"replicate-{replicate}"
+    return read_rows(path / "candidates.parquet"), read_rejected(path / "unparsed.parquet")
+
+
+def read_lineage(folder: StageFolder, replicate: int) -> Iterator[dict[str, Any]]:
+    """Yield for every candidate and every unparsed row where it came from.
+
+    Keys: request_id, prompt_id, demonstration_ids, model, model_revision, system_fingerprint, sampling (JSON), seed,
+    sample_index, prompt_tokens, completion_tokens, cost_usd, attributes (JSON). Where one call gave several rows, the
+    first carries the call's tokens and cost and the others zero, so that sums are right.
+    """
+    yield from read_records(folder.path / f"replicate-{replicate}" / "lineage.parquet")
+
+
+def served(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
+    """The replicates that have a corpus of their own: all of them, or under a conditional design the first."""
+    return [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]
+
+
+def _prepare(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | None, refresh: int) -> Replicate:
+    name = f"replicate-{sample.replicate}"
+    path = folder.path / name
+    path.mkdir(parents=True, exist_ok=True)
+    elsewhere = sorted(
+        other for other in folder.path.parent.glob(f"*/{name}/completions-*.jsonl") if other.parent != path
+    )
+    model, sampling = identity(recipe, sample)
+    return Replicate(recipe, sample, path, PromptTemplate(recipe), model, sampling, limit, refresh, elsewhere)
+
+
+def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> None:
+    """Every request of the plan has its answer, or the stage stops here.
+
+    Raises:
+        StageError: Says why it stopped and how many requests are answered.
+    """
+    for replicate in replicates:
+        answers = replicate.answers()
+        asked = answered = 0
+        for batch_id, batch in replicate.batches():
+            asked += len(batch)
+            answered += sum((request.request_id, batch_id) in answers for request in batch)
+        if answered < asked:
+            why = stopped or "another process of this launch stopped early; its message says why"
+            raise StageError(
+                f"{replicate.doing}: {answered:,} of {asked:,} requests of replicate "
+                f"{replicate.sample.replicate} answered: "
+                f"{why}"
+            )
+
+
+def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
+    _, price_record = _price(recipe)
+    return {
+        "replicates": {str(replicate.sample.replicate): collect(replicate) for replicate in replicates},
+        "model": {name: replicates[0].model[name] for name in ("id", "revision", "commit")},
+        "prompt_digest": replicates[0].template.digest,
+        "parser_version": parsing.VERSION,
+        "sampling": replicates[0].sampling,
+        "num_shots": recipe.generate.prompt.num_shots,
+        "prices": price_record,
+    }
+
+
+def _price(recipe: Recipe) -> tuple[ModelPrice | None, dict[str, Any] | None]:
+    generator = recipe.generate.generator
+    if generator.kind != "openai":
+        return None, None
+    return find_price(generator.model, generator.price, batch_api=generator.batch_api)

@@ -1,0 +1,55 @@
+"""Figures on the cards: PNG files beside README.md, drawn from the evaluation in the manifest.
+
+They follow the evaluation, never the machine. Where a version's evaluation is the head's, its figures stay as they
+are, whether this machine can draw or not and whatever its fonts make of them; so pictures alone never make a version.
+A new evaluation is drawn where matplotlib is installed (extra `report`), else its cards have no figures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+from sentisynth_hub.core import log
+from sentisynth_hub.publish.repo_head import Head
+
+
+SHOWN = ("effects", "curve", "confusion", "slices")
+FOLDER = "figures"
+
+
+@dataclass
+class Pictures:
+    """The figures of one evaluation; drawn once, when first needed.
+
+    Attributes:
+        evaluation: As the manifest has it; None where no study was run.
+    """
+
+    evaluation: Mapping[str, Any] | None
+    _drawn: dict[str, bytes] | None = field(default=None, init=False)
+
+    def plan(self, head: Head | None, found: Mapping[str, Any] | None) -> tuple[list[str], dict[str, bytes]]:
+        """Paths the version will have, and the content of those that have to be sent.
+
+        Args:
+            head: What stands there, with its manifest `found`; None in an empty repo.
+        """
+        if head is not None and found is not None and found["evaluation"] == self.evaluation:
+            standing = list(found.get("figures", []))
+            if head.paths.issuperset(standing):
+                return standing, {}
+        drawn = self._draw()
+        return list(drawn), drawn
+
+    def _draw(self) -> dict[str, bytes]:
+        if self._drawn is None:
+            self._drawn = {}
+            if self.evaluation is not None and find_spec("matplotlib") is None:
+                log.info("  cards without figures: matplotlib is not installed (extra `report`)")
+            elif self.evaluation is not None:
+                from sentisynth_hub.verdict.figures import draw_png
+
+                drawn = draw_png(self.evaluation, SHOWN)
+                self._drawn = {f"{FOLDER}/{name}.png": content for name, content in drawn.items()}
+        return self._drawn

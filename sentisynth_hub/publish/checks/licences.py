@@ -1,0 +1,135 @@
+"""Licences: of everything that went into what is published, and whether they allow it.
+
+A licence that is not stated, or not known here, stops publishing, and so does one that clashes with the licence
+chosen. The way on is always the same and always a person's decision: name the source in `publish.licence_reasons`
+with a reason, which the cards then print. This is a safety net for honest mistakes, not legal advice.
+"""
+
+from collections.abc import Mapping
+
+from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.publish.cards.published_manifest import Licence, LicenceSource
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.revisions import GIVEN_ROWS, ZERO_SHOT, Pin
+
+
+PERMISSIVE = frozenset(
+    [
+        "apache-2.0",
+        "mit",
+        "bsd",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "bsd-3-clause-clear",
+        "isc",
+        "zlib",
+        "unlicense",
+        "wtfpl",
+        "cc0-1.0",
+        "pddl",
+        "cc-by-2.0",
+        "cc-by-2.5",
+        "cc-by-3.0",
+        "cc-by-4.0",
+        "odc-by",
+        "afl-3.0",
+        "artistic-2.0",
+        "cdla-permissive-1.0",
+        "cdla-permissive-2.0",
+        "ms-pl",
+        "ncsa",
+        "postgresql",
+        "ecl-2.0",
+    ]
+)
+SHARE_ALIKE = frozenset(
+    [
+        "cc-by-sa-3.0",
+        "cc-by-sa-4.0",
+        "odbl",
+        "cdla-sharing-1.0",
+        "gpl",
+        "gpl-2.0",
+        "gpl-3.0",
+        "agpl-3.0",
+        "lgpl",
+        "lgpl-2.1",
+        "lgpl-3.0",
+        "gfdl",
+        "mpl-2.0",
+    ]
+)
+NON_COMMERCIAL = frozenset(
+    ["cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0"]
+)
+NO_DERIVATIVES = frozenset(["cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0"])
+KNOWN = PERMISSIVE | SHARE_ALIKE | NON_COMMERCIAL | NO_DERIVATIVES
+
+
+def gather_licences(recipe: Recipe, pins: Mapping[str, Pin]) -> Licence:
+    """The licence of what is published, and of its sources.
+
+    Raises:
+        RecipeError: No licence is chosen, or a source's licence is unknown or clashes; says which, and the choices.
+    """
+    chosen = recipe.publish.licence
+    if chosen is None:
+        raise RecipeError(
+            "publish.licence: missing; choose the licence of what is published, e.g. apache-2.0 or cc-by-4.0"
+        )
+    sources = [_source(path, pin, recipe) for path, pin in _distinct(pins).items()] + _endpoint(recipe)
+    for source in sources:
+        problem = clash(source["licence"], chosen)
+        if problem is not None and source["reason"] is None:
+            raise RecipeError(
+                f"publish.licence: {source['repo_type']} {source['id']} {problem}; "
+                "choose another source or licence, or say under publish.licence_reasons why it may be used: "
+                f"{{{source['id']}: your reason}}"
+            )
+    return {"id": chosen, "sources": sources}
+
+
+def clash(licence: str | None, chosen: str) -> str | None:
+    """Why something under `licence` may not be published under `chosen`; None where nothing speaks against it."""
+    if licence is None or not licence.strip():
+        return "states no licence"
+    for one in (part.strip().lower() for part in licence.split(",")):
+        if one not in KNOWN:
+            return f"has the licence {one!r}, of which is not known here what it allows"
+        if one in NO_DERIVATIVES:
+            return f"has the licence {one}, which allows no derived work to be published"
+        if one in SHARE_ALIKE and one != chosen:
+            return f"has the licence {one}, which asks for the same licence, not {chosen}"
+        if one in NON_COMMERCIAL and chosen not in NON_COMMERCIAL:
+            return f"has the licence {one}, which forbids commercial use, while {chosen} allows it"
+        if "-sa-" in one and one in NON_COMMERCIAL and one != chosen:
+            return f"has the licence {one}, which asks for the same licence, not {chosen}"
+    return None
+
+
+def _distinct(pins: Mapping[str, Pin]) -> dict[str, Pin]:
+    """Each source of what is published once, by the first key of the recipe that names it."""
+    first: dict[tuple[str, str, str], str] = {}
+    for path, pin in pins.items():
+        if path != ZERO_SHOT:
+            first.setdefault((pin.repo_type, pin.id, pin.commit), path)
+    return {path: pins[path] for path in first.values()}
+
+
+def _source(path: str, pin: Pin, recipe: Recipe) -> LicenceSource:
+    generator = recipe.generate.generator
+    said = recipe.natural.licence if path.partition(".")[0] == "natural" else None
+    if path == GIVEN_ROWS and generator.kind == "rows":
+        said = generator.licence
+    licence = said or pin.licence
+    reason = recipe.publish.licence_reasons.get(pin.id)
+    return {"id": pin.id, "repo_type": pin.repo_type, "commit": pin.commit, "licence": licence, "reason": reason}
+
+
+def _endpoint(recipe: Recipe) -> list[LicenceSource]:
+    """A model behind an endpoint is no repo: its provider's terms decide, and a person has to have read them."""
+    generator = recipe.generate.generator
+    if generator.kind != "openai":
+        return []
+    reason = recipe.publish.licence_reasons.get(generator.model)
+    return [{"id": generator.model, "repo_type": "model", "commit": "", "licence": None, "reason": reason}]

@@ -1,0 +1,1 @@
+"""Versions: computed from what changed, never chosen."""

@@ -1,0 +1,187 @@
+"""What changed between two versions, and which version number that makes.
+
+Datasets: MAJOR labels or columns changed, or published rows removed or relabelled · MINOR rows added · PATCH only
+card, recipe, lineage or other metadata. Models: MAJOR label set · MINOR dataset version, recipe or base model · PATCH
+card.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.publish.versions.corpus_statistics import Statistics, balance_shift
+from sentisynth_hub.publish.versions.tags import Level
+
+
+class RowCounts(TypedDict):
+    """Rows of the default config, counted with their copies."""
+
+    added: int
+    removed: int
+    relabelled: int
+    unchanged: int
+
+
+class Changes(TypedDict):
+    """Why a version is what it is; part of the published manifest, so it holds no text of a removed row.
+
+    `previous`: tag of the version before, None for the first. `reasons`: one short phrase a change. `before`,
+    `after`: statistics of the two (before None for the first; both None for models). `balance_shift`: total variation
+    distance of the label shares.
+    """
+
+    previous: str | None
+    level: Level
+    reasons: list[str]
+    rows: RowCounts | None
+    before: Statistics | None
+    after: Statistics | None
+    balance_shift: float | None
+
+
+@dataclass(frozen=True)
+class RowChanges:
+    """Rows that differ: `relabelled` pairs the row before with the row after."""
+
+    added: list[Row]
+    removed: list[Row]
+    relabelled: list[tuple[Row, Row]]
+    unchanged: int
+
+    def counts(self) -> RowCounts:
+        """How many of each."""
+        return {
+            "added": len(self.added),
+            "removed": len(self.removed),
+            "relabelled": len(self.relabelled),
+            "unchanged": self.unchanged,
+        }
+
+
+def compare_rows(before: Iterable[Row], after: Iterable[Row]) -> RowChanges:
+    """Compare two corpora by row id; copies of a text count one by one.
+
+    A text that is in both with another label is relabelled. Every list is in the order of ids, so equal input gives
+    equal output.
+    """
+    old, new = _by_id(before), _by_id(after)
+    added: list[Row] = []
+    removed: list[Row] = []
+    relabelled: list[tuple[Row, Row]] = []
+    unchanged = 0
+    for row_id in sorted(old.keys() | new.keys()):
+        left, right = old.get(row_id, []), new.get(row_id, [])
+        if [row.label for row in left] == [row.label for row in right]:
+            unchanged += len(right)
+            continue
+        left, right = _without_common(left, right)
+        unchanged += len(new.get(row_id, [])) - len(right)
+        pairs = min(len(left), len(right))
+        relabelled += list(zip(left[:pairs], right[:pairs], strict=True))
+        removed += left[pairs:]
+        added += right[pairs:]
+    return RowChanges(added, removed, relabelled, unchanged)
+
+
+def dataset_changes(
+    previous: str | None,
+    *,
+    labels: tuple[Sequence[str], Sequence[str]],
+    columns: tuple[Mapping[str, str], Mapping[str, str]],
+    rows: RowCounts,
+    metadata: Sequence[str],
+    statistics: tuple[Statistics | None, Statistics],
+) -> Changes:
+    """Say what changed in a dataset and how much that matters; pairs are (before, after).
+
+    `metadata` says in short phrases what else differs (`card changed`, ...).
+    """
+    before, after = statistics
+    if previous is None or before is None:
+        return Changes(
+            previous=None,
+            level="major",
+            reasons=["first version"],
+            rows=rows,
+            before=None,
+            after=after,
+            balance_shift=None,
+        )
+    major = _set_reasons("label", *labels) + _column_reasons(*columns)
+    major += [f"{rows['removed']:,} rows removed"] if rows["removed"] else []
+    major += [f"{rows['relabelled']:,} rows relabelled"] if rows["relabelled"] else []
+    minor = [f"{rows['added']:,} rows added"] if rows["added"] else []
+    return Changes(
+        previous=previous,
+        level="major" if major else "minor" if minor else "patch",
+        reasons=[*major, *minor, *metadata],
+        rows=rows,
+        before=before,
+        after=after,
+        balance_shift=balance_shift(before["labels"], after["labels"]),
+    )
+
+
+def model_changes(
+    previous: str | None,
+    *,
+    labels: tuple[Sequence[str], Sequence[str]],
+    sources: Sequence[str],
+    metadata: Sequence[str],
+) -> Changes:
+    """Say what changed in a model; weight bytes never count.
+
+    `sources` says in short phrases which of dataset, recipe and base model differ, `metadata` what else.
+    """
+    major = _set_reasons("label", *labels) if previous is not None else ["first version"]
+    return Changes(
+        previous=previous,
+        level="major" if major else "minor" if sources else "patch",
+        reasons=[*major, *sources, *metadata],
+        rows=None,
+        before=None,
+        after=None,
+        balance_shift=None,
+    )
+
+
+def _by_id(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row.id].append(row)
+    return grouped
+
+
+def _without_common(left: list[Row], right: list[Row]) -> tuple[list[Row], list[Row]]:
+    """What is left of two lists of copies of one text after pairing equal labels off."""
+    common = Counter(row.label for row in left) & Counter(row.label for row in right)
+
+    def rest(rows: list[Row]) -> list[Row]:
+        spare, kept = common.copy(), []
+        for row in sorted(rows, key=lambda row: row.label or ""):
+            if spare[row.label] > 0:
+                spare[row.label] -= 1
+            else:
+                kept.append(row)
+        return kept
+
+    return rest(left), rest(right)
+
+
+def _set_reasons(what: str, before: Sequence[str], after: Sequence[str]) -> list[str]:
+    if list(before) == list(after):
+        return []
+    reasons = [f"{what} {name!r} added" for name in after if name not in before]
+    reasons += [f"{what} {name!r} removed" for name in before if name not in after]
+    return reasons or [f"{what}s in another order"]
+
+
+def _column_reasons(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    shared = [name for name in before if name in after]
+    return (
+        [f"column {name!r} added" for name in after if name not in before]
+        + [f"column {name!r} removed" for name in before if name not in after]
+        + [f"column {name!r} is {after[name]}, was {before[name]}" for name in shared if before[name] != after[name]]
+    )

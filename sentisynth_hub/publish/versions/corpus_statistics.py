@@ -1,0 +1,87 @@
+"""What a corpus looks like in a few numbers: balance, length, diversity, code-mixing. Anyone can compute them again
+from the rows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import fsum
+from typing import TypedDict
+
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.core.text import count_tokens, tokens
+
+
+DIVERSITY_WORDS = 2_000
+"""distinct_2 falls with the length of the text it is measured on, so it is always measured on this many words, or on
+all if fewer."""
+
+
+class Statistics(TypedDict):
+    """Numbers of one corpus.
+
+    `labels`: rows a label. `words_mean`: mean words and symbols a row. `distinct_2`: distinct word pairs over all
+    word pairs (pairs inside a row) in the first `distinct_2_words` words, rows in the order of their ids. `cmi_mean`:
+    mean code-mixing index of the rows that have one (0 to 100), None where none has.
+    """
+
+    rows: int
+    labels: dict[str, int]
+    words_mean: float
+    distinct_2: float
+    distinct_2_words: int
+    cmi_mean: float | None
+
+
+def statistics(
+    rows: Sequence[Row], labels: Sequence[str], *, words: int = DIVERSITY_WORDS, ids: Sequence[str] | None = None
+) -> Statistics:
+    """Measure a corpus; the order of `rows` does not matter. `ids`: the rows' ids, where they are known already."""
+    counts = Counter(row.label for row in rows)
+    ordered = by_id(rows, ids)
+    distinct, used = _distinct_pairs((tokens(row.text) for row in ordered), words)
+    mixing = [row.scores["cmi"] for row in ordered if "cmi" in row.scores]
+    return {
+        "rows": len(rows),
+        "labels": {label: counts[label] for label in labels},
+        "words_mean": sum(count_tokens(row.text) for row in rows) / len(rows) if rows else 0.0,
+        "distinct_2": distinct,
+        "distinct_2_words": used,
+        "cmi_mean": fsum(mixing) / len(mixing) if mixing else None,
+    }
+
+
+def by_id(rows: Sequence[Row], ids: Sequence[str] | None = None) -> list[Row]:
+    """The rows in the order of their ids (`ids`, where they are known already), then labels."""
+    keyed = zip(ids or [row.id for row in rows], [row.label or "" for row in rows], range(len(rows)), strict=True)
+    return [rows[place] for _, _, place in sorted(keyed)]
+
+
+def count_words(rows: Iterable[Row], most: int) -> int:
+    """Words of a corpus, counted up to `most`."""
+    found = 0
+    for row in rows:
+        found += count_tokens(row.text)
+        if found >= most:
+            return most
+    return found
+
+
+def balance_shift(before: Mapping[str, int], after: Mapping[str, int]) -> float:
+    """Total variation distance of two label distributions: the share of rows that would have to change label, 0 to
+    1."""
+    totals = sum(before.values()) or 1, sum(after.values()) or 1
+    names = before.keys() | after.keys()
+    return fsum(abs(before.get(name, 0) / totals[0] - after.get(name, 0) / totals[1]) for name in names) / 2
+
+
+def _distinct_pairs(texts: Iterable[Sequence[str]], words: int) -> tuple[float, int]:
+    """Distinct pairs over pairs in the first `words` words, and how many words there were."""
+    seen: set[tuple[str, str]] = set()
+    pairs = used = 0
+    for text in texts:
+        text = text[: words - used]
+        used += len(text)
+        pairs += max(0, len(text) - 1)
+        seen.update(zip(text, text[1:], strict=False))
+        if used >= words:
+            break
+    return (len(seen) / pairs if pairs else 0.0), used

@@ -1,0 +1,1 @@
+"""The study stage: every variant trained in every replicate."""

@@ -1,0 +1,1 @@
+"""Paired statistics over replicates and test items; nothing here trains or reads files."""

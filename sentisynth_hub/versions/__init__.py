@@ -1,1 +1,0 @@
-"""Versions that are computed from what changed, never chosen."""

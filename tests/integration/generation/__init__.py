@@ -1,1 +1,0 @@
-"""Generation against real servers, processes and models."""

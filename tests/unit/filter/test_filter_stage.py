@@ -1,0 +1,256 @@
+"""The filter stage: nothing lost, nothing leaked, the same whatever the order and the number of processes."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentisynth_hub.core.distributed import Processes
+from sentisynth_hub.core.errors import DataError, RecipeError
+from sentisynth_hub.core.rows import Row, read_rejected, read_rows, write_rejected, write_rows
+from sentisynth_hub.core.run_folder import StageFolder, stage_folder
+from sentisynth_hub.filter import stage as filtering
+from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
+from sentisynth_hub.filter.contract import Filter
+from sentisynth_hub.filter.echo import Echo
+from sentisynth_hub.filter.length import Length
+from sentisynth_hub.filter.overlap import Overlap
+from sentisynth_hub.filter.refusals import Refusals
+from sentisynth_hub.filter.threshold_sweep import sweep, sweep_values
+from sentisynth_hub.natural import stage as sources
+from sentisynth_hub.natural.splits import NaturalData, Sample, draw_samples
+from sentisynth_hub.recipe import Recipe, load_recipe
+from tests.support.tiny_study import make_model, make_rows
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(make_model(tmp_path_factory.mktemp("encoder")))
+
+
+def recipe_of(folder: Path, model: str, **filters: Any) -> Recipe:
+    content = {
+        "name": "tiny",
+        "description": "For tests.",
+        "language": ["en"],
+        "labels": ["negative", "positive"],
+        "natural": {"files": {"train": "none.csv"}, "rows_per_label": 20},
+        "generate": {"generator": {"kind": "openai", "model": "none"}, "candidates": 2},
+        "filter": filters,
+        "study": {"student": {"model": model, "max_length": 20}, "replicates": 2},
+    }
+    (folder / "prompt.jinja2").write_text("{{ verbalizer }} review:", "utf-8")
+    path = folder / "recipe.yaml"
+    path.write_text(json.dumps(content), "utf-8")  # JSON is YAML
+    return load_recipe(str(path))
+
+
+def natural_data() -> NaturalData:
+    return NaturalData(make_rows(200, 1), make_rows(80, 2), make_rows(60, 3))
+
+
+def candidates_of(replicate: int) -> list[Row]:
+    """80 new rows, 5 of them again, 3 test rows, 4 rows with the other label, an empty one."""
+    rows = make_rows(80, 100 + replicate, origin="s")
+    flipped = [replace(row, label="negative" if row.label == "positive" else "positive") for row in rows[10:14]]
+    extra = [*rows[:5], *natural_data().test[:3], *flipped, Row("", "positive")]
+    return [replace(row, request_id=f"q{number}") for number, row in enumerate([*rows, *extra])]
+
+
+def generated_folder(folder: Path, replicates: int) -> StageFolder:
+    """A finished generate stage as `read_candidates` reads it."""
+    stage = stage_folder(folder, "generate", version=1, recipe={})
+    for replicate in range(replicates):
+        path = stage.path / f"replicate-{replicate}"
+        path.mkdir(parents=True)
+        write_rows(path / "candidates.parquet", candidates_of(replicate))
+        write_rejected(path / "unparsed.parquet", [])
+    shown = {str(r): {"demonstration_ids": []} for r in range(replicates)}
+    stage.finish({"replicates": shown})
+    return stage
+
+
+def run_stage(recipe: Recipe, folder: Path, processes: Sequence[Processes]) -> StageFolder:
+    """Run the stage as each of the processes, one after the other; the last of them must be the first rank."""
+    generated = generated_folder(folder, 2)
+    natural = natural_data()
+    stage = stage_folder(folder, "filter", version=filtering.VERSION, recipe=recipe.part("filter"))
+    samples = draw_samples(recipe, natural)
+    for each in processes:
+        if each.is_main:
+            filtering.filter_candidates(recipe, samples, natural, generated, stage, each)
+        else:
+            with pytest.raises(FileNotFoundError):  # alone, it would wait here for the first process's manifest
+                filtering.filter_candidates(recipe, samples, natural, generated, stage, each)
+    return stage
+
+
+def full_recipe(folder: Path, model: str) -> Recipe:
+    encoder = {"model": model, "threads": 1}
+    return recipe_of(
+        folder,
+        model,
+        length={"min_tokens": 2},
+        conflicting_labels={},
+        exact_duplicates={},
+        near_duplicates={},
+        teacher={"teacher": encoder, "min_confidence": 0.5},
+        diversity={"encoder": encoder, "size": 40},
+    )
+
+
+def test_kept_and_rejected_are_all_candidates(tmp_path: Path, model: str) -> None:
+    stage = run_stage(full_recipe(tmp_path, model), tmp_path, [Processes()])
+    for replicate in range(2):
+        kept, rejected = filtering.read_kept(stage, replicate), filtering.read_rejected_rows(stage, replicate)
+        found = sorted(row.request_id for row in [*kept, *(item.row for item in rejected)])
+        assert found == sorted(row.request_id for row in candidates_of(replicate))
+        assert all(item.reason and item.filter for item in rejected)
+        result = stage.manifest()["replicates"][str(replicate)]
+        assert result["kept"] == len(kept) <= 40
+        assert sum(step["rejected"] for step in result["funnel"]) == len(rejected)
+        assert sum(result["per_label"].values()) == len(kept)
+        assert all("teacher_confidence" in row.scores for row in kept)
+
+
+def test_what_was_planted_goes_for_its_own_reason(tmp_path: Path, model: str) -> None:
+    stage = run_stage(full_recipe(tmp_path, model), tmp_path, [Processes()])
+    reasons = {item.row.request_id: (item.filter, item.reason) for item in filtering.read_rejected_rows(stage, 0)}
+    assert [reasons[f"q{n}"] for n in range(80, 85)] == [("exact_duplicates", "duplicate")] * 5
+    assert [reasons[f"q{n}"] for n in (*range(10, 14), *range(88, 92))] == [("conflicting_labels", "conflict")] * 8
+    assert reasons["q92"] == ("length", "empty")
+    leaked = {f"q{n}" for n in range(85, 88)}
+    assert leaked <= set(reasons)  # the recipe names no overlap filter; the gate runs all the same
+
+
+def test_two_processes_decide_as_one(tmp_path: Path, model: str) -> None:
+    recipe = full_recipe(tmp_path, model)
+    one = run_stage(recipe, tmp_path / "one", [Processes()])
+    two = run_stage(recipe, tmp_path / "two", [Processes(1, 2), Processes(0, 2)])
+    assert one.manifest()["replicates"] == two.manifest()["replicates"]
+    for replicate in range(2):
+        assert filtering.read_kept(one, replicate) == filtering.read_kept(two, replicate)
+        assert filtering.read_rejected_rows(one, replicate) == filtering.read_rejected_rows(two, replicate)
+
+
+def test_a_replicate_that_is_done_is_not_done_again(
+    tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = full_recipe(tmp_path, model)
+    stage = run_stage(recipe, tmp_path, [Processes()])
+    manifest = stage.manifest()
+    (stage.path / "manifest.json").unlink()
+    monkeypatch.setattr(filtering, "run_filters", None)
+    generated = stage_folder(tmp_path, "generate", version=1, recipe={})
+    arguments = (recipe, draw_samples(recipe, natural_data()), natural_data(), generated, stage, Processes())
+    assert filtering.filter_candidates(*arguments) == manifest
+    assert filtering.filter_candidates(*arguments) == manifest
+
+
+def test_labels_used_are_the_replicates_own(tmp_path: Path, model: str) -> None:
+    recipe = full_recipe(tmp_path, model)
+    stage = run_stage(recipe, tmp_path, [Processes()])
+    for sample in draw_samples(recipe, natural_data()):
+        used = stage.manifest()["replicates"][str(sample.replicate)]["human_labels"]
+        assert used["teacher"] == sorted(row.request_id for row in sample.train)
+        assert used["threshold"] == sorted(row.request_id for row in sample.validation)
+
+
+def test_the_order_of_the_keys_is_the_order_of_the_filters(tmp_path: Path, model: str) -> None:
+    recipe = recipe_of(tmp_path, model, refusals={}, length={}, overlap={}, exact_duplicates={})
+    assert recipe.filter.order == ["refusals", "length", "overlap", "exact_duplicates"]
+    again = recipe.with_content(recipe.model_dump(mode="json"))
+    assert again.filter.order == recipe.filter.order
+    natural = natural_data()
+    filters = filtering.build_filters(recipe, Sample(0, natural.train, natural.validation), natural, candidates=[])
+    assert [each.name for each in filters] == recipe.filter.order
+
+
+def test_an_order_that_forgets_a_filter_is_refused(tmp_path: Path, model: str) -> None:
+    with pytest.raises(RecipeError, match="does not name each of the used filters"):
+        recipe_of(tmp_path, model, length={}, overlap={}, order=["length"])
+
+
+WORDS = st.sampled_from(["film", "warm", "dull", "Review:", "as an AI model", "positive:", "so", "a", "നല്ല", "👍"])
+TEXTS = st.lists(WORDS, max_size=6).map(" ".join)
+LABELS = st.sampled_from(["negative", "positive"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(TEXTS, LABELS), max_size=30), st.permutations(range(5)))
+def test_filters_that_look_at_single_texts_keep_the_same_rows_in_any_order(
+    drawn: list[tuple[str, str]], order: list[int]
+) -> None:
+    rows = [Row(text, label, str(number)) for number, (text, label) in enumerate(drawn)]
+    filters: list[Filter] = [
+        Length(2, 5),
+        Echo.of_template("Review: {{ text }}", ngram=3, label_names=["positive"]),
+        Refusals.unlike([]),
+        Overlap.against({"test": [Row("warm film", "positive"), Row("so a dull film", "negative")]}, ngram=3),
+        ConflictingLabels.among(rows),
+    ]
+    kept, rejected = filtering.run_filters(filters, rows)
+    other, other_rejected = filtering.run_filters([filters[place] for place in order], rows)
+    assert [row.request_id for row in kept] == [row.request_id for row in other]
+    for stay, dropped in ((kept, rejected), (other, other_rejected)):
+        everything = [row.request_id for row in stay] + [item.row.request_id for item in dropped]
+        assert sorted(everything, key=int) == [row.request_id for row in rows]
+
+
+def test_a_file_is_filtered_as_a_corpus_is(tmp_path: Path, model: str) -> None:
+    recipe = recipe_of(tmp_path, model, length={"min_tokens": 2}, exact_duplicates={})
+    lines = ["text,label", '"warm, and fine",positive', "Warm and fine,positive", '"",negative', "dull film,negative"]
+    (tmp_path / "mine.csv").write_text("\n".join(lines), "utf-8")
+    natural = natural_data()
+    sample = Sample(0, natural.train, natural.validation)
+    result = filtering.filter_file(recipe, sample, natural, tmp_path / "mine.csv", tmp_path / "out")
+    assert (result["candidates"], result["kept"]) == (4, 2)
+    assert [row.text for row in read_rows(tmp_path / "out/kept.parquet")] == ["warm, and fine", "dull film"]
+    rejected = read_rejected(tmp_path / "out/rejected.parquet")
+    assert [(item.row.text, item.reason) for item in rejected] == [("", "empty"), ("Warm and fine", "duplicate")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("text\nfine", "no column 'label'"), ("text,label\nfine,great", "label 'great' is not one of")],
+)
+def test_a_file_that_does_not_fit_is_named(tmp_path: Path, model: str, content: str, message: str) -> None:
+    (tmp_path / "mine.csv").write_text(content, "utf-8")
+    with pytest.raises(DataError, match=message):
+        sources.file_candidates(recipe_of(tmp_path, model), tmp_path / "mine.csv")
+
+
+def test_values_to_sweep() -> None:
+    assert sweep_values("0.5:0.95:0.05") == [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
+    assert sweep_values("1,2.5") == [1, 2.5]
+    for wrong in ("0.5:0.9", "a:b:c", "1:0:0.1", "0:1:0", "0:1:0.0001"):
+        with pytest.raises(RecipeError):
+            sweep_values(wrong)
+
+
+def test_a_sweep_looks_at_validation_rows_only(tmp_path: Path, model: str) -> None:
+    recipe = recipe_of(tmp_path, model, length={})
+    natural = natural_data()
+    samples = draw_samples(recipe, natural)[:1]
+    candidates = {0: make_rows(60, 50, origin="s")}
+    values = [1.0, 8.0, 99.0]
+    points = sweep(recipe, "filter.length.min_tokens", values, samples, natural, candidates)
+    assert [point["value"] for point in points] == values
+    assert [point["kept"] for point in points] == [60, sum(len(row.text.split()) >= 8 for row in candidates[0]), 0]
+    assert points[2]["macro_f1"] == points[2]["natural_macro_f1"]
+    assert points[2]["distinct_2"] is None
+    flipped = [replace(row, label="negative" if row.label == "positive" else "positive") for row in natural.test]
+    blind = replace(natural, test=flipped)
+    assert sweep(recipe, "filter.length.min_tokens", values, samples, blind, candidates) == points
+
+
+def test_only_numbers_of_the_recipes_filters_are_swept(tmp_path: Path, model: str) -> None:
+    recipe = recipe_of(tmp_path, model, length={})
+    for key in ("filter.teacher.min_confidence", "study.margin", "filter.length.nothing"):
+        with pytest.raises(RecipeError, match="not a number of this recipe's filters"):
+            sweep(recipe, key, [0.5], [], natural_data(), {})

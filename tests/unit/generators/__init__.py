@@ -1,1 +1,0 @@
-"""Tests of sentisynth_hub.generators."""

@@ -1,0 +1,32 @@
+"""A study with an oracle teacher is published as what it is."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import yaml
+
+from sentisynth_hub.publish.cards.published_manifest import DatasetManifest
+from sentisynth_hub.publish.cards.render import render_dataset_card
+from sentisynth_hub.publish.dataset_repo import DatasetPublication
+from sentisynth_hub.verdict.evaluate import EvaluationConfig, evaluate_study
+from tests.support.releases import release
+from tests.support.studies import made_study
+
+
+def card_of(folder: Path, config: EvaluationConfig) -> str:
+    study = made_study({"natural": 0.6, "natural_repeated": 0.6, "mixed": 0.75}, labels=2)
+    made = dict(evaluate_study(replace(study, labels=("negative", "positive")), config))
+    plan = DatasetPublication(release(folder, evaluation=made), "acme/tiny", folder / "out").plan(None)
+    content = plan.additions["sentisynth.json"]
+    assert isinstance(content, bytes)
+    return render_dataset_card(cast(DatasetManifest, yaml.safe_load(content)), "")
+
+
+def test_the_card_says_oracle_in_the_verdict_and_in_a_note(tmp_path: Path) -> None:
+    quick = EvaluationConfig(resamples=999)
+    (tmp_path / "plain").mkdir()
+    card = card_of(tmp_path, replace(quick, oracle_teacher=6920))
+    assert "**With an oracle teacher: helps: +" in card
+    assert "> oracle teacher: it learned from all 6,920 natural training labels" in card
+    assert "oracle" not in card_of(tmp_path / "plain", quick)

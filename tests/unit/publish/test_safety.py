@@ -1,0 +1,247 @@
+"""The last look before anything is published."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sentisynth_hub.core.errors import DataError, PublishError, RecipeError
+from sentisynth_hub.core.rows import Rejected, Row
+from sentisynth_hub.filter.personal_data import PersonalData
+from sentisynth_hub.natural.splits import NaturalData
+from sentisynth_hub.publish.checks.licences import clash, gather_licences
+from sentisynth_hub.publish.checks.non_inferiority import check_budget, non_inferiority
+from sentisynth_hub.publish.checks.safety import (
+    NaturalTexts,
+    check_files,
+    check_funnel,
+    check_rows,
+    hidden_texts,
+    salt,
+)
+from sentisynth_hub.publish.release import publishable_recipe
+from sentisynth_hub.recipe.revisions import Pin
+from tests.support.releases import LABELS, NATURAL_TEST, TEXTS, natural_data, recipe_in, release, synthetic
+
+
+NATURAL = NaturalTexts(natural_data())
+
+
+@pytest.mark.parametrize("text", [NATURAL_TEST, NATURAL_TEST.upper() + "!!", "the natural film was bad and long"])
+def test_a_kept_copy_of_a_natural_row_stops_publishing(tmp_path: Path, text: str) -> None:
+    with pytest.raises(PublishError, match=r"leakage gate: 1 kept rows are natural rows, e.g. request-0"):
+        check_rows(release(tmp_path, kept=synthetic([text, *TEXTS])), NATURAL)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "no row was kept"),
+        ([Row("", "positive", request_id="r7")], "row r7: its text is empty"),
+        ([Row(" \u2003", "positive", request_id="r7")], "row r7: its text is empty"),
+        ([Row("fine", "neutral", request_id="r7")], "row r7: label 'neutral' is not one of"),
+        ([Row("fine", None, request_id="r7")], "row r7: label 'None' is not one of"),
+    ],
+)
+def test_rows_that_cannot_be_published_are_named(tmp_path: Path, rows: list[Row], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        check_rows(release(tmp_path, kept=rows, rejected=[]), NATURAL)
+
+
+@pytest.mark.parametrize("label", ["a\nb", "\u202eevil", "\u200b", " "])
+def test_a_label_that_cannot_be_seen_is_refused(tmp_path: Path, label: str) -> None:
+    recipe = recipe_in(tmp_path / "other", labels=["negative", label])
+    with pytest.raises(DataError, match="rename it"):
+        check_rows(release(tmp_path, kept=[Row("x", "negative")], recipe=recipe), NATURAL)
+
+
+def test_a_funnel_that_disagrees_with_the_rows_is_refused(tmp_path: Path) -> None:
+    given = release(tmp_path)
+    check_funnel(given)
+    with pytest.raises(DataError, match="the funnel says"):
+        check_funnel(replace(given, funnel=[{"filter": "length", "reason": "too_short", "rejected": 3}]))
+    with pytest.raises(DataError, match="1 rows have no lineage, e.g. request-0"):
+        check_funnel(replace(given, lineage=given.lineage[1:]))
+
+
+def test_texts_hide_where_they_could_leak(tmp_path: Path) -> None:
+    texts = {
+        "parse": ("{broken", True),
+        "echo": ("Review: x", True),
+        "overlap": ("anything", True),
+        "personal_data": ("anything", True),
+        "length": ("so " + NATURAL_TEST + " indeed", True),  # an early filter dropped it before overlap could look
+        "teacher": ("Text: the natural film was bad and long. Label: negative", True),
+        "exact_duplicates": ("write to me@example.com", True),
+        "near_duplicates": ("an honest bad sentence", False),
+    }
+    rejected = [Rejected(Row(text, "positive"), name, "reason") for name, (text, _) in texts.items()]
+    found = hidden_texts(release(tmp_path, rejected=rejected), NATURAL)
+    assert dict(zip(texts, found, strict=True)) == {name: hide for name, (_, hide) in texts.items()}
+
+
+def test_the_salt_follows_from_the_natural_texts_and_is_not_their_digest() -> None:
+    natural = natural_data()
+    assert salt(natural) == salt(natural_data())
+    other = NaturalData(natural.train[1:], natural.validation, natural.test, natural.source)
+    assert salt(other) != salt(natural)
+    assert salt(natural) != natural.digest
+
+
+def test_a_secret_of_the_environment_is_never_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "canary-3f9b2c71")
+    with pytest.raises(PublishError, match="recipe.yaml: would publish the value of MY_API_KEY") as caught:
+        check_files({"recipe.yaml": "key: canary-3f9b2c71"}, NATURAL)
+    assert "canary-3f9b2c71" not in str(caught.value)
+    check_files({"recipe.yaml": "key: canary-3f9b2c7"}, NATURAL)
+
+
+@pytest.mark.parametrize("token", ["hf_" + "a1B2" * 8, "sk-" + "x9" * 12, "ghp_" + "Z" * 36])
+def test_what_looks_like_a_token_is_never_published(token: str) -> None:
+    with pytest.raises(PublishError, match="looks like an access token"):
+        check_files({"prompt.jinja2": f"use {token} here"}, NATURAL)
+
+
+def test_a_natural_row_in_the_prompt_is_found() -> None:
+    with pytest.raises(PublishError, match="prompt.jinja2: line 2 is a natural row"):
+        check_files({"prompt.jinja2": f"Examples:\n{NATURAL_TEST}\n"}, NATURAL)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("write to a.b+c@mail.example.org please", "email"),
+        ("ask @some_one about it", "handle"),
+        ("call +1 650-253-0000 now", "phone"),
+        ("call (650) 253-0000 now", "phone"),
+        ("whatsapp +91 98765 43210", "phone"),
+        ("it took 2 hours and 30 minutes", None),
+        ("ten @ the door, 5 @ home", None),
+        ("5 @ 3", None),
+        ("in 1999-2001 it made 12,000,000 dollars", None),
+        ("rated 8.5/10 by 1234567 people", None),
+        ("പടം കൊള്ളാം 😀", None),
+    ],
+)
+def test_personal_data(text: str, found: str | None) -> None:
+    assert PersonalData().find(text) == found
+    decision = PersonalData().judge([Row(text, None)])[0]
+    assert (decision.keep, decision.reason) == (found is None, found)
+
+
+def test_kept_rows_with_personal_data_stop_publishing_unless_allowed(tmp_path: Path) -> None:
+    kept = synthetic(["write to me@example.com", *TEXTS])
+    with pytest.raises(
+        PublishError, match=r"1 kept rows hold some, e.g. request-0 \(email\); add `personal_data: \{\}`"
+    ):
+        check_rows(release(tmp_path, kept=kept), NATURAL)
+    publish = {"dataset": "acme/tiny", "licence": "mit", "allow_personal_data": True}
+    check_rows(release(tmp_path, kept=kept, recipe=recipe_in(tmp_path / "allowed", publish=publish)), NATURAL)
+
+
+@pytest.mark.parametrize(
+    ("licence", "chosen", "problem"),
+    [
+        ("mit", "cc-by-4.0", None),
+        ("Apache-2.0", "apache-2.0", None),
+        ("cc-by-sa-4.0", "cc-by-sa-4.0", None),
+        ("cc-by-nc-4.0", "cc-by-nc-4.0", None),
+        ("mit, apache-2.0", "mit", None),
+        (None, "mit", "states no licence"),
+        ("", "mit", "states no licence"),
+        ("other", "mit", "not known here"),
+        ("llama3.1", "mit", "not known here"),
+        ("mit, other", "mit", "not known here"),
+        ("cc-by-sa-4.0", "mit", "asks for the same licence"),
+        ("gpl-3.0", "apache-2.0", "asks for the same licence"),
+        ("cc-by-nc-4.0", "mit", "forbids commercial use"),
+        ("cc-by-nc-sa-4.0", "cc-by-nc-4.0", "asks for the same licence"),
+        ("cc-by-nd-4.0", "mit", "allows no derived work"),
+    ],
+)
+def test_licences_that_clash(licence: str | None, chosen: str, problem: str | None) -> None:
+    found = clash(licence, chosen)
+    assert (found is None) if problem is None else (found is not None and problem in found)
+
+
+def test_an_unknown_licence_stops_with_a_choice_and_a_reason_lets_it_pass(tmp_path: Path) -> None:
+    pins = {"natural": Pin("natural/reviews", "dataset", None, "1" * 40, None)}
+    with pytest.raises(RecipeError, match=r"dataset natural/reviews states no licence.*publish.licence_reasons"):
+        gather_licences(recipe_in(tmp_path / "a"), pins)
+    publish = {"dataset": "a/b", "licence": "mit", "licence_reasons": {"natural/reviews": "asked the authors"}}
+    found = gather_licences(recipe_in(tmp_path / "b", publish=publish), pins)
+    assert found["sources"][0]["reason"] == "asked the authors"
+    with pytest.raises(RecipeError, match=r"publish.licence: missing; choose"):
+        gather_licences(recipe_in(tmp_path / "c", publish={"dataset": "a/b"}), pins)
+
+
+def test_an_endpoints_terms_need_a_persons_word(tmp_path: Path) -> None:
+    generate = {"generator": {"kind": "openai", "model": "big-model"}, "candidates": 2}
+    with pytest.raises(RecipeError, match="model big-model states no licence"):
+        gather_licences(recipe_in(tmp_path, generate=generate), {})
+
+
+def test_the_published_recipe_names_no_endpoint_and_no_path(tmp_path: Path) -> None:
+    home = tmp_path / "some" / "where"
+    recipe = recipe_in(
+        tmp_path,
+        generate={
+            "generator": {"kind": "openai", "model": "big", "base_url": "http://inner.example:8000/v1"},
+            "candidates": 2,
+        },
+        natural={"files": {"train": str(home / "train.csv")}},
+        study={"student": {"model": str(home / "encoder")}, "zero_shot": {"file": "client-x/english.csv"}},
+    )
+    text = publishable_recipe(recipe)
+    assert "client-x" not in text
+    assert "file: english.csv" in text
+    assert "inner.example" not in text
+    assert str(home) not in text
+    assert "train: train.csv" in text
+    (tmp_path / "again").mkdir()
+    again = recipe_in(tmp_path / "again")
+    assert publishable_recipe(again) == publishable_recipe(recipe_in(tmp_path / "again"))
+
+
+def test_an_overspent_budget_stops(tmp_path: Path) -> None:
+    generator = {"kind": "transformers", "model": "models/writer"}
+    for limit, stops in ((0.001, True), (1.0, False)):
+        generate = {"generator": generator, "candidates": 6, "budget": {"max_usd": limit}}
+        given = release(tmp_path, recipe=recipe_in(tmp_path / str(limit), generate=generate))
+        if stops:
+            with pytest.raises(PublishError, match=r"budget gate: the rows cost \$0.0070"):
+                check_budget(given)
+        else:
+            check_budget(given)
+
+
+def compared(truth: list[str], new: list[str], old: list[str]) -> tuple[float, float, float]:
+    found = non_inferiority(truth, new, old, LABELS, "accuracy", 0.05, 0)
+    return found.new, found.old, found.lower
+
+
+def test_equal_models_are_not_inferior_and_a_worse_one_is() -> None:
+    truth = LABELS * 100
+    wrong = [LABELS[1 - LABELS.index(label)] for label in truth]
+    assert compared(truth, truth, truth) == (1.0, 1.0, 0.0)
+    new, old, lower = compared(truth, truth[:180] + wrong[180:], truth)
+    assert (new, old) == (0.9, 1.0)
+    assert -0.15 < lower < -0.1
+
+
+def test_the_lower_bound_agrees_with_the_normal_one_on_paired_differences() -> None:
+    truth = LABELS * 200
+    new = [label if i % 10 else LABELS[1 - LABELS.index(label)] for i, label in enumerate(truth)]
+    old = [label if i % 8 else LABELS[1 - LABELS.index(label)] for i, label in enumerate(truth)]
+    differences = [(n == t) - (o == t) for n, o, t in zip(new, old, truth, strict=True)]
+    mean = sum(differences) / len(truth)
+    error = (sum((d - mean) ** 2 for d in differences) / len(truth) / len(truth)) ** 0.5
+    assert compared(truth, new, old)[2] == pytest.approx(mean - 1.645 * error, abs=0.006)
+
+
+def test_too_small_to_tell_is_not_a_pass() -> None:
+    truth = LABELS * 4
+    new = ["negative", *truth[1:-1], "negative"]
+    found = non_inferiority(truth, new, truth[::-1][::-1], LABELS, "macro_f1", 0.05, 0)
+    assert found.new < found.old
+    assert not found.passes(0.05)
