@@ -150,7 +150,7 @@ def outcome(recipe: Any, natural: Any, predicted: dict[str, list[list[str]]], mi
     """The verdict where `mixed` is the variant it is about."""
     import numpy as np
 
-    from sentisynth_hub.verdict.outcome import Rule, judge
+    from sentisynth_hub.verdict.outcome import Rule, conclude
     from sentisynth_hub.verdict.predictions import StudyPredictions
     from sentisynth_hub.verdict.statistics.comparisons import Arms
 
@@ -173,7 +173,7 @@ def outcome(recipe: Any, natural: Any, predicted: dict[str, list[list[str]]], mi
         "control": arms.difference("natural_repeated", "natural"),
     }
     rule = Rule(margin=recipe.study.margin)
-    return str(judge(comparisons, arms.units, predictions.items, rule)["outcome"])
+    return str(conclude(comparisons, arms.units, predictions.items, rule).outcome)
 
 
 def page(counts: dict[str, Counter[str]], studies: int) -> str:

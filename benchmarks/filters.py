@@ -174,7 +174,7 @@ def teacher(models: Path, quick: bool) -> dict[str, Any]:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
     from sentisynth_hub.core.rows import Row
-    from sentisynth_hub.filter.candidate_features import Features
+    from sentisynth_hub.filter.candidate_features import CandidateFeatures
     from sentisynth_hub.filter.teacher import Teacher
     from sentisynth_hub.natural.splits import Sample
     from sentisynth_hub.recipe.filter_section import Encoder
@@ -183,7 +183,7 @@ def teacher(models: Path, quick: bool) -> dict[str, Any]:
     texts = made_up_texts(256 if quick else 2000)
     rows = [Row(text, ("negative", "positive")[number % 2], str(number)) for number, text in enumerate(texts)]
     sample = Sample(0, rows[:40], rows[40:80])
-    judge = Teacher.trained(sample, ["negative", "positive"], Encoder(model=folder), Features(), min_confidence=0.5)
+    judge = Teacher.trained(sample, ["negative", "positive"], Encoder(model=folder), CandidateFeatures(), min_confidence=0.5)
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
     torch.set_num_threads(2)
     classify = pipeline("text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(folder))
@@ -211,7 +211,7 @@ def chain(size: int) -> dict[str, Any]:
     from sentisynth_hub.core.rows import Row
     from sentisynth_hub.filter import candidate_features as features
     from sentisynth_hub.filter import perplexity_window as perplexity_filter
-    from sentisynth_hub.filter.stage import build_filters, run_filters
+    from sentisynth_hub.filter.apply import build_filters, run_filters
     from sentisynth_hub.natural.splits import NaturalData, Sample
     from sentisynth_hub.recipe import load_recipe
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import normalised
-from sentisynth_hub.filter.candidate_features import Features
+from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
 from sentisynth_hub.filter.contract import Filter
 from sentisynth_hub.filter.echo import Echo
@@ -25,7 +25,7 @@ from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
 from sentisynth_hub.filter.language import Language
 from sentisynth_hub.filter.near_duplicates import NearDuplicates, jaccard, shingles_of
 from sentisynth_hub.filter.overlap import Overlap
-from sentisynth_hub.filter.perplexity_window import Perplexity
+from sentisynth_hub.filter.perplexity_window import PerplexityWindow
 from sentisynth_hub.filter.refusals import Refusals
 from sentisynth_hub.filter.teacher import Teacher
 from sentisynth_hub.natural.splits import Sample
@@ -222,8 +222,8 @@ def filters_of(world: World, models: Path) -> dict[str, Filter]:
         "echo": Echo.of_template(TEMPLATE, ngram=5, label_names=LABELS),
         "refusals": Refusals.unlike(seen),
         "language": Language.like(seen, ["en"], scripts=None, max_other_script=0.1, min_confidence=0.1),
-        "teacher": Teacher.trained(sample, LABELS, encoder, Features(world.rows), min_confidence=0.5),
-        "perplexity": Perplexity.window_of(
+        "teacher": Teacher.trained(sample, LABELS, encoder, CandidateFeatures(world.rows), min_confidence=0.5),
+        "perplexity": PerplexityWindow.window_of(
             world.validation[:400], Scorer(model=str(models / "SmolLM2-135M-Instruct")), (0.01, 0.99)
         ),
     }

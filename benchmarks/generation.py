@@ -338,7 +338,7 @@ def run_stage(recipe: str, runs: str, rows: str) -> str:
     del openai, pyarrow  # imported before the clock starts: a long run does it once
     loaded = load_recipe(recipe)
     natural = [Row(text, label, f"{label}{i}") for label, texts in SENTENCES.items() for i, text in enumerate(texts)]
-    folder = stage_folder(Path(runs), "generate", version=1, recipe=generation.stage_recipe(loaded))
+    folder = stage_folder(Path(runs), "generate", version=1, recipe=generation.decides(loaded))
     started = time.perf_counter()
     manifest = generation.generate(loaded, [Sample(0, natural, [])], folder, Processes())
     seconds = time.perf_counter() - started

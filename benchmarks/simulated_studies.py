@@ -41,6 +41,7 @@ TASKS = (
     Task("three labels, one of 5 %", "macro_f1", (0.55, 0.40, 0.05), (0.75, 0.70, 0.40), 0.7),
 )
 DIFFICULTY, QUALITY, ONE_LABEL = 1.5, 0.1, 0.7
+NOISE_TOGETHER = 0.8  # share of the noise that items of one cluster have in common
 """Latent sd of the items' difficulty and of the replicates' shared quality; luck in one label as a share of luck in
 all.
 """
@@ -48,12 +49,23 @@ all.
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the grid; `sd` is the standard deviation over replicates of the true difference mixed − natural."""
+    """One cell of the grid.
+
+    Attributes:
+        task: Labels and how hard they are.
+        replicates: Replicates of a study.
+        sd: Standard deviation over replicates of the true difference mixed − natural.
+        items: Test items.
+        cluster: Items that belong together: they share label, difficulty, every variant's taste and most of the noise.
+        overlap: Correlation of the luck of two replicates, as when they share that part of their natural rows.
+    """
 
     task: Task
     replicates: int
     sd: float
     items: int
+    cluster: int = 1
+    overlap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -126,20 +138,35 @@ class Study:
 def draw(world: World, rng: np.random.Generator, variants: int = 3) -> Study:
     """Draw a study."""
     cell, labels = world.cell, len(world.cell.task.shares)
-    y = np.searchsorted(np.cumsum(cell.task.shares)[:-1], rng.random(cell.items), side="right").astype(np.int16)
-    other = (rng.random(cell.items)[:, None] > np.cumsum(world.mistaken, axis=1)[y]).sum(axis=1, dtype=np.int16)
-    luck = rng.standard_normal((variants, cell.replicates, labels + 1))
-    by_label = world.luck * (luck[..., :1] + ONE_LABEL * luck[..., 1:]) + QUALITY * rng.standard_normal(
-        (cell.replicates, 1)
-    )
-    by_item = (world.thresholds[y] + DIFFICULTY * rng.standard_normal(cell.items)).astype(np.float32)
+    units = cell.items // cell.cluster
+    y = np.searchsorted(np.cumsum(cell.task.shares)[:-1], rng.random(units), side="right").astype(np.int16)
+    other = (rng.random(units)[:, None] > np.cumsum(world.mistaken, axis=1)[y]).sum(axis=1, dtype=np.int16)
+    luck = _shared(rng, cell.overlap, (variants, cell.replicates, labels + 1))
+    quality = _shared(rng, cell.overlap, (1, cell.replicates, 1))[0]
+    by_label = world.luck * (luck[..., :1] + ONE_LABEL * luck[..., 1:]) + QUALITY * quality
+    by_item = (world.thresholds[y] + DIFFICULTY * rng.standard_normal(units)).astype(np.float32)
     by_variant = by_item + np.float32(cell.task.own_items) * rng.standard_normal(
-        (variants, 1, cell.items), dtype=np.float32
+        (variants, 1, units), dtype=np.float32
     )
-    noise = rng.standard_normal((variants, cell.replicates, cell.items), dtype=np.float32)
-    noise += by_variant
-    noise += by_label.astype(np.float32)[..., y]
-    return Study(y, other, noise)
+    latent = rng.standard_normal((variants, cell.replicates, units), dtype=np.float32)
+    if cell.cluster > 1:
+        latent *= np.float32(np.sqrt(NOISE_TOGETHER))
+    latent += by_variant
+    latent += by_label.astype(np.float32)[..., y]
+    if cell.cluster > 1:
+        y, other = np.repeat(y, cell.cluster), np.repeat(other, cell.cluster)
+        latent = np.repeat(latent, cell.cluster, axis=2)
+        latent += np.float32(np.sqrt(1 - NOISE_TOGETHER)) * rng.standard_normal(latent.shape, dtype=np.float32)
+    return Study(y, other, latent)
+
+
+def _shared(rng: np.random.Generator, correlation: float, shape: tuple[int, int, int]) -> Array:
+    """Standard normal draws (variants, replicates, ...) that correlate between replicates."""
+    own = rng.standard_normal(shape)
+    if not correlation:
+        return own
+    common = rng.standard_normal((shape[0], 1, shape[2]))
+    return np.asarray(np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own)
 
 
 @dataclass(frozen=True)

@@ -83,12 +83,17 @@ def make_recipe(arguments: argparse.Namespace) -> Recipe:
 
 def study(recipe: Recipe, runs: Path, processes: Processes) -> dict[str, Any]:
     """Filter and train what is not there yet, then evaluate."""
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.pipeline import open_pipeline
+    from sentisynth_hub.verdict.evaluation_text import table_lines
 
-    pipeline = Pipeline(recipe, runs, processes)
-    evaluation = pipeline.verdict()
-    filtered = pipeline.filter().manifest()["replicates"]["0"]
-    return evaluation | {"corpus": {name: filtered[name] for name in ("candidates", "kept")}}
+    pipeline = open_pipeline(recipe, runs=runs, processes=processes)
+    results = pipeline.through("verdict")
+    evaluation = results.verdict
+    filtered = results.filter.manifest()["replicates"]["0"]
+    return evaluation.record() | {
+        "table": table_lines(evaluation),
+        "corpus": {name: filtered[name] for name in ("candidates", "kept")},
+    }
 
 
 def find(evaluation: dict[str, Any], variant: str) -> dict[str, Any]:
@@ -134,7 +139,7 @@ def page(recipe: Recipe, mode: str, evaluation: dict[str, Any]) -> str:
         "**Unfiltered and filtered.**", "", *told, "",
         *([] if mode == "finetune" else ["In head mode more steps have no meaning, so `natural_repeated` equals `natural` "
                                          "(docs/concepts/training.md).", ""]),
-        "Controls: " + "; ".join(f"`{one['variant']}` expected {one['expected']}, found {one['found']}" for one in evaluation["controls"]) + ".",
+        "Controls: " + "; ".join(f"`{one['variant']}` expected {one['expected']}, reads {one['reading']}" for one in evaluation["controls"]) + ".",
         "", "**What follows.** " + what_follows(evaluation),
     ]) + "\n"  # fmt: skip
 

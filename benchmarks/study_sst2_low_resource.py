@@ -41,7 +41,8 @@ NO_ROWS = (
 
 def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
     """Run one scale and return its evaluation with the yield of the filters."""
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.pipeline import open_pipeline
+    from sentisynth_hub.verdict.evaluation_text import table_lines, worth_sentence
 
     files = {split: str(arguments.data / f"{name}.jsonl") for split, name in
              (("train", "train"), ("validation", "dev"), ("test", "test"))}  # fmt: skip
@@ -56,12 +57,16 @@ def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
         f"study.student.model={arguments.student}",
     ]
     recipe = load_recipe("sst2-low-resource", overrides + (QUICK if arguments.quick else []), scale=scale)
-    pipeline = Pipeline(recipe, arguments.runs, Processes())
-    evaluation = pipeline.verdict()
-    filtered = pipeline.filter().manifest()["replicates"].values()
+    pipeline = open_pipeline(recipe, runs=arguments.runs, processes=Processes())
+    results = pipeline.through("verdict")
+    evaluation = results.verdict
+    filtered = results.filter.manifest()["replicates"].values()
     corpus = {"candidates": sum(one["candidates"] for one in filtered), "kept": sum(one["kept"] for one in filtered)}
     corpus["replicates_without_rows"] = sum(not one["kept"] for one in filtered)
-    return evaluation | {"corpus": corpus, "models": {key: pin.id for key, pin in pipeline.pins.items()}}
+    words = {"table": table_lines(evaluation), "worth_sentences": [worth_sentence(one) for one in evaluation.worth]}
+    return (
+        evaluation.record() | words | {"corpus": corpus, "models": {key: pin.id for key, pin in pipeline.pins.items()}}
+    )
 
 
 def page(results: dict[str, dict[str, Any]]) -> str:
@@ -96,11 +101,11 @@ def page(results: dict[str, dict[str, Any]]) -> str:
             "",
         ]
         lines += ["```", *found["table"], "```"]
-        lines += [f"\nWorth: {worth['sentence']}" for worth in found["worth"]]
+        lines += [f"\nWorth: {sentence}" for sentence in found["worth_sentences"]]
         for check in found["controls"]:
             mark = "as it must be" if check["passed"] else "**not as it must be**"
             lines.append(
-                f"\nControl `{check['variant']}`: expected {check['expected']}, found {check['found']} ({mark})."
+                f"\nControl `{check['variant']}`: expected {check['expected']}, reads {check['reading']} ({mark})."
             )
     lines += ["", "## What follows", "", *(f"- {title}: {follows(found)}" for title, found in results.items())]
     if left := [title for title in SCALES.values() if title not in results]:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 from simulated_studies import ALPHA, TASKS, Cell, Judged, Study, Truth, World, draw, make_world, scenarios
 
-from sentisynth_hub.verdict.outcome import Rule, decide, judge
+from sentisynth_hub.verdict.outcome import Rule, conclude, decide
 from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
 from sentisynth_hub.verdict.statistics.comparisons import Arms
@@ -129,8 +129,8 @@ def run_beside(studies: int, seed: int) -> Beside:
         steps += decide(natural, repeated, margin=0.01) == "just more steps"
     return Beside(
         simultaneous=simultaneous / studies,
-        worth_coverage=sum(one["interval"][0] <= truth <= one["interval"][1] for one in worths) / studies,
-        worth_median=float(np.median([one["labels"] for one in worths])),
+        worth_coverage=sum(one.interval[0] <= truth <= one.interval[1] for one in worths) / studies,
+        worth_median=float(np.median([one.labels for one in worths])),
         worth_truth=truth,
         steps_alone=steps_alone / studies,
         steps=steps / studies,
@@ -175,8 +175,8 @@ def _pilot(world: World, rng: np.random.Generator) -> tuple[float, float]:
             "control": contrast(parts, {"r": 1, "n": -1}),
         }
         halves.append(estimates["natural"].spread(1 - ALPHA / 2))
-        verdict = judge(estimates, world.cell.replicates, world.cell.items, Rule(margin=0.01, alpha=ALPHA))
-        effects.append(verdict["minimum_detectable_effect"])
+        verdict = conclude(estimates, world.cell.replicates, world.cell.items, Rule(margin=0.01, alpha=ALPHA))
+        effects.append(verdict.minimum_detectable_effect)
     return min(1.5 * float(np.mean(halves)), 0.4 * room), min(float(np.mean(effects)), 0.9 * room)
 
 

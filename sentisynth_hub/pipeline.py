@@ -1,87 +1,209 @@
-"""The stages of one recipe in one run folder: each is run when asked for, after what it needs, unless it is complete.
+"""The pipeline: a list of stages, read from top to bottom in the order of the data, and the one runner that walks it.
 
-    natural ─▶ generate ─▶ filter ─▶ (labels) ─▶ study ─▶ verdict ─▶ model
+    pipeline = open_pipeline(load_recipe("quickstart"), hub="local")
+    results = pipeline.through("filter")        # runs what is not complete, in order, and loads what is
+    results.filter, results.natural, ...
 
-Every stage is a plain function from files to files, defined in its own module; this one only names their folders and
-hands one's
-result to the next. All processes of a launch walk the same line: what must be done once is done by the first, the
-others wait.
+A stage is a value (`Stage`): name, version, what decides its result, how it is run, how it is read. The runner holds
+the lock of the run folder around every stage that is not complete, writes the log line, and keeps the one barrier at
+which the processes of a launch meet.
 """
 
-from collections.abc import Callable
-from functools import cached_property, wraps
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.distributed import Processes, share_cores
+from sentisynth_hub.core.distributed import Processes, join_launch, share_cores
+from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
-from sentisynth_hub.core.run_folder import StageFolder, stage_folder
-from sentisynth_hub.filter import stage as filtering
-from sentisynth_hub.generate import labels as labelling
-from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.model import stage as published
-from sentisynth_hub.natural import stage as sources
-from sentisynth_hub.natural.folds import natural_of_replicate, study_samples
+from sentisynth_hub.core.hub_endpoint import use_hub
+from sentisynth_hub.core.run_folder import RUNS, StageFolder, locked, mark_current, stage_folder
+from sentisynth_hub.filter import stage as filter_stage
+from sentisynth_hub.generate import labels as labels_stage
+from sentisynth_hub.generate import stage as generate_stage
+from sentisynth_hub.model import stage as model_stage
+from sentisynth_hub.model.saved_model import ModelResult
+from sentisynth_hub.natural import stage as natural_stage
+from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.revisions import pin_recipe
+from sentisynth_hub.recipe.revisions import Pin, pin_recipe
 from sentisynth_hub.recipe.schema import DATA_PATHS
-from sentisynth_hub.study import stage as study
+from sentisynth_hub.study import stage as study_stage
 from sentisynth_hub.study.training_rows import Corpus
-from sentisynth_hub.verdict import stage as judging
+from sentisynth_hub.verdict import stage as verdict_stage
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
-CODE_VERSIONS = {
-    "sources": sources.VERSION,
-    "generation": generation.VERSION,
-    "filtering": filtering.VERSION,
-    "labelling": labelling.VERSION,
-    "study": study.VERSION,
-    "model": published.VERSION,
-    "verdict": judging.VERSION,
-}
+@dataclass(frozen=True)
+class Stage:
+    """One step of the data.
 
-
-T = TypeVar("T")
-
-
-def once(stage: Callable[["Pipeline"], T]) -> Callable[["Pipeline"], T]:
-    """Run a stage at most once in a process: later calls give its result without waiting for the other processes
-    again.
-
-    So every process passes each stage's barrier exactly once, in the same order, whatever the first one does beside
-    it.
+    Attributes:
+        name: Its folder below the run folder.
+        version: Raised whenever the same input would give another result.
+        doing: What the log says while it runs.
+        decides: The part of the recipe that decides the result, JSON-ready; what is not in it renames no folder.
+        inputs: Digests of what it reads, by name.
+        run: From what the stages before left to files in its folder; the manifest is written last.
+        alone: Whether the first process runs it while the others wait.
+        needed: Whether a recipe has it at all.
     """
 
-    @wraps(stage)
-    def run_once(pipeline: "Pipeline") -> T:
-        if stage.__name__ not in pipeline.done:
-            pipeline.done[stage.__name__] = stage(pipeline)
-        result: T = pipeline.done[stage.__name__]
-        return result
+    name: str
+    version: int
+    doing: str
+    decides: Callable[["Pipeline"], Any]
+    inputs: Callable[["Pipeline"], dict[str, str]]
+    run: Callable[["Results", StageFolder], object]
+    alone: bool = False
+    needed: Callable[[Recipe], bool] = lambda recipe: True
 
-    return run_once
+
+def _digests(*names: str) -> Callable[["Pipeline"], dict[str, str]]:
+    """The digests of earlier stages, those that the recipe has."""
+    return lambda pipeline: {
+        name: pipeline.folder(name).digest for name in names if _stage(name).needed(pipeline.recipe)
+    }
+
+
+def _part(section: str) -> Callable[["Pipeline"], Any]:
+    return lambda pipeline: pipeline.recipe.part("language", "labels", "seed", section)
+
+
+STAGES = (
+    Stage(
+        "generate",
+        generate_stage.VERSION,
+        "asking the generator for candidate rows",
+        decides=lambda pipeline: (
+            generate_stage.decides(pipeline.recipe) | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
+        ),
+        inputs=lambda pipeline: {"samples": samples_digest(pipeline.samples)},
+        run=lambda results, folder: generate_stage.generate(
+            results.recipe, results.samples, folder, results.processes, refresh=results.refreshed
+        ),
+    ),
+    Stage(
+        "filter",
+        filter_stage.VERSION,
+        "deciding which candidates stay",
+        decides=lambda pipeline: filter_stage.decides(pipeline.recipe),
+        inputs=lambda pipeline: _digests("generate")(pipeline) | {"natural": pipeline.natural.digest},
+        run=lambda results, folder: filter_stage.filter_candidates(
+            results.recipe, results.samples, results.natural, results.generate, folder, results.processes
+        ),
+    ),
+    Stage(
+        "labels",
+        labels_stage.VERSION,
+        "asking the generator for labels",
+        decides=lambda pipeline: labels_stage.decides(pipeline.recipe),
+        inputs=lambda pipeline: _digests("generate")(pipeline) | {"natural": pipeline.natural.digest},
+        run=lambda results, folder: labels_stage.label(
+            results.recipe, results.samples, results.natural, results.generate, folder, results.processes
+        ),
+        needed=lambda recipe: bool(labels_stage.wanted(recipe)),
+    ),
+    Stage(
+        "study",
+        study_stage.VERSION,
+        "training the variants",
+        decides=lambda pipeline: study_stage.decides(pipeline.recipe),
+        inputs=_digests("filter", "labels"),
+        run=lambda results, folder: study_stage.run_study(
+            results.recipe,
+            results.samples,
+            results.natural,
+            results.corpora,
+            folder,
+            results.processes,
+            results.answers,
+        ),
+    ),
+    Stage(
+        "verdict",
+        verdict_stage.VERSION,
+        "comparing the variants",
+        decides=lambda pipeline: verdict_stage.decides(pipeline.recipe),
+        inputs=_digests("study"),
+        run=lambda results, folder: verdict_stage.run(
+            results.recipe,
+            results.samples,
+            results.natural,
+            results.generate,
+            results.filter,
+            results.study,
+            folder,
+            results.labels,
+        ),
+        alone=True,
+    ),
+    Stage(
+        "model",
+        model_stage.VERSION,
+        "saving the student that was judged",
+        decides=lambda pipeline: (
+            model_stage.decides(pipeline.recipe)
+            | {"variant": study_stage.load(pipeline.folder("study")).chosen_variant}
+        ),
+        inputs=_digests("study"),
+        run=lambda results, folder: model_stage.train_model(
+            results.recipe,
+            results.samples,
+            results.corpora,
+            results.natural,
+            study_stage.load(results.study).chosen_variant,
+            folder,
+            results.study.path.parent / "features",
+        ),
+        alone=True,
+    ),
+)
+"""The stages in the order of the data; the natural rows are read first, publishing comes after."""
+
+
+def _stage(name: str) -> Stage:
+    return next(stage for stage in STAGES if stage.name == name)
 
 
 class Pipeline:
-    """One recipe, its pins and its run folder.
+    """One recipe, its pins and its run folder; made by `open_pipeline`.
 
-    Args:
-        recipe: As loaded; its revisions are resolved to commits here.
-        runs: Folder of all runs; this recipe's is `runs/<name>`.
+    Attributes:
+        recipe: With its revisions resolved to commits.
+        pins: What each of them was resolved to.
+        run: The recipe's run folder, `runs/<name>`.
         processes: The processes of this launch.
-        refresh: Ask the generator anew although its answers are stored.
+        refreshed: How often the generator was to be asked anew in this run folder.
+        may_run: Whether a stage that is not complete is run; otherwise it is an error.
     """
 
-    def __init__(self, recipe: Recipe, runs: Path, processes: Processes, *, refresh: bool = False):
-        share_cores()
-        self.written = recipe
-        self.recipe, self.pins = pin_recipe(recipe)
-        self.run = runs / recipe.name
-        self.processes = processes
-        self.done: dict[str, Any] = {}
-        self.refreshed = self._count_refresh(refresh)
+    recipe: Recipe
+    pins: dict[str, Pin]
+    run: Path
+    processes: Processes
+    refreshed: int
+
+    def __init__(self, recipe: Recipe, pins: dict[str, Pin], run: Path, processes: Processes, refreshed: int = 0):
+        self.recipe, self.pins, self.run = recipe, pins, run
+        self.processes, self.refreshed = processes, refreshed
+        self.may_run = True
+        self._complete: dict[str, StageFolder] = {}
+
+    @cached_property
+    def natural(self) -> NaturalData:
+        """The natural splits."""
+        return natural_stage.load_natural(self.recipe)
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """What each replicate may see of them."""
+        return study_samples(self.recipe, self.natural)
 
     @cached_property
     def inputs_digest(self) -> str:
@@ -90,182 +212,173 @@ class Pipeline:
         Where the repo's head carries the same digest there is nothing to do, and nothing is generated to find that
         out.
         """
-        recipe = self.recipe.model_dump(
-            mode="json",
-            exclude=DATA_PATHS | {"scales": True, "publish": {"private"}},
-        )
-        inputs = {path: pin.commit for path, pin in self.pins.items()}
+        content = self.recipe.model_dump(mode="json", exclude=DATA_PATHS | {"scales": True, "publish": {"private"}})
         return json_digest(
             {
-                "recipe": recipe,
+                "recipe": content,
                 "files": self.recipe.file_digests(),
-                "inputs": inputs,
-                "code": CODE_VERSIONS,
+                "inputs": {path: pin.commit for path, pin in self.pins.items()},
+                "code": {"natural": natural_stage.VERSION} | {stage.name: stage.version for stage in STAGES},
                 "refresh": self.refreshed,
             }
         )
 
-    @cached_property
-    def natural(self) -> NaturalData:
-        """The natural splits."""
-        return sources.load_natural(self.recipe)
+    def folder(self, name: str) -> StageFolder:
+        """Where a stage's result is or will be; nothing is run or made. (`model` is named by the study's result.)
 
-    @cached_property
-    def samples(self) -> list[Sample]:
-        """What each replicate may see of them."""
-        return study_samples(self.recipe, self.natural)
+        A model that is a local folder counts by what is in it, not by its path alone.
+        """
+        stage = _stage(name)
+        models = {path: pin.commit for path, pin in self.pins.items() if path.startswith(f"{name}.")}
+        inputs = stage.inputs(self) | models
+        return stage_folder(self.run, name, version=stage.version, recipe=stage.decides(self), inputs=inputs)
 
-    def generation_folder(self) -> StageFolder:
-        """Where the candidate rows are or will be; nothing is asked."""
-        return self._folder(
-            "generate", generation.VERSION, self._generate_part(), {"samples": samples_digest(self.samples)}
-        )
+    def through(self, last: str) -> "Results":
+        """Run the stages up to `last`, those that are not complete, and return what they left.
 
-    @once
+        Raises:
+            InputError: Another process is running this recipe in this folder.
+            SentisynthError: A stage failed; the next run continues from what is complete.
+        """
+        for stage in STAGES[: STAGES.index(_stage(last)) + 1]:
+            if stage.name not in self._complete and stage.needed(self.recipe):
+                self._complete[stage.name] = self._run(stage)
+        return Results(self, dict(self._complete))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run folder for this launch; the first process does."""
+        with locked(self.run) if self.processes.is_main else nullcontext():
+            yield
+
+    def _run(self, stage: Stage) -> StageFolder:
+        folder = self.folder(stage.name)
+        if not folder.complete:
+            if not self.may_run:
+                raise InputError(
+                    f"{self.run}: the {stage.name} stage is not complete and nothing may be run; leave out --no-run, "
+                    "or run the recipe first"
+                )
+            with self.lock():
+                log.info(f"== {stage.name}: {stage.doing}")
+                folder.path.mkdir(parents=True, exist_ok=True)
+                if self.processes.is_main or not stage.alone:
+                    stage.run(Results(self, dict(self._complete)), folder)
+        if self.processes.is_main:
+            mark_current(self.run, folder)
+        self.processes.wait()  # the one barrier of a stage: whoever comes first waits here
+        return folder
+
+
+class Results:
+    """What the stages left, handed forward; a stage that was not run is an error of ours."""
+
+    recipe: Recipe
+    natural: NaturalData
+    samples: list[Sample]
+    processes: Processes
+    refreshed: int
+
+    def __init__(self, pipeline: Pipeline, folders: dict[str, StageFolder]):
+        self.recipe, self.natural, self.samples = pipeline.recipe, pipeline.natural, pipeline.samples
+        self.processes, self.refreshed = pipeline.processes, pipeline.refreshed
+        self._folders = folders
+
+    @property
     def generate(self) -> StageFolder:
         """Candidate rows of every replicate."""
-        folder = self.generation_folder()
-        if not folder.complete:
-            self._say("generate", "asking the generator for candidate rows")
-            generation.generate(self.recipe, self.samples, folder, self.processes, refresh=self.refreshed)
-        self.processes.wait()
-        return folder
+        return self._folders["generate"]
 
-    def filter_folder(self) -> StageFolder:
-        """Where the kept and rejected rows are or will be; nothing is generated or filtered."""
-        return self._folder(
-            "filter",
-            filtering.VERSION,
-            self._part("filter"),
-            {"generate": self.generation_folder().digest, "natural": self.natural.digest},
-        )
-
-    @once
+    @property
     def filter(self) -> StageFolder:
         """Kept and rejected rows of every replicate."""
-        generated = self.generate()
-        folder = self.filter_folder()
-        if not folder.complete:
-            self._say("filter", "deciding which candidates stay")
-            filtering.filter_candidates(self.recipe, self.samples, self.natural, generated, folder, self.processes)
-        self.processes.wait()
-        return folder
+        return self._folders["filter"]
 
-    @once
+    @property
     def labels(self) -> StageFolder | None:
-        """The generator's own model asked for labels; None where no variant of the study needs them."""
-        if not labelling.wanted(self.recipe):
-            return None
-        generated = self.generate()
-        folder = self._folder(
-            "labels",
-            labelling.VERSION,
-            labelling.stage_recipe(self.recipe),
-            {"generate": generated.digest, "natural": self.natural.digest},
-        )
-        if not folder.complete:
-            self._say("labels", f"asking the generator for labels ({', '.join(labelling.wanted(self.recipe))})")
-            labelling.label(self.recipe, self.samples, self.natural, generated, folder, self.processes)
-        self.processes.wait()
-        return folder
+        """The generator's own labels; None where no variant of the study needs them."""
+        return self._folders.get("labels")
 
-    @once
-    def corpora(self) -> dict[int, Corpus]:
-        """Each replicate's kept rows and candidates."""
-        generated, filtered, labels = self.generate(), self.filter(), self.labels()
-        replicates = sorted(int(name) for name in filtered.manifest()["replicates"])
-        return {
-            replicate: Corpus(
-                kept=filtering.read_kept(filtered, replicate),
-                candidates=generation.read_candidates(generated, replicate)[0],
-                pseudo_labelled=labelling.read_pseudo_labelled(labels, replicate) if labels is not None else (),
-            )
-            for replicate in replicates
-        }
-
-    @once
+    @property
     def study(self) -> StageFolder:
         """Predictions of every trial on validation and test rows."""
-        filtered, labels = self.filter(), self.labels()
-        inputs = {"filter": filtered.digest} | ({"labels": labels.digest} if labels is not None else {})
-        folder = self._folder("study", study.VERSION, study.decides(self.recipe), inputs)
-        if not folder.complete:
-            self._say("study", "training the variants")
-            study.run_study(
-                self.recipe, self.samples, self.natural, self.corpora(), folder, self.processes, self._answers(labels)
+        return self._folders["study"]
+
+    @property
+    def verdict(self) -> Evaluation:
+        """The evaluation: intervals, verdict, why, label budget."""
+        return verdict_stage.load(self._folders["verdict"])
+
+    @property
+    def model(self) -> ModelResult:
+        """The classifier to publish, and its own score."""
+        return model_stage.load(self._folders["model"])
+
+    @cached_property
+    def corpora(self) -> dict[int, Corpus]:
+        """Each replicate's kept rows and candidates."""
+        labels, filtered = self.labels, filter_stage.load(self.filter)
+        return {
+            replicate: study_stage.corpus_of(
+                filtered,
+                replicate,
+                generate_stage.read_candidates(self.generate, replicate)[0],
+                labels_stage.read_pseudo_labelled(labels, replicate) if labels is not None else (),
             )
-        self.processes.wait()
-        return folder
+            for replicate in sorted(filtered.replicates)
+        }
 
-    @once
-    def verdict(self) -> dict[str, Any]:
-        """The evaluation: intervals, verdict, why, label budget (evaluation.json)."""
-        trained = self.study()
-        folder = self._folder("verdict", judging.VERSION, self._part("study"), {"study": trained.digest})
-        path = folder.path / "evaluation.json"
-        if self.processes.is_main and not folder.complete:
-            self._say("verdict", "comparing the variants")
-            evaluation = judging.judge_study(
-                self.recipe, self.samples, self.natural, self.generate(), self.filter(), trained, self.labels()
-            )
-            write_json(path, evaluation)
-            folder.finish({})
-        self.processes.wait()
-        return dict(read_json(path))
-
-    @once
-    def model(self) -> StageFolder:
-        """The classifier to publish: replicate 0 of the variant that is best on validation, fine-tuned."""
-        trained = self.study()
-        variant = trained.manifest()["chosen_variant"]
-        folder = self._folder(
-            "model", published.VERSION, self._part("study") | {"variant": variant}, {"study": trained.digest}
-        )
-        if self.processes.is_main and not folder.complete:
-            self._say("model", f"fine-tuning the model to publish ({variant})")
-            corpus = self.corpora()[0]
-            natural = natural_of_replicate(self.recipe, self.natural, 0)
-            published.train_published(self.recipe, self.samples[0], corpus, variant, folder, natural)
-        self.processes.wait()
-        return folder
-
-    def funnel(self) -> dict[str, Any]:
-        """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`,
-        `per_label`."""
-        asked = self.generate().manifest()["replicates"]["0"]["requests"]
-        filtered = self.filter().manifest()["replicates"]["0"]
-        return {"requests": asked, **{key: filtered[key] for key in ("funnel", "kept", "per_label")}}
-
-    def _answers(self, labels: StageFolder | None) -> dict[int, list[str | None]]:
-        """The model's label of every test row by replicate; a conditional study's replicates share one set."""
+    @property
+    def answers(self) -> dict[int, list[str | None]]:
+        """The generator's label of every test row by replicate; a conditional study's replicates share one set."""
+        labels = self.labels
         if labels is None:
             return {}
         nested = self.recipe.study.design == "nested"
         return {
-            sample.replicate: labelling.read_answers(labels, sample.replicate if nested else 0)
+            sample.replicate: labels_stage.read_answers(labels, sample.replicate if nested else 0)
             for sample in self.samples
         }
 
-    def _folder(self, stage: str, version: int, recipe: Any, inputs: dict[str, str]) -> StageFolder:
-        """The stage's folder; a model that is a local folder counts by what is in it, not by its path alone."""
-        models = {path: pin.commit for path, pin in self.pins.items() if path.startswith(f"{stage}.")}
-        return stage_folder(self.run, stage, version=version, recipe=recipe, inputs=inputs | models)
+    @property
+    def funnel(self) -> dict[str, Any]:
+        """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`,
+        `per_label`."""
+        requests = self.generate.manifest()["replicates"]["0"]["requests"]
+        record = filter_stage.load(self.filter).replicates[0].model_dump(mode="json")
+        return {"requests": requests, **{key: record[key] for key in ("funnel", "kept", "per_label")}}
 
-    def _part(self, stage: str) -> dict[str, Any]:
-        return self.recipe.part("language", "labels", "seed", stage)
 
-    def _generate_part(self) -> dict[str, Any]:
-        part = generation.stage_recipe(self.recipe)
-        return part | {"refresh": self.refreshed} if self.refreshed else part
+def open_pipeline(
+    recipe: Recipe,
+    *,
+    hub: str | None = None,
+    runs: Path = RUNS,
+    refresh: bool = False,
+    processes: Processes | None = None,
+) -> Pipeline:
+    """Point the clients at the Hub, join the launch and pin the recipe: what every command that needs stages begins
+    with.
 
-    def _say(self, stage: str, what: str) -> None:
-        log.info(f"== {stage}: {what}")
+    Args:
+        runs: Folder of all runs; this recipe's is `runs/<name>`.
+        refresh: Ask the generator anew although its answers are stored.
+    """
+    use_hub(hub)
+    processes = processes or join_launch()
+    share_cores()
+    pinned, pins = pin_recipe(recipe)
+    run = runs / recipe.name
+    return Pipeline(pinned, pins, run, processes, _count_refresh(run, processes, refresh))
 
-    def _count_refresh(self, refresh: bool) -> int:
-        """How often the generator was to be asked anew in this run folder; 0 in a fresh one."""
-        path = self.run / "refresh.json"
-        count = int(read_json(path)["count"]) if path.exists() else 0
-        self.processes.wait()  # every process has read the count before the first one raises it
-        if refresh and self.processes.is_main:
-            write_json(path, {"count": count + 1})
-        return count + refresh
+
+def _count_refresh(run: Path, processes: Processes, refresh: bool) -> int:
+    """How often the generator was to be asked anew in this run folder; 0 in a fresh one."""
+    path = run / "refresh.json"
+    count = int(read_json(path)["count"]) if path.exists() else 0
+    if not refresh:
+        return count
+    processes.wait()  # every process has read the count before the first one raises it
+    if processes.is_main:
+        write_json(path, {"count": count + 1})
+    return count + 1

@@ -7,25 +7,23 @@ print("\\n".join(summary_lines(result)))
 import os
 import shutil
 import sys
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentisynth_hub.core import log
-from sentisynth_hub.core.distributed import Processes, join_launch
+from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.hub_endpoint import use_hub
-from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.core.run_folder import RUNS
+from sentisynth_hub.pipeline import Pipeline, open_pipeline
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation_text import label_sentence, table_lines, warnings
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.model.saved_model import ModelResult
     from sentisynth_hub.publish.commit import Published
-
-
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True)
@@ -37,20 +35,18 @@ class RunResult:
         endpoint: Hub it read from and published to.
         unchanged: Tags by repo id where the Hub already has what this recipe gives; then nothing was run and the rest
             is empty.
-        evaluation: evaluation.json.
+        evaluation: What the study found.
         funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
-        model: Folder of the model to use, and the variant it was trained on.
-        variant: Variant of the study that model was trained on.
+        model: The model to use, what it was trained on, and its own score.
         dataset, classifier: What was published; None with `--no-publish` or where the recipe names no repo.
     """
 
     recipe: str
     endpoint: str
     unchanged: dict[str, str]
-    evaluation: dict[str, Any] | None = None
+    evaluation: Evaluation | None = None
     funnel: dict[str, Any] | None = None
-    model: Path | None = None
-    variant: str | None = None
+    model: "ModelResult | None" = None
     dataset: "Published | None" = None
     classifier: "Published | None" = None
 
@@ -60,30 +56,14 @@ class RunResult:
             "recipe": self.recipe,
             "endpoint": self.endpoint,
             "unchanged": self.unchanged,
-            "evaluation": self.evaluation,
+            "evaluation": self.evaluation.record() if self.evaluation is not None else None,
             "funnel": self.funnel,
-            "model": str(self.model) if self.model else None,
-            "variant": self.variant,
+            "model": str(self.model.folder) if self.model else None,
+            "variant": self.model.variant if self.model else None,
+            "model_scores": self.model.model_dump(mode="json")["test_scores"] if self.model else None,
             "dataset": self.dataset.record() if self.dataset else None,
             "classifier": self.classifier.record() if self.classifier else None,
         }
-
-
-def open_pipeline(
-    recipe: Recipe,
-    *,
-    hub: str | None = None,
-    runs: Path = RUNS,
-    refresh: bool = False,
-    processes: Processes | None = None,
-) -> "Pipeline":
-    """Point the clients at the Hub, join the launch and pin the recipe: what every command that needs stages begins
-    with."""
-    use_hub(hub)
-    processes = processes or join_launch()
-    from sentisynth_hub.pipeline import Pipeline
-
-    return Pipeline(recipe, runs, processes, refresh=refresh)
 
 
 def run_recipe(
@@ -110,31 +90,28 @@ def run_recipe(
         StageError, PublishError: A stage or the Hub failed; the next run continues from what is complete.
     """
     endpoint = use_hub(hub)
-    _warn_of_leaving(recipe)
     pipeline = open_pipeline(recipe, hub=hub, runs=runs, refresh=refresh, processes=processes)
     repos = _repos(recipe) if publish else {}
     if publish:
         _check_publishable(pipeline, repos)
-    with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
+    with pipeline.lock():
         unchanged = {} if refresh else _unchanged(pipeline, repos)
         if repos and len(unchanged) == len(repos):
             return RunResult(recipe.name, endpoint, unchanged)
-        evaluation = pipeline.verdict()
-        folder = pipeline.model()
+        results = pipeline.through("model")
         result = RunResult(
             recipe.name,
             endpoint,
             {},
-            evaluation,
-            pipeline.funnel(),
-            folder.path / "model",
-            folder.manifest()["variant"],
+            results.verdict,
+            results.funnel,
+            results.model,
         )
         if not repos or not pipeline.processes.is_main:
             return result
         from sentisynth_hub.publish.stage import publish_run
 
-        dataset, classifier = publish_run(pipeline, create_pr=create_pr)
+        dataset, classifier = publish_run(pipeline, results, create_pr=create_pr)
         return RunResult(**{**vars(result), "dataset": dataset, "classifier": classifier})
 
 
@@ -151,14 +128,17 @@ def summary_lines(result: RunResult) -> list[str]:
         ]
     assert result.evaluation is not None
     assert result.funnel is not None
+    assert result.model is not None
     lines = [
         "",
         *_funnel_lines(result.funnel),
         "",
-        *result.evaluation["table"],
+        *table_lines(result.evaluation),
         "",
         *_budget_lines(result.evaluation),
         "",
+        f"the model: {result.model.summary(result.evaluation.metric)}",
+        *(f"  warning: {line}" for line in result.model.warnings()),
     ]
     for kind, published in (("dataset", result.dataset), ("model", result.classifier)):
         if published is not None:
@@ -166,8 +146,9 @@ def summary_lines(result: RunResult) -> list[str]:
     if result.dataset or result.classifier:
         lines += ["", f"endpoint {result.endpoint}", *_next_lines(result)]
     else:
-        lines += [f"Use this model: {result.model} (trained on {result.variant})",
-                  f'Next: {_command_folder()}sentisynth predict {result.model} "a text of yours"']  # fmt: skip
+        folder = result.model.folder
+        lines += [f"Use this model: {folder} (trained on {result.model.variant})",
+                  f'Next: {_command_folder()}sentisynth predict {folder} "a text of yours"']  # fmt: skip
     return lines
 
 
@@ -187,14 +168,14 @@ def _repos(recipe: Recipe) -> dict[str, str]:
     return repos
 
 
-def _check_publishable(pipeline: "Pipeline", repos: dict[str, str]) -> None:
+def _check_publishable(pipeline: Pipeline, repos: dict[str, str]) -> None:
     """Find out before anything is spent what would stop publishing at the end: licences, and who may write where."""
     from sentisynth_hub.publish.checks.licences import gather_licences
 
     gather_licences(pipeline.recipe, pipeline.pins)
 
 
-def _unchanged(pipeline: "Pipeline", repos: dict[str, str]) -> dict[str, str]:
+def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
     from sentisynth_hub.publish.commit import already_published
 
     tags = {
@@ -204,16 +185,6 @@ def _unchanged(pipeline: "Pipeline", repos: dict[str, str]) -> dict[str, str]:
     return {repo_id: tag for repo_id, tag in tags.items() if tag is not None}
 
 
-def _warn_of_leaving(recipe: Recipe) -> None:
-    generator = recipe.generate.generator
-    if generator.kind == "openai":
-        log.warn(
-            f"rows leave this machine: each prompt shows {recipe.generate.prompt.num_shots} natural texts to "
-            f"whoever runs "
-            f"the endpoint of {generator.model}"
-        )
-
-
 def _funnel_lines(funnel: dict[str, Any]) -> list[str]:
     lines = [f"funnel of replicate 0: {funnel['requests']} requests"]
     lines += [f"  - {step['rejected']:>6}  {step['filter']}: {step['reason']}" for step in funnel["funnel"]]
@@ -221,13 +192,14 @@ def _funnel_lines(funnel: dict[str, Any]) -> list[str]:
     return [*lines, f"  = {funnel['kept']:>6}  kept ({labels})"]
 
 
-def _budget_lines(evaluation: dict[str, Any]) -> list[str]:
+def _budget_lines(evaluation: Evaluation) -> list[str]:
     lines = ["human labels used (one replicate, each label once)"]
-    for variant in evaluation["variants"]:
-        if variant["budget"] is not None:
-            uses = ", ".join(f"{use} {count}" for use, count in variant["budget"]["uses"].items() if count)
-            lines.append(f"  {variant['name']:<18} {variant['budget']['distinct']:>6}  ({uses})")
-    return [*lines, *(f"note: {warning}" for warning in evaluation["warnings"])]
+    for variant in evaluation.variants:
+        if variant.budget is not None:
+            uses = ", ".join(f"{use} {count}" for use, count in variant.budget.uses.items() if count)
+            lines.append(f"  {variant.name:<18} {variant.budget.distinct:>6}  ({uses})")
+    lines.append(f"  {label_sentence(evaluation, evaluation.primary)}")
+    return [*lines, *(f"note: {warning}" for warning in warnings(evaluation))]
 
 
 def _next_lines(result: RunResult) -> list[str]:

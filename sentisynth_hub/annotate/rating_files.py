@@ -133,23 +133,23 @@ def _check_export(path: Path, export: Export, where: Path, key: Key) -> None:
         raise InputError(f"{path}: of sheet {export.sheet}, but {where} is the key of sheet {key.sheet}; leave it out")
     if export.rater > key.raters:
         raise InputError(f"{path}: rater {export.rater}, but the sheet was made for {key.raters}")
-    known = {item.id for item in key.items}
-    seen: set[str] = set()
+    ids = {item.id for item in key.items}
+    answered: set[str] = set()
     for answer in export.answers:
-        if answer.id not in known:
+        if answer.id not in ids:
             raise InputError(f"{path}: row {answer.id!r} is not on the sheet; the file was changed")
-        if answer.id in seen:
+        if answer.id in answered:
             raise InputError(f"{path}: row {answer.id!r} is answered twice; the file was changed")
         if answer.label is not None and answer.label not in key.labels:
             raise InputError(f"{path}: row {answer.id}: label {answer.label!r} is not one of {', '.join(key.labels)}")
-        seen.add(answer.id)
+        answered.add(answer.id)
 
 
 def _one_each(exports: Iterable[tuple[Path, Export]]) -> list[Export]:
     """One export a rater, by rater; a file that was given twice counts once."""
-    found: dict[int, tuple[Path, Export]] = {}
+    exports_by_rater: dict[int, tuple[Path, Export]] = {}
     for path, export in exports:
-        first = found.setdefault(export.rater, (path, export))
+        first = exports_by_rater.setdefault(export.rater, (path, export))
         if _content(first[1]) != _content(export):
             raise InputError(
                 f"{path}: other answers of rater {export.rater} than in {first[0]}; keep one of the two, or give the "
@@ -157,11 +157,13 @@ def _one_each(exports: Iterable[tuple[Path, Export]]) -> list[Export]:
             )
         if first[0] != path:
             log.warn(f"{path}: the same answers as {first[0]}; counted once")
-    return [export for _, (_, export) in sorted(found.items())]
+    return [export for _, (_, export) in sorted(exports_by_rater.items())]
 
 
 def _content(export: Export) -> str:
-    return canonical_json(sorted((answer.model_dump() for answer in export.answers), key=lambda one: str(one["id"])))
+    return canonical_json(
+        sorted((answer.model_dump() for answer in export.answers), key=lambda answer: str(answer["id"]))
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

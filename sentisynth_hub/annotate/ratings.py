@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from sentisynth_hub.verdict.statistics.comparisons import Reading
+from sentisynth_hub.verdict.evaluation import Reading
 
 
 class Mean(TypedDict):
@@ -59,7 +59,7 @@ class RaterRecord(TypedDict):
 
     rater: int
     answered: int
-    told: float | None
+    told_rightly: float | None
     label_match: Sides
     naturalness: Sides
 

@@ -33,7 +33,7 @@ def score_exports(key: Key, exports: Sequence[Export], *, alpha: float = 0.05) -
     if not enough:
         raise InputError(f"no rater answered {LEAST_ANSWERED:.0%} of the questions or more; ask them to go on")
     ratings = make_ratings(key, enough)
-    found = evaluate_ratings(
+    evaluation = evaluate_ratings(
         ratings,
         accuracy_margin=key.margins.accuracy,
         naturalness_margin=key.margins.naturalness,
@@ -49,11 +49,11 @@ def score_exports(key: Key, exports: Sequence[Export], *, alpha: float = 0.05) -
         "recipe": key.recipe,
         "content_digest": key.content_digest,
         "settings": key.settings,
-        **found,
+        **evaluation,
         "missing": missing,
         "left_out": left_out,
-        "sentences": _sentences(found),
-        "warnings": _warnings(key, found, missing, left_out),
+        "sentences": _sentences(evaluation),
+        "warnings": _warnings(key, evaluation, missing, left_out),
     }
 
 
@@ -111,9 +111,9 @@ def score_lines(record: HumanRecord) -> list[str]:
     ):
         lines.append(f"{name:<26} {_shown(pair['natural']):>24} {_shown(pair['synthetic']):>24}")
     lines.append("")
-    for question, found in record["agreement"].items():
-        assert isinstance(found, dict)
-        lines.append(f"Krippendorff's alpha, {question:<12} {_alpha(found['alpha'], found['interval'])}")
+    for question, agreement in record["agreement"].items():
+        assert isinstance(agreement, dict)
+        lines.append(f"Krippendorff's alpha, {question:<12} {_alpha(agreement['alpha'], agreement['interval'])}")
     for origin, given in (("natural", "natural label"), ("synthetic", "label asked for")):
         confusion: Confusion = record["confusion"][origin]  # type: ignore[literal-required]
         lines += ["", f"{given} (down) and the label most raters gave (across)"]
@@ -125,14 +125,14 @@ def score_lines(record: HumanRecord) -> list[str]:
             "",
             f"{'stratum':<32} {'rows':>5} {'label as given':>24} {'told rightly':>24} {'less natural by':>24}",
         ]
-        for one in record["strata"]:
-            cells = [_shown(one["label_match"]), _shown(one["tell"]), _shown(one["naturalness"])]
-            lines.append(f"{one['name']:<32} {one['rows']:>5} " + " ".join(f"{cell:>24}" for cell in cells))
+        for stratum in record["strata"]:
+            cells = [_shown(stratum["label_match"]), _shown(stratum["tell"]), _shown(stratum["naturalness"])]
+            lines.append(f"{stratum['name']:<32} {stratum['rows']:>5} " + " ".join(f"{cell:>24}" for cell in cells))
     lines += ["", f"{'rater':>5} {'rows':>5} {'told rightly':>13} {'naturalness: natural':>21} {'synthetic':>10}"]
     for one_rater in record["per_rater"]:
         sides = one_rater["naturalness"]
         lines.append(
-            f"{one_rater['rater']:>5} {one_rater['answered']:>5} {_number(one_rater['told']):>13} "
+            f"{one_rater['rater']:>5} {one_rater['answered']:>5} {_number(one_rater['told_rightly']):>13} "
             f"{_number(sides['natural']):>21} {_number(sides['synthetic']):>10}"
         )
     return lines
@@ -141,7 +141,8 @@ def score_lines(record: HumanRecord) -> list[str]:
 def _open(key: Key, export: Export) -> int:
     """Questions the rater left open."""
     given = sum(
-        (one.label is not None) + (one.naturalness is not None) + (one.source is not None) for one in export.answers
+        (answer.label is not None) + (answer.naturalness is not None) + (answer.source is not None)
+        for answer in export.answers
     )
     return 3 * len(key.items) - given
 
@@ -149,8 +150,8 @@ def _open(key: Key, export: Export) -> int:
 _ALONE = "One rater: nothing can be said of others"
 
 
-def _sentences(found: HumanEvaluation) -> list[str]:
-    tell, gap = found["tell"], found["naturalness"]["difference"]
+def _sentences(evaluation: HumanEvaluation) -> list[str]:
+    tell, gap = evaluation["tell"], evaluation["naturalness"]["difference"]
     sentences = []
     if tell is not None:
         says = {
@@ -173,17 +174,17 @@ def _sentences(found: HumanEvaluation) -> list[str]:
     return sentences
 
 
-def _warnings(key: Key, found: HumanEvaluation, missing: int, left_out: Sequence[int]) -> list[str]:
+def _warnings(key: Key, evaluation: HumanEvaluation, missing: int, left_out: Sequence[int]) -> list[str]:
     warnings = []
     if left_out:
         who = ", ".join(map(str, left_out))
         warnings.append(f"Left out, under {LEAST_ANSWERED:.0%} of the questions answered: rater {who}.")
     if missing:
         warnings.append(f"{missing} answers were left open; a row a rater left open is left out of that question.")
-    absent = key.raters - found["raters"] - len(left_out)
+    absent = key.raters - evaluation["raters"] - len(left_out)
     if absent:
         warnings.append(f"The sheet was made for {key.raters} raters; {absent} of them gave no answers.")
-    if found["raters"] == 1:
+    if evaluation["raters"] == 1:
         warnings.append("One rater: no agreement, and no interval, can be given.")
     return warnings
 
@@ -196,16 +197,16 @@ def _alpha(value: float | None, interval: tuple[float, float] | None) -> str:
     )
 
 
-def _shown(found: Mean | Difference | None) -> str:
-    if found is None:
+def _shown(estimate: Mean | Difference | None) -> str:
+    if estimate is None:
         return "-"
-    low_high = found["interval"]
-    return f"{found['value']:.3f}" + (f" [{low_high[0]:.3f}, {low_high[1]:.3f}]" if low_high else "")
+    low_high = estimate["interval"]
+    return f"{estimate['value']:.3f}" + (f" [{low_high[0]:.3f}, {low_high[1]:.3f}]" if low_high else "")
 
 
-def _signed(found: Difference) -> str:
-    low_high = found["interval"]
-    return f"{found['value']:+.3f}" + (f" [{low_high[0]:+.3f}, {low_high[1]:+.3f}]" if low_high else "")
+def _signed(difference: Difference) -> str:
+    low_high = difference["interval"]
+    return f"{difference['value']:+.3f}" + (f" [{low_high[0]:+.3f}, {low_high[1]:+.3f}]" if low_high else "")
 
 
 def _number(value: float | None) -> str:

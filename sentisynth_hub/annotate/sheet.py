@@ -87,13 +87,13 @@ def draw_sheet(
     taken = {normalised(row.text) for split in (natural.train, natural.validation, natural.test) for row in split}
     cells = _synthetic_pools(corpora, strata, labels, taken)
     random = rng(seed, "sheet", rows)
-    drawn: list[tuple[Row, str, str | None]]
-    drawn = [(row, "natural", None) for row, _ in _draw(pools, rows // 2, random, "natural (train and validation)")]
-    drawn += [(row, "synthetic", name) for row, name in _draw(cells, rows - rows // 2, random, "kept synthetic")]
-    drawn = [drawn[place] for place in random.permutation(len(drawn))]
-    width = max(3, len(str(len(drawn))))
+    picks: list[tuple[Row, str, str | None]]
+    picks = [(row, "natural", None) for row, _ in _draw(pools, rows // 2, random, "natural (train and validation)")]
+    picks += [(row, "synthetic", name) for row, name in _draw(cells, rows - rows // 2, random, "kept synthetic")]
+    picks = [picks[place] for place in random.permutation(len(picks))]
+    width = max(3, len(str(len(picks))))
     items, texts = [], {}
-    for number, (row, origin, stratum) in enumerate(drawn, 1):
+    for number, (row, origin, stratum) in enumerate(picks, 1):
         label = row.asked_label or row.label
         item = Item.model_validate({"id": f"r{number:0{width}}", "origin": origin, "label": label, "stratum": stratum})
         items.append(item)
@@ -137,18 +137,18 @@ def _synthetic_pools(
     corpora: Sequence[RatedCorpus], strata: Sequence[str], labels: Sequence[str], taken: set[str]
 ) -> _Pools:
     """Rows by stratum and asked label; a text that is natural, or that was met before, is shown once or not at all."""
-    found: dict[str, dict[str, list[Row]]] = {}
-    seen = set(taken)
+    cells: dict[str, dict[str, list[Row]]] = {}
+    used = set(taken)
     for corpus in corpora:
         for row in sorted(corpus.kept, key=lambda row: (row.id, row.request_id)):
-            name = ", ".join(f"{one}={_stratum(corpus, row, one)}" for one in strata)
+            name = ", ".join(f"{column}={_stratum(corpus, row, column)}" for column in strata)
             label = row.asked_label or row.label
             text = normalised(row.text)
-            groups = found.setdefault(name, {one: [] for one in labels})
-            if text not in seen and label in groups:
-                seen.add(text)
+            groups = cells.setdefault(name, {label: [] for label in labels})
+            if text not in used and label in groups:
+                used.add(text)
                 groups[label].append(row)
-    return {(name, label): rows for name in sorted(found) for label, rows in found[name].items()}
+    return {(name, label): rows for name in sorted(cells) for label, rows in cells[name].items()}
 
 
 def _stratum(corpus: RatedCorpus, row: Row, name: str) -> Any:
@@ -158,8 +158,8 @@ def _stratum(corpus: RatedCorpus, row: Row, name: str) -> Any:
         return getattr(corpus, name) or "as the recipe says"
     attributes = corpus.attributes.get(row.request_id, {})
     if name not in attributes:
-        known = [*ROW_STRATA, *CORPUS_STRATA, *attributes]
-        raise InputError(f"--strata {name}: rows are not told apart by it; it is one of {', '.join(known)}")
+        columns = [*ROW_STRATA, *CORPUS_STRATA, *attributes]
+        raise InputError(f"--strata {name}: rows are not told apart by it; it is one of {', '.join(columns)}")
     return attributes[name]
 
 
@@ -170,15 +170,15 @@ def _draw(pools: _Pools, count: int, random: Any, kind: str) -> list[tuple[Row, 
         raise InputError(f"{kind} rows: {count} are asked for over {names}; raise --rows or name fewer --strata")
     share, over = divmod(count, len(pools))
     more = set(random.permutation(len(pools))[:over].tolist())
-    drawn: list[tuple[Row, str | None]] = []
+    picks: list[tuple[Row, str | None]] = []
     for place, ((stratum, label), rows) in enumerate(pools.items()):
-        wanted = share + (place in more)
-        if len(rows) < wanted:
+        size = share + (place in more)
+        if len(rows) < size:
             largest = 2 * len(pools) * min(len(group) for group in pools.values())
             where = f"label {label!r}" + (f" with {stratum}" if stratum else "")
             raise InputError(
-                f"{kind} rows: {len(rows)} of {where} where {wanted} are needed; "
+                f"{kind} rows: {len(rows)} of {where} where {size} are needed; "
                 + (f"--rows {largest} is the most there is" if largest else "there is nothing to show people of it")
             )
-        drawn += [(rows[i], stratum or None) for i in random.permutation(len(rows))[:wanted]]
-    return drawn
+        picks += [(rows[i], stratum or None) for i in random.permutation(len(rows))[:size]]
+    return picks

@@ -136,8 +136,8 @@ def group_estimate(values: Array, groups: Sequence[tuple[float, Array]]) -> tupl
 
 def accuracy(ratings: Ratings, synthetic: Array, margin: float, alpha: float) -> Difference | None:
     """Share of rows told rightly, natural and `synthetic` ones half each, held against chance."""
-    found = group_estimate(ratings.told, [(0.5, ~ratings.synthetic), (0.5, synthetic)])
-    return _difference(found, CHANCE, margin, alpha, (0, 1))
+    estimate = group_estimate(ratings.told, [(0.5, ~ratings.synthetic), (0.5, synthetic)])
+    return _difference(estimate, CHANCE, margin, alpha, (0, 1))
 
 
 def confusion(ratings: Ratings, mask: Array) -> Confusion:
@@ -158,20 +158,20 @@ def _codes(values: Array) -> Array:
     return np.where(np.isnan(values), MISSING, np.nan_to_num(values)).astype(int)
 
 
-def _mean(found: tuple[Estimate, int] | None, alpha: float, bounds: tuple[float, float]) -> Mean | None:
-    if found is None:
+def _mean(estimated: tuple[Estimate, int] | None, alpha: float, bounds: tuple[float, float]) -> Mean | None:
+    if estimated is None:
         return None
-    estimate, rows = found
+    estimate, rows = estimated
     return {"value": estimate.value, "interval": clipped(estimate.interval(alpha), bounds), "rows": rows}
 
 
 def _difference(
-    found: tuple[Estimate, int] | None, null: float, margin: float, alpha: float, bounds: tuple[float, float]
+    estimated: tuple[Estimate, int] | None, null: float, margin: float, alpha: float, bounds: tuple[float, float]
 ) -> Difference | None:
     """An estimate held against `null` both ways: is it another, and is it the same within the margin?"""
-    if found is None:
+    if estimated is None:
         return None
-    estimate, rows = found
+    estimate, rows = estimated
     shifted = replace(estimate, value=estimate.value - null)
     return {
         "value": estimate.value,
@@ -217,17 +217,17 @@ def _strata(ratings: Ratings, accuracy_margin: float, naturalness_margin: float,
 
 def _rater(ratings: Ratings, place: int) -> RaterRecord:
     def share(values: Array, mask: Array) -> float | None:
-        found = values[place, mask & ~np.isnan(values[place])]
-        return float(found.mean()) if found.size else None
+        answers = values[place, mask & ~np.isnan(values[place])]
+        return float(answers.mean()) if answers.size else None
 
     natural, synthetic = ~ratings.synthetic, ratings.synthetic
-    told = [share(ratings.told, natural), share(ratings.told, synthetic)]
-    known = [value for value in told if value is not None]
+    shares = [share(ratings.told, natural), share(ratings.told, synthetic)]
+    both = [value for value in shares if value is not None]
     answered = (ratings.label[place] != MISSING) & ~np.isnan(ratings.naturalness[place] + ratings.machine[place])
     return {
         "rater": ratings.raters[place],
         "answered": int(answered.sum()),
-        "told": float(np.mean(known)) if len(known) == 2 else None,
+        "told_rightly": float(np.mean(both)) if len(both) == 2 else None,
         "label_match": {"natural": share(ratings.matched, natural), "synthetic": share(ratings.matched, synthetic)},
         "naturalness": {
             "natural": share(ratings.naturalness, natural),

@@ -34,6 +34,7 @@ _COMMANDS = {  # name: (module, one line for --help, so that listing the command
     "report": ("study_commands", "Write the report of a study."),
     "evaluate": ("study_commands", "Score a model on a dataset."),
     "compare": ("study_commands", "Compare two prediction files, paired."),
+    "judge": ("study_commands", "Judge two models from their predictions."),
     "predict": ("study_commands", "Classify texts with a model."),
     "annotate": ("annotate_commands", "Let people rate rows, blind."),
     "publish": ("publish_commands", "Publish the dataset and the model."),
@@ -41,6 +42,7 @@ _COMMANDS = {  # name: (module, one line for --help, so that listing the command
     "verify": ("publish_commands", "Recompute a published version's digests and numbers."),
     "runs": ("publish_commands", "Keep a run folder in a private dataset repo."),
     "jobs": ("publish_commands", "Run a recipe as a Hugging Face Job."),
+    "trust": ("trust_commands", "Allow a server to get API keys."),
     "hub": ("hub_commands", "The embedded Hub."),
 }
 

@@ -10,9 +10,9 @@ import click
 from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import load_recipe
 from sentisynth_hub.recipe.load import RECIPE_FILE, list_recipes
-from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
@@ -179,10 +179,10 @@ def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":
         InputError: The generate or the filter stage is not complete.
     """
     from sentisynth_hub.annotate.sheet import RatedCorpus
-    from sentisynth_hub.filter.stage import read_kept
+    from sentisynth_hub.filter.stage import load
     from sentisynth_hub.generate.stage import read_lineage
 
-    generated, filtered = pipeline.generation_folder(), pipeline.filter_folder()
+    generated, filtered = pipeline.folder("generate"), pipeline.folder("filter")
     for stage, folder in (("generate", generated), ("filter", filtered)):
         if not folder.complete:
             given = f" with {setting}" if setting else ""
@@ -191,4 +191,4 @@ def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":
                 "run it first: `sentisynth filter RECIPE` with the same overrides, --scale and --runs"
             )
     attributes = {line["request_id"]: json.loads(line["attributes"] or "{}") for line in read_lineage(generated, 0)}
-    return RatedCorpus(read_kept(filtered, 0), pipeline.recipe.generate.candidates, setting, attributes)
+    return RatedCorpus(load(filtered).kept(0), pipeline.recipe.generate.candidates, setting, attributes)

@@ -1,7 +1,8 @@
 """`sentisynth filter` and `sentisynth sweep`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,11 +10,31 @@ from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import is_first
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
-@click.command("filter")
+if TYPE_CHECKING:
+    from sentisynth_hub.filter.filter_result import FilteredReplicate
+
+
+class _ListsFilters(click.Command):
+    """A command whose help ends with the filters there are, as the table has them."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the filters and their reasons, then the example."""
+        from sentisynth_hub.filter.filter_table import FILTERS
+
+        with formatter.section("Filters (keys of the recipe's `filter:` section)"):
+            formatter.write_dl([(each.name, each.help()) for each in FILTERS])
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(
+    "filter",
+    cls=_ListsFilters,
+    epilog="Example: sentisynth filter reviews.csv --recipe quickstart --out kept filter.length.min_tokens=5",
+)
 @click.argument("source", metavar="RECIPE|FILE")
 @options.overrides
 @click.option("--recipe", help="Recipe whose filters judge FILE; without it, RECIPE's own candidates are filtered.")
@@ -43,17 +64,22 @@ def filter_command(
         results = _filter_file(Path(source), load_recipe(recipe, overrides), out, hub, runs)
     if not is_first():
         return
-    lines = [line for name, result in results.items() for line in _funnel_lines(name, result)]
-    options.show({"replicates": results}, lines, as_json)
+    lines = [line for number, result in sorted(results.items()) for line in _funnel_lines(number, result)]
+    content = {"replicates": {str(number): result.model_dump(mode="json") for number, result in results.items()}}
+    options.show(content, lines, as_json)
     options.next_step(f"sentisynth inspect {source}" + (f" --recipe {recipe}" if recipe else ""))
 
 
-def _filter_recipe(recipe: Recipe, hub: str | None, runs: Path) -> dict[str, Any]:
+def _filter_recipe(recipe: Recipe, hub: str | None, runs: Path) -> "Mapping[int, FilteredReplicate]":
+    from sentisynth_hub.filter.stage import load
+
     pipeline = open_pipeline(recipe, hub=hub, runs=runs)
-    return dict(pipeline.filter().manifest()["replicates"])
+    return load(pipeline.through("filter").filter).replicates
 
 
-def _filter_file(path: Path, recipe: Recipe, out: Path | None, hub: str | None, runs: Path) -> dict[str, Any]:
+def _filter_file(
+    path: Path, recipe: Recipe, out: Path | None, hub: str | None, runs: Path
+) -> "Mapping[int, FilteredReplicate]":
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the path of a CSV, TSV, JSONL or Parquet file")
     from sentisynth_hub.filter.stage import filter_file
@@ -63,15 +89,19 @@ def _filter_file(path: Path, recipe: Recipe, out: Path | None, hub: str | None, 
     cache = pipeline.run / "filter" / "features"
     result = filter_file(pipeline.recipe, pipeline.samples[0], pipeline.natural, path, target, cache)
     log.info(f"Kept and rejected rows: {target}")
-    return {"0": result}
+    return {0: result}
 
 
-def _funnel_lines(replicate: str, result: dict[str, Any]) -> list[str]:
-    dropped = sum(step["rejected"] for step in result["funnel"])
-    lines = [f"replicate {replicate}: {result['kept']:,} of {result['kept'] + dropped:,} rows stay"]
-    lines += [f"  {step['filter']:<20} {step['reason']:<20} {step['rejected']:>8,}" for step in result["funnel"]]
-    labels = ", ".join(f"{name} {count:,}" for name, count in result["per_label"].items())
-    return [*lines, f"  kept by label: {labels}"]
+def _funnel_lines(replicate: int, result: "FilteredReplicate") -> list[str]:
+    dropped = sum(step.rejected for step in result.funnel)
+    lines = [f"replicate {replicate}: {result.kept:,} of {result.kept + dropped:,} rows stay"]
+    lines += [f"  {step.filter:<20} {step.reason:<20} {step.rejected:>8,}" for step in result.funnel]
+    labels = ", ".join(f"{name} {count:,}" for name, count in result.per_label.items())
+    lines.append(f"  kept by label: {labels}")
+    if result.teacher is not None:
+        abstains = "abstains, so it drops no row" if result.teacher.abstains else "judges"
+        lines.append(f"  the teacher {abstains}: {result.teacher.skill.sentence()}")
+    return lines
 
 
 @click.command()
@@ -112,7 +142,7 @@ def sweep(
     if path is not None:
         candidates, shown = {0: file_candidates(pipeline.recipe, path)}, {}
     else:
-        generated = pipeline.generate()
+        generated = pipeline.through("generate").generate
         asked = generated.manifest()["replicates"]
         candidates = {int(name): read_candidates(generated, int(name))[0] for name in asked}
         shown = {int(name): asked[name]["demonstration_ids"] for name in asked}

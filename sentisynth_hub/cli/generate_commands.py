@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,12 @@ import click
 from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
-from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
+    from sentisynth_hub.generate.result import GenerateResult
     from sentisynth_hub.pipeline import Pipeline
 
 
@@ -39,11 +38,6 @@ def _budget_options(command: Callable[..., None]) -> Callable[..., None]:
 def _load(recipe: str, overrides: tuple[str, ...], scale: str | None, **budget: float | None) -> Recipe:
     limits = tuple(f"generate.budget.{name}={value}" for name, value in budget.items() if value is not None)
     return load_recipe(recipe, (*overrides, *limits), scale=scale)
-
-
-def _alone(pipeline: "Pipeline") -> AbstractContextManager[None]:
-    """Hold the run folder: the first process does it for all of its launch."""
-    return locked(pipeline.run) if pipeline.processes.is_main else nullcontext()
 
 
 @click.command()
@@ -74,6 +68,7 @@ def generate(
     limit asks nothing again.
     """
     from sentisynth_hub.generate import stage as generation
+    from sentisynth_hub.generate.result import read_result
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     if dry_run or resume or refresh or limit is not None:
@@ -83,21 +78,22 @@ def generate(
         plan = generation.dry_run(pipeline.recipe, pipeline.samples, limit=limit)
         options.show(plan, _plan_lines(plan), as_json)
         return
-    folder = pipeline.generation_folder()
+    folder = pipeline.folder("generate")
     if resume and not folder.complete and not list(folder.path.glob("replicate-*/completions-*.jsonl")):
         raise InputError(
             f"--resume: {folder.path} holds no answers yet: the recipe, its prompt or its data changed, or nothing "
             "was run; run without --resume to begin, stored answers to the same requests are used"
         )
-    with _alone(pipeline):
+    with pipeline.lock():
         if limit is None:
-            manifest = pipeline.generate().manifest()
+            manifest = pipeline.through("generate").generate.manifest()
         else:
             manifest = generation.generate(
                 pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
             )
     if pipeline.processes.is_main:
-        options.show(manifest, _lines(manifest, loaded.generate.human_usd_per_row), as_json)
+        result = read_result(folder, manifest)
+        options.show(manifest, _lines(result, loaded.generate.human_usd_per_row), as_json)
         options.next_step(f"sentisynth filter {recipe}")
 
 
@@ -125,12 +121,14 @@ def estimate(
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
-    with _alone(pipeline):
-        made = generation.pilot(
-            pipeline.recipe, pipeline.samples, pipeline.generation_folder(), pipeline.processes, requests=pilot
+    with pipeline.lock():
+        figures = generation.pilot(
+            pipeline.recipe, pipeline.samples, pipeline.folder("generate"), pipeline.processes, requests=pilot
         )
     if pipeline.processes.is_main:
-        options.show(made, _estimate_lines(made, loaded.generate.asked.kind), as_json)
+        from sentisynth_hub.generate.providers.base import provider_of
+
+        options.show(figures, _estimate_lines(figures, provider_of(loaded).cost_note(loaded.generate.asked)), as_json)
         options.next_step(f"sentisynth generate {recipe}")
 
 
@@ -157,21 +155,21 @@ def show(
 ) -> None:
     """Print one prompt of RECIPE exactly as it is sent; with --json the whole call."""
     loaded = load_recipe(recipe, overrides, scale=scale)
-    wanted = label or loaded.labels[0]
-    if wanted not in loaded.labels:
+    asked_label = label or loaded.labels[0]
+    if asked_label not in loaded.labels:
         raise InputError(
-            f"--label: {wanted!r} is not a label of the recipe; its labels are {', '.join(loaded.labels)}"
+            f"--label: {asked_label!r} is not a label of the recipe; its labels are {', '.join(loaded.labels)}"
         )
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
     if replicate >= len(pipeline.samples):
         raise InputError(f"--replicate: the recipe has {len(pipeline.samples)} replicates, 0 is the first")
-    shown, body = _one_prompt(pipeline, wanted, replicate, number)
+    rendered, body = _one_prompt(pipeline, asked_label, replicate, number)
     if as_json:
         click.echo(json.dumps(body, ensure_ascii=False, indent=1))
-    elif isinstance(shown, str):
-        click.echo(shown, nl=not shown.endswith("\n"))
+    elif isinstance(rendered, str):
+        click.echo(rendered, nl=not rendered.endswith("\n"))
     else:
-        click.echo("\n\n".join(f"[{message['role']}]\n{message['content']}" for message in shown))
+        click.echo("\n\n".join(f"[{message['role']}]\n{message['content']}" for message in rendered))
 
 
 def _one_prompt(
@@ -179,7 +177,7 @@ def _one_prompt(
 ) -> tuple[str | list[dict[str, str]], dict[str, Any]]:
     """The prompt, and the body of the call it is sent in (for a local model: the prompt and how it is drawn)."""
     from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
-    from sentisynth_hub.generate.providers import openai_protocol
+    from sentisynth_hub.generate.providers.base import provider_of
 
     recipe = pipeline.recipe
     requests = plan_requests(recipe, pipeline.samples[replicate], PromptTemplate(recipe), model="", sampling={})
@@ -188,9 +186,7 @@ def _one_prompt(
         if request.asked_label == label and request.sample_index == 0:
             numbers.append(request.prompt_id)
         if len(numbers) > number:
-            if recipe.generate.asked.kind == "openai":
-                return request.prompt, openai_protocol.body(recipe, request)
-            return request.prompt, {"prompt": request.prompt, **recipe.generate.sampling.model_dump()}
+            return request.prompt, provider_of(recipe).call_body(recipe, request)
     raise InputError(f"--number: the recipe makes {len(numbers)} prompts for {label!r}, 0 is the first")
 
 
@@ -203,43 +199,42 @@ def _plan_lines(plan: dict[str, Any]) -> list[str]:
     ]
 
 
-def _lines(manifest: dict[str, Any], human_usd_per_row: float) -> list[str]:
+def _lines(result: "GenerateResult", human_usd_per_row: float) -> list[str]:
     lines = []
-    for name, record in manifest["replicates"].items():
-        reasons = ", ".join(f"{count} {reason}" for reason, count in record["reasons"].items())
+    for name, corpus in result.replicates.items():
+        reasons = ", ".join(f"{count} {reason}" for reason, count in corpus.reasons.items())
         lines.append(
-            f"replicate {name}: {record['candidates']:,} candidates of {record['requests']:,} requests"
+            f"replicate {name}: {corpus.candidate_count:,} candidates of {corpus.requests:,} requests"
             + (f" (no row: {reasons})" if reasons else "")
-            + f", {record['prompt_tokens'] + record['completion_tokens']:,} tokens"
+            + f", {corpus.tokens:,} tokens"
         )
-    costs = [record["cost_usd"] for record in manifest["replicates"].values()]
-    rows = sum(record["candidates"] for record in manifest["replicates"].values())
-    if None not in costs and rows:
+    cost, rows = result.cost_usd, sum(corpus.candidate_count for corpus in result.replicates.values())
+    if cost is not None and rows:
         lines.append(
-            f"${sum(costs):,.4f}, ${sum(costs) / rows:.5f} a parsed row; the same number of human labels at "
+            f"${cost:,.4f}, ${cost / rows:.5f} a parsed row; the same number of human labels at "
             f"${human_usd_per_row:g} each: ${human_usd_per_row * rows:,.2f}"
         )
     return [log.printable(line) for line in lines]
 
 
-def _estimate_lines(made: dict[str, Any], kind: str) -> list[str]:
+def _estimate_lines(figures: dict[str, Any], unpriced: str) -> list[str]:
     def between(name: str, form: str) -> str:
-        low, high = made[name]["interval"]
-        return f"{made[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
+        low, high = figures[name]["interval"]
+        return f"{figures[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
 
     lines = [
-        f"from {made['pilot_requests']} of {made['requests']:,} requests, 95 % intervals in brackets",
+        f"from {figures['pilot_requests']} of {figures['requests']:,} requests, 95 % intervals in brackets",
         f"tokens: {between('tokens', ',.0f')}",
         f"parsed share: {between('accepted_share', '.2f')}, rows: {between('accepted_rows', ',.0f')}",
     ]
-    if kind != "openai":
-        return [*lines, "cost: none but time; the model runs here"]
-    if made["usd"] is None:
-        return [*lines, "cost: no price is known for this model; state it as generate.generator.price"]
-    lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {made['prices']['as_of']}")
-    low, high = made["usd_per_accepted_row"]["interval"]
-    estimate = made["usd_per_accepted_row"]["estimate"]
+    if figures["usd"] is None:
+        return [*lines, unpriced]
+    lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {figures['prices']['as_of']}")
+    low, high = figures["usd_per_accepted_row"]["interval"]
+    estimate = figures["usd_per_accepted_row"]["estimate"]
     if estimate is not None and high is not None:
         lines.append(f"an accepted row: $ {estimate:.5f} ({low:.5f} to {high:.5f})")
-    lines.append(f"the same number of human labels at ${made['human_usd_per_row']:g} each: ${made['human_usd']:,.2f}")
+    lines.append(
+        f"the same number of human labels at ${figures['human_usd_per_row']:g} each: ${figures['human_usd']:,.2f}"
+    )
     return lines

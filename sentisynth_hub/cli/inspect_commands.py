@@ -11,8 +11,8 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.hub_endpoint import use_hub
 from sentisynth_hub.core.rows import Row
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _of_recipe(
     source: str, overrides: tuple[str, ...], recipe: str | None, unfiltered: bool, runs: Path
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A recipe's own rows, or with `--recipe` those of a file, a run folder or any dataset on the Hub."""
-    from sentisynth_hub.filter.stage import read_kept
+    from sentisynth_hub.filter.stage import load
     from sentisynth_hub.generate.stage import read_candidates
     from sentisynth_hub.natural.stage import file_candidates, hub_candidates
 
@@ -85,7 +85,11 @@ def _of_recipe(
         return _of_run(path, overrides, recipe, unfiltered)
     pipeline = open_pipeline(load_recipe(recipe or source, overrides), runs=runs)
     if recipe is None:
-        rows = read_candidates(pipeline.generate(), 0)[0] if unfiltered else read_kept(pipeline.filter(), 0)
+        rows = (
+            read_candidates(pipeline.through("generate").generate, 0)[0]
+            if unfiltered
+            else load(pipeline.through("filter").filter).kept(0)
+        )
     elif path.is_file():
         rows = file_candidates(pipeline.recipe, path)
     else:
@@ -99,16 +103,15 @@ def _of_recipe(
 def _of_run(
     folder: Path, overrides: tuple[str, ...], recipe: str, unfiltered: bool
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
-    """Replicate 0 of a run folder's newest complete stage; nothing is run. Its recipe is the one of the folder's name,
+    """Replicate 0 of a run folder's current stage; nothing is run. Its recipe is the one of the folder's name,
     or `recipe` where that is not the folder itself."""
     from sentisynth_hub.core.rows import read_rows
+    from sentisynth_hub.core.run_folder import current_stage
 
     stage, name = ("generate", "candidates") if unfiltered else ("filter", "kept")
-    manifests = sorted(folder.glob(f"{stage}/*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    if not manifests:
-        raise InputError(f"{folder}: no complete {stage} stage in this folder; run `sentisynth {stage}` first")
+    path = current_stage(folder, stage)
     chosen = load_recipe(folder.resolve().name if Path(recipe) == folder else recipe, overrides)
-    return *_natural(chosen), read_rows(manifests[-1].parent / "replicate-0" / f"{name}.parquet")
+    return *_natural(chosen), read_rows(path / "replicate-0" / f"{name}.parquet")
 
 
 def _of_version(source: str, overrides: tuple[str, ...], unfiltered: bool) -> tuple[Recipe, "NaturalData", list[Row]]:

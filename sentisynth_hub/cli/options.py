@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from sentisynth_hub.core import log
-from sentisynth_hub.run import RUNS
+from sentisynth_hub.core.run_folder import RUNS
 
 
 overrides = click.argument("overrides", nargs=-1, metavar="[key=value ...]")

@@ -12,15 +12,17 @@ from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import DriftError, InputError, SentisynthError
 from sentisynth_hub.core.hub_endpoint import use_hub
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.run import open_pipeline
 
+
+_ALLOW = "publish.allow_personal_data="
 
 if TYPE_CHECKING:
     from sentisynth_hub.natural.splits import NaturalData
     from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.publish.card_check import Check
     from sentisynth_hub.publish.commit import Published
-    from sentisynth_hub.publish.verify import Check
 
 
 @click.command()
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
 @click.option("--only", type=click.Choice(["dataset", "model"]), help="Publish just this one.")
 @click.option("--dry-run", is_flag=True, help="Print what would be published and why; write nothing.")
 @click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")
+@click.option("--no-run", is_flag=True, help="Run no stage: fail where one is not complete.")
+@click.option(
+    "--allow-worse",
+    is_flag=True,
+    help="Publish the model although it scores lower than the last published one on the same test rows.",
+)
 @click.option(
     "--check", is_flag=True, help="Only say whether the inputs changed: prints changed=true or changed=false."
 )
@@ -49,6 +57,8 @@ def publish(
     only: str | None,
     dry_run: bool,
     create_pr: bool,
+    no_run: bool,
+    allow_worse: bool,
     check: bool,
     refresh: bool,
     summary: Path | None,
@@ -60,17 +70,19 @@ def publish(
     """
     loaded = load_recipe(recipe, overrides, scale=scale)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
+    pipeline.may_run = not no_run
     if check:
         changed = refresh or not _unchanged(pipeline)
         options.show({"changed": changed}, [f"changed={'true' if changed else 'false'}"], as_json)
         return
-    from sentisynth_hub.core.run_folder import locked
     from sentisynth_hub.publish.stage import publish_run
 
-    with locked(pipeline.run):
-        results = [
-            done for done in publish_run(pipeline, only=only, create_pr=create_pr, dry_run=dry_run) if done is not None
-        ]
+    with pipeline.lock():
+        stages = pipeline.through("model")
+        published = publish_run(
+            pipeline, stages, only=only, create_pr=create_pr, dry_run=dry_run, allow_worse=allow_worse
+        )
+    results = [version for version in published if version is not None]
     if not results:
         raise InputError(f"recipe {loaded.name}: publish names no {only or 'repo'}; name one")
     if summary is not None:
@@ -107,12 +119,18 @@ def diff(before: str, after: str, hub: str | None, as_json: bool) -> None:
 @options.overrides
 @options.hub
 @click.option("--rebuild", is_flag=True, help="Generate the rows again from the published recipe (local generators).")
+@click.option("--strict", is_flag=True, help="Fail where something could not be checked, too.")
 @options.as_json
-def verify(version: str, overrides: tuple[str, ...], hub: str | None, rebuild: bool, as_json: bool) -> None:
+def verify(
+    version: str, overrides: tuple[str, ...], hub: str | None, rebuild: bool, strict: bool, as_json: bool
+) -> None:
     """Compute a published version's digests, and every number of its card that the data can give, again.
 
     `key=value` says where local files of the published recipe lie here: natural.files.train=reviews.csv,
-    generate.generator.model=FOLDER. Exit code 1 where something does not agree.
+    generate.generator.model=FOLDER. What counts as personal data is decided here, not by the publisher;
+    publish.allow_personal_data=true accepts it. Exit code 1 where something does not agree.
+
+    Example: sentisynth verify your-name/reviews-synthetic@v1.1.0 --strict
     """
     use_hub(hub)
     from sentisynth_hub.publish.verify import published_recipe, read_version, verify_dataset, verify_model
@@ -122,17 +140,26 @@ def verify(version: str, overrides: tuple[str, ...], hub: str | None, rebuild: b
     with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
         recipe = published_recipe(head, Path(folder), overrides)
         natural = _natural(recipe, overrides)
-        look = verify_dataset if head.repo_type == "dataset" else verify_model
-        checks = look(head, tag, natural)
+        if head.repo_type == "dataset":
+            accepted = (
+                any(override.startswith(_ALLOW) for override in overrides) and recipe.publish.allow_personal_data
+            )
+            checks = verify_dataset(head, tag, natural, allow_personal_data=accepted)
+        else:
+            checks = verify_model(head, tag, natural)
         if rebuild:
             from sentisynth_hub.publish.rebuild import rebuild as generate_again
 
             checks += generate_again(recipe, head.manifest or {}, Path(folder) / "run")
     options.show([check.record() for check in checks], [_check_line(check) for check in checks], as_json)
     wrong = [check.name for check in checks if check.agrees is False]
+    unchecked = [check.name for check in checks if check.agrees is None]
+    count = f"{len(unchecked)} could not be made" + (f" ({', '.join(unchecked)})" if unchecked else "")
     if wrong:
-        raise DriftError(f"{version}: {len(wrong)} of {len(checks)} checks do not agree: {', '.join(wrong)}")
-    log.info(f"{len(checks)} checks, none disagrees")
+        raise DriftError(f"{version}: {len(wrong)} of {len(checks)} checks do not agree: {', '.join(wrong)}; {count}")
+    if unchecked and strict:
+        raise DriftError(f"{version}: none of {len(checks)} checks disagrees, but {count}, and --strict asks for all")
+    log.info(f"{len(checks)} checks: {len(checks) - len(unchecked)} agree, {count}")
 
 
 @click.group()
@@ -240,7 +267,7 @@ def _natural(recipe: Recipe, overrides: tuple[str, ...]) -> "NaturalData | None"
 def _check_line(check: "Check") -> str:
     mark = {True: "ok ", False: "NO ", None: "-- "}[check.agrees]
     detail = "" if check.agrees else f": said {check.said}, found {check.found}"
-    return mark + check.name + log.printable(detail, 300)
+    return mark + log.printable(check.name, 120) + log.printable(detail, 300)
 
 
 def _run_repo(recipe: Recipe) -> str:

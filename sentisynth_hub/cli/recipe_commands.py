@@ -2,16 +2,16 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
-import yaml
 
 from sentisynth_hub.cli import options
 from sentisynth_hub.core.errors import InputError
-from sentisynth_hub.recipe import Recipe, find_recipe, list_recipes, load_recipe, recipe_schema
-from sentisynth_hub.recipe.question import list_questions, load_cells
+from sentisynth_hub.recipe import find_recipe, list_recipes, recipe_schema
+from sentisynth_hub.recipe.load import read_yaml
+from sentisynth_hub.recipe.question import list_questions
 
 
 @click.group()
@@ -32,7 +32,7 @@ def list_(as_json: bool) -> None:
             "path": str(path),
         }
         for path in list_recipes()
-        for content in [yaml.safe_load(path.read_text("utf-8"))]
+        for content in [read_yaml(path)]
     ]
     options.show(found, [f"{recipe['name']:<24} {recipe['description']}" for recipe in found], as_json)
     options.next_step("sentisynth recipes copy NAME, edit the copy, sentisynth run NAME")
@@ -40,39 +40,27 @@ def list_(as_json: bool) -> None:
 
 @recipes.command()
 @click.argument("names", nargs=-1)
+@click.option("--online", is_flag=True, help="Look up models and datasets on the Hub too, and read the rows there.")
+@options.hub
 @options.as_json
-def check(names: tuple[str, ...], as_json: bool) -> None:
-    """Check recipes by name or path, with their scales, questions and the files they name; all that come with the
-    toolkit when none is named.
+def check(names: tuple[str, ...], online: bool, hub: str | None, as_json: bool) -> None:
+    """Check recipes before anything is run: by name or path, or all that come with the toolkit.
+
+    Reads every scale and question and every file they name, compares labels, looks for texts that stand in two splits,
+    renders a prompt, and opens models in folders. What lies on a Hub is looked up with --online.
+
+    \b
+    Example:
+      sentisynth recipes check recipes/reviews
     """
-    found: list[dict[str, Any]] = []
-    for name in list(names) or [str(path) for path in list_recipes()]:
-        recipe = load_recipe(name)
-        for checked in (recipe, *(load_recipe(name, scale=scale) for scale in recipe.scales)):
-            _read_files(checked)
-        questions = {question: len(load_cells(name, question)) for question in list_questions(name)}
-        found.append({"name": recipe.name, "scales": list(recipe.scales), "questions": questions})
-    options.show(found, [line for record in found for line in _check_lines(record)], as_json)
+    from sentisynth_hub.core.hub_endpoint import use_hub
+    from sentisynth_hub.plan.check_recipe import check_recipe
 
-
-def _check_lines(record: dict[str, Any]) -> list[str]:
-    scales = f" (scales: {', '.join(record['scales'])})" if record["scales"] else ""
-    cells = record["questions"].items()
-    return [f"ok  {record['name']}{scales}"] + [
-        f"ok  {record['name']} --question {question} ({count} {'cell' if count == 1 else 'cells'})"
-        for question, count in cells
-    ]
-
-
-def _read_files(recipe: Recipe) -> None:
-    """Read what the recipe names beside itself: template, seed texts, lexicon."""
-    from sentisynth_hub.generate.prompts import PromptTemplate
-    from sentisynth_hub.study.augment import read_lexicon
-
-    if recipe.generate.generator.kind != "rows":
-        _ = PromptTemplate(recipe).seed_texts
-    if recipe.study.word_translation is not None:
-        read_lexicon(recipe.local_file(recipe.study.word_translation.lexicon))
+    use_hub(hub)
+    checked = [check_recipe(name, online=online, needs_data=bool(names)) for name in names or map(str, list_recipes())]
+    options.show(
+        [asdict(recipe) for recipe in checked], [line for recipe in checked for line in recipe.lines], as_json
+    )
 
 
 @recipes.command("copy")

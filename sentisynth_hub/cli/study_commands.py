@@ -11,8 +11,8 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.preprocess import STEPS, Step, preprocess
 from sentisynth_hub.experiments.predict_file import FORMATS, Format
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.run import open_pipeline
 
 
 @click.command()
@@ -45,24 +45,21 @@ def study(
     if question is not None:
         _ask(recipe, question, overrides, hub, runs, scale, leave_out, as_json)
         return
-    from contextlib import nullcontext
-
-    from sentisynth_hub.core.run_folder import locked
     from sentisynth_hub.experiments.leave_out import blame_lines, rows_to_blame
+    from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence
 
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
-    with locked(pipeline.run) if pipeline.processes.is_main else nullcontext():
+    with pipeline.lock():
         if leave_out is not None:
             groups = rows_to_blame(pipeline, leave_out)
             if pipeline.processes.is_main:
-                _show(groups, blame_lines(groups), as_json)
+                _show([group.model_dump(mode="json") for group in groups], blame_lines(groups), as_json)
             return
-        evaluation = pipeline.verdict()
-        folder = pipeline.study().path
+        results = pipeline.through("verdict")
+    evaluation, folder = results.verdict, results.study.path
     if pipeline.processes.is_main:
         log.info(f"predictions and trials: {folder}")
-        blamed = ["", *blame_lines(evaluation["blame"])] if evaluation["blame"] else []
-        _show(evaluation, [*evaluation["table"], *blamed], as_json)
+        _show(evaluation.record() | {"sentence": verdict_sentence(evaluation)}, table_lines(evaluation), as_json)
 
 
 def _ask(
@@ -76,6 +73,7 @@ def _ask(
     as_json: bool,
 ) -> None:
     from sentisynth_hub.core.distributed import join_launch
+    from sentisynth_hub.experiments.answer import answer_lines
     from sentisynth_hub.experiments.grid import ask
 
     if leave_out is not None:
@@ -83,8 +81,8 @@ def _ask(
     processes = join_launch()
     answer = ask(recipe, question, overrides=overrides, scale=scale, hub=hub, runs=runs, processes=processes)
     if processes.is_main:
-        log.info(f"answer: {runs / answer['recipe'] / 'questions' / question}.json")
-        _show(answer, answer["table"], as_json)
+        log.info(f"answer: {runs / answer.recipe / 'questions' / question}.json")
+        _show(answer.model_dump(mode="json"), answer_lines(answer), as_json)
 
 
 @click.command()
@@ -103,7 +101,7 @@ def report(
     from sentisynth_hub.verdict.html_report import write_report
 
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
-    evaluation = pipeline.verdict()
+    evaluation = pipeline.through("verdict").verdict
     if pipeline.processes.is_main:
         path = output or pipeline.run / "report.html"
         write_report(path, pipeline.recipe.name, pipeline.recipe.description, evaluation)
@@ -193,10 +191,15 @@ def evaluate(
 )
 @options.as_json
 def compare(first: str, second: str, metric: str, as_json: bool) -> None:
-    """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant."""
-    from sentisynth_hub.experiments import evaluate_model as scoring
+    """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant.
 
-    found = scoring.compare_predictions(scoring.read_one(first), scoring.read_one(second), metric=metric)
+    A file is a study's predictions, or any CSV, JSONL or Parquet table with the columns `label` (the true one),
+    `predicted`, and `id` where the rows have one.
+    """
+    from sentisynth_hub.experiments.evaluate_model import compare_predictions
+    from sentisynth_hub.experiments.prediction_tables import read_variant
+
+    found = compare_predictions(read_variant(first), read_variant(second), metric=metric)
     low, high = found["interval"]
     lines = [
         f"{found['first']}  {metric} {found['scores'][0]:.4f}",
@@ -206,6 +209,40 @@ def compare(first: str, second: str, metric: str, as_json: bool) -> None:
         found["sentence"],
     ]
     _show(dict(found), lines, as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("baseline")
+@click.option(
+    "--metric",
+    type=click.Choice(["macro_f1", "accuracy", "weighted_f1"]),
+    default="macro_f1",
+    show_default=True,
+    help="What is compared.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Smallest difference in the metric that matters to you, from 0 to 1.",
+)
+@options.as_json
+def judge(model: str, baseline: str, metric: str, margin: float, as_json: bool) -> None:
+    """Judge from their predictions whether MODEL is better than BASELINE.
+
+    Each is a CSV, TSV, JSONL or Parquet file with the columns label and predicted, and item_id and seed where there
+    are any, or FILE:variant of a study's predictions.parquet.
+
+    Example: sentisynth judge minilm.csv tfidf.csv --margin 0.02
+    """
+    from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence, warnings
+    from sentisynth_hub.verdict.judge_models import judge as judge_models
+
+    evaluation = judge_models(model, baseline, metric=metric, margin=margin)
+    lines = [*table_lines(evaluation), *(f"note: {line}" for line in warnings(evaluation))]
+    _show({**evaluation.record(), "sentence": verdict_sentence(evaluation)}, lines, as_json)
 
 
 @click.command()
@@ -271,17 +308,18 @@ def predict(
         else:
             log.info(f"{output}: {len(rows)} predictions")
         return
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
-    found = classify(model, [preprocess(text, steps) for text in texts], revision=revision)
-    labels = [best(scores) for scores in found]
+    classifier = open_classifier(model, revision)
+    probabilities = classifier.probabilities([preprocess(text, steps) for text in texts])
+    labels = [classifier.labels[place] for place in probabilities.argmax(1)]
     records = [
-        {"text": text, "label": label, "probabilities": scores}
-        for text, label, scores in zip(texts, labels, found, strict=True)
+        {"text": text, "label": label, "probabilities": dict(zip(classifier.labels, scores.tolist(), strict=True))}
+        for text, label, scores in zip(texts, labels, probabilities, strict=True)
     ]
     lines = [
-        f"{label}  {scores[label]:.3f}  {log.printable(text)}"
-        for text, label, scores in zip(texts, labels, found, strict=True)
+        f"{label}  {scores.max():.3f}  {log.printable(text)}"
+        for text, label, scores in zip(texts, labels, probabilities, strict=True)
     ]
     _show(records, lines, as_json)
 

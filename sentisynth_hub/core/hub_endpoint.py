@@ -43,6 +43,8 @@ def use_hub(hub: str | None) -> str:
 def unreachable(error: BaseException) -> str | None:
     """Say in one line that the Hub cannot be reached, where `error` means that; None where it means something else."""
     names = {kind.__name__ for kind in type(error).__mro__}  # by name: which http library it is, the clients decide
+    if "HfHubHTTPError" in names and getattr(getattr(error, "response", None), "status_code", 0) >= 500:
+        return f"the Hub failed ({' '.join(str(error).split())[:200]}); try again later"
     if "TransportError" not in names and not isinstance(error, ConnectionError | TimeoutError):
         return None
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
@@ -50,3 +52,28 @@ def unreachable(error: BaseException) -> str | None:
         f"the Hub at {endpoint} cannot be reached ({' '.join(str(error).split()) or type(error).__name__}); check the "
         "network and HF_ENDPOINT, use --hub local, or name local files and model folders in place of repos"
     )
+
+
+_NOT_YOURS = (401, 403, 404)  # of a Hub that does not say why: the repo is not there, or not for this user
+
+
+def refusal(error: BaseException, repo_type: str, revision: str | None = None, *, here: str = "folder") -> str | None:
+    """Say why the Hub did not give out a repo, as the rest of a sentence that begins with its id; None where `error`
+    means something else.
+
+    Args:
+        here: What else the id could have named: a `file` or a `folder`.
+    """
+    names = {kind.__name__ for kind in type(error).__mro__}  # by name, so that nothing heavy is imported for it
+    if "GatedRepoError" in names:
+        return "is gated; accept its terms on its page and set HF_TOKEN"
+    if "RevisionNotFoundError" in names:
+        return f"has no revision {revision!r}; its page lists its tags and branches"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if names & {"RepositoryNotFoundError", "HFValidationError"} or (
+        "HfHubHTTPError" in names and status in _NOT_YOURS
+    ):
+        return f"is neither a {here} here nor a {repo_type} on the Hub you may read; check the id and HF_TOKEN"
+    if names & {"OfflineModeIsEnabled", "LocalEntryNotFoundError"}:
+        return "is not in the cache and HF_HUB_OFFLINE is set; unset it"
+    return None

@@ -56,6 +56,16 @@ def warn(message: str) -> None:
     sys.stderr.flush()
 
 
+def warn_once(message: str) -> None:
+    """`warn`, unless this process said the same before."""
+    if message not in _warned:
+        _warned.add(message)
+        warn(message)
+
+
+_warned: set[str] = set()
+
+
 class Progress:
     """One line that is redrawn on a terminal and repeated now and then in a log file.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core.text import digest, text_id
+from sentisynth_hub.core.untrusted import clean_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,11 @@ class Request:
 class Completion:
     """What a generator answered to one request, stored before anything parses it.
 
-    `finish_reason` is "stop", "length", "refusal" or "error" (then `text` is empty and `error` says why). Token counts
-    are the server's own where it reports them. `cost_usd` is None where no price is known, never 0.
+    `finish_reason` is "stop", "length" (cut at the token limit), "interrupted" (cut by anything else), "refusal" or
+    "error" (then `text` is empty and `error` says why). Token counts are the server's own where it reports them.
+    `cost_usd` is None where no price is known, never 0. `left_out` names the fields of a call that the server refused
+    and that were not sent, with commas between. Every string is cleaned here, whoever wrote it: what UTF-8
+    cannot hold (half an emoji) becomes U+FFFD.
     """
 
     request_id: str
@@ -107,6 +111,13 @@ class Completion:
     cost_usd: float | None = None
     system_fingerprint: str | None = None
     error: str | None = None
+    left_out: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("text", "model", "system_fingerprint", "error"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, clean_text(value))
 
 
 class ContentDigest:

@@ -16,7 +16,12 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 
 
+RUNS = Path("runs")
+"""Folder of all runs where none is named; a recipe's is `runs/<name>`."""
 MANIFEST = "manifest.json"
+CURRENT = "current.json"
+"""Which folder of each stage the last run gave or found: stage to folder name."""
+_HELD: set[Path] = set()  # run folders that this process holds
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class StageFolder:
 def stage_folder(
     run: Path, stage: str, *, version: int, recipe: Any, inputs: dict[str, str] | None = None
 ) -> StageFolder:
-    """Name (and make) the folder of a stage.
+    """Name the folder of a stage; nothing is made.
 
     Args:
         run: Folder of the recipe's runs, `runs/<recipe>`.
@@ -63,19 +68,65 @@ def stage_folder(
     """
     key = {"stage": stage, "version": version, "recipe": recipe, "inputs": inputs or {}}
     digest = json_digest(key)
-    path = run / stage / digest[:12]
-    path.mkdir(parents=True, exist_ok=True)
-    return StageFolder(path, digest, key)
+    return StageFolder(run / stage / digest[:12], digest, key)
+
+
+def make_run_folder(run: Path) -> None:
+    """Make a recipe's run folder, readable by its owner alone: it holds natural rows. One that is there stays as it
+    is."""
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def mark_current(run: Path, folder: StageFolder) -> None:
+    """Note that `folder` is what the recipe gives now; readers of a run folder take it (`current_stage`)."""
+    stages = _current(run)
+    stage, name = folder.path.parent.name, folder.path.name
+    if stages.get(stage) != name:
+        write_json(run / CURRENT, {**stages, stage: name})
+
+
+def current_stage(run: Path, stage: str) -> Path:
+    """Folder of the stage's result that the last run of the recipe gave or found.
+
+    Clocks decide nothing: a restored folder's files are all of one age, and an old threshold that was set again is
+    current although its rows are older. Without a note, a single complete folder is the current one.
+
+    Raises:
+        InputError: No folder of the stage is complete, or several are and none is noted.
+    """
+    complete = sorted(path.parent for path in run.glob(f"{stage}/*/{MANIFEST}"))
+    current = [folder for folder in complete if folder.name == _current(run).get(stage)] or complete
+    if len(current) == 1:
+        return current[0]
+    if not complete:
+        raise InputError(f"{run}: no complete {stage} stage in this folder; run `sentisynth {stage}` first")
+    names = ", ".join(folder.name for folder in complete)
+    raise InputError(
+        f"{run}: {len(complete)} complete {stage} stages ({names}) and no note of the last; "
+        f"run `sentisynth {stage}` once more, which recomputes nothing that is there"
+    )
+
+
+def _current(run: Path) -> dict[str, Any]:
+    path = run / CURRENT
+    stages = read_json(path) if path.exists() else {}
+    return stages if isinstance(stages, dict) else {}
 
 
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Hold the run folder for this process; a second run of the same recipe at the same time is refused.
 
+    Whoever holds it may ask again: a command holds it for all it does, the runner for each stage.
+
     Raises:
         InputError: Another process is running this recipe in this folder.
     """
-    run.mkdir(parents=True, exist_ok=True)
+    make_run_folder(run)
+    place = run.resolve()
+    if place in _HELD:
+        yield
+        return
     with open(run / ".lock", "a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -88,4 +139,8 @@ def locked(run: Path) -> Iterator[None]:
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
-        yield
+        _HELD.add(place)
+        try:
+            yield
+        finally:
+            _HELD.discard(place)

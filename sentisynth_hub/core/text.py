@@ -18,6 +18,18 @@ class _Dropped(dict[int, int | None]):
         return self.setdefault(code, None if drop else code)
 
 
+class _Symbols(dict[int, int | None]):
+    """A translation table that drops everything but emoji and other pictures (category So)."""
+
+    def __missing__(self, code: int) -> int | None:
+        return self.setdefault(code, code if unicodedata.category(chr(code)) == "So" else None)
+
+
+_SYMBOLS = _Symbols()
+_EMOJI_STYLE = "\ufe0f"  # asks for a coloured picture: the same emoji with and without it
+_EMOTICON = re.compile(  # the eyes and the mouth are caught, the nose is not
+    r"([:;=])[-~'^o]?([)(\]\[{}|/\\*]|[DPpOo3](?!\w))|(?<!\w)([8xX])-?([)(]|[DP](?!\w))|([)(])[-'^]?([:;=])|(<)(3)"
+)
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _DROPPED = _Dropped()
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -39,6 +51,26 @@ def normalised(text: str) -> str:
     if "http" in folded or "www." in folded:
         folded = _URL.sub("", folded)
     return folded.translate(_DROPPED) or nfc(text)
+
+
+def emoji_of(text: str) -> str:
+    """Return the distinct emoji and emoticons of a text, sorted; skin tones, noses and repetitions left out.
+
+    >>> emoji_of("so good :-)) 😀😀")
+    ':)😀'
+    """
+    marks = {"".join(filter(None, match)) for match in _EMOTICON.findall(_URL.sub("", text))}
+    if not text.isascii():
+        marks |= set(nfc(text).translate(_SYMBOLS))
+    return "".join(sorted(marks))
+
+
+def distinct_form(text: str) -> str:
+    """Return the form by which two texts of different labels count as the same: `normalised`, and the emoji.
+
+    Where labels differ an emoji may be all that tells them apart: "see you tonight 😀", "see you tonight 😡".
+    """
+    return f"{normalised(text)}\0{emoji_of(text)}".replace(_EMOJI_STYLE, "")
 
 
 def text_id(text: str) -> str:

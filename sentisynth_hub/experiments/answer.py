@@ -1,66 +1,82 @@
 """What a question's cells say together: the rows, which of them hold when all are asked at once, and the table."""
 
 from collections.abc import Sequence
-from typing import Any, NotRequired, TypedDict
 
-from sentisynth_hub.verdict.text_table import oracle_line
+from sentisynth_hub.verdict.evaluation import Count, Design, Factorial, Interval, Name, Record, Share
+from sentisynth_hub.verdict.evaluation_text import aligned, interval_words, oracle_line
+from sentisynth_hub.verdict.statistics.components import Components
 
 
-class AnswerRow(TypedDict):
+class AnswerRow(Record):
     """One variant in one cell, against `natural` in the same cell.
 
-    `cell`: level by factor. `score`, `natural`: means of the metric over replicates. `interval`: of `difference` at
-    level 1 − `alpha` within this cell (over all compared variants of the cell where there are several). `reads`: the
-    cell's verdict for `mixed`, the secondary reading for any other variant. `jointly`: still different from `natural`
-    when all rows of the question are asked at once (Holm 1979); None without p. `kept`: rows the filters kept, mean
-    over corpora. `rows`, `natural_rows`: training rows of the variant and of `natural`. `human_labels`: distinct ones
-    behind the variant.
+    Attributes:
+        cell: Level by factor.
+        natural, score: Means of the metric over replicates.
+        interval: Of `difference`, at level 1 − `alpha` within this cell (over all compared variants of the cell where
+            there are several).
+        reads: The cell's verdict for the primary variant, the secondary reading for any other.
+        jointly: Still different from `natural` when all rows of the question are asked at once (Holm 1979); None
+            without p.
+        kept: Rows the filters kept, mean over corpora.
+        rows, natural_rows: Training rows of the variant and of `natural`.
+        human_labels: Distinct ones behind the variant.
+        differences: One a replicate.
     """
 
-    cell: dict[str, str]
-    variant: str
+    cell: dict[Name, Name]
+    variant: Name
     natural: float
     score: float
     difference: float
-    interval: tuple[float, float] | None
-    alpha: float
-    p: float | None
-    reads: str
-    sentence: str
-    jointly: bool | None
+    interval: Interval | None
+    alpha: Share
+    p: Share | None
+    reads: Name
+    jointly: bool | None = None
     kept: float
     rows: float
     natural_rows: float
-    human_labels: int | None
-    differences: list[float]
+    human_labels: Count | None
+    differences: tuple[float, ...]
 
 
-class Answer(TypedDict):
-    """The content of `runs/<recipe>/questions/<question>.json`: no clock, no path.
+class CellFactorial(Record):
+    """The two-by-two of a cell."""
 
-    `variance`: by variant, the components of the difference (`evaluation/components.py`); empty where they cannot be
-    worked out. `factorials`: the two-by-two of every cell that has one. `oracle_teacher`: labels it read, where a
-    cell had one.
+    cell: dict[Name, Name]
+    factorial: Factorial
+
+
+class GridAnswer(Record):
+    """The content of `runs/<recipe>/questions/<question>.json`: no clock, no path, no printed line.
+
+    Attributes:
+        reported: What earlier work reported, where the question says so.
+        claim: What the verdicts are about, in words.
+        variance: By variant, the components of the difference; empty where they cannot be worked out.
+        factorials: The two-by-two of every cell that has one.
+        warnings: What a reader should know, of all cells.
+        oracle_teacher: Labels it read, where a cell had one; else 0.
     """
 
-    recipe: str
-    name: str
+    recipe: Name
+    name: Name
     question: str
     reported: str | None
     scale: str | None
-    overrides: list[str]
-    compare: list[str]
-    metric: str
-    design: str
+    overrides: tuple[str, ...]
+    compare: tuple[Name, ...]
+    metric: Name
+    design: Design
     claim: str
-    replicates: int
-    items: int
-    rows: list[AnswerRow]
-    variance: dict[str, Any]
-    factorials: list[dict[str, Any]]
-    warnings: list[str]
-    table: list[str]
-    oracle_teacher: NotRequired[int]
+    replicates: Count
+    items: Count
+    rows: tuple[AnswerRow, ...]
+    variance: dict[Name, Components]
+    factorials: tuple[CellFactorial, ...]
+    warnings: tuple[str, ...]
+    oracle_teacher: Count = 0
 
 
 def holm(p_values: Sequence[float | None], alpha: float) -> list[bool | None]:
@@ -69,69 +85,67 @@ def holm(p_values: Sequence[float | None], alpha: float) -> list[bool | None]:
     >>> holm([0.01, 0.04, 0.03], 0.05)
     [True, False, False]
     """
-    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    ordered = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
     rejected: list[bool | None] = [None] * len(p_values)
-    for _, place in known:
+    for _, place in ordered:
         rejected[place] = False
-    for step, (p, place) in enumerate(known):
-        if p > alpha / (len(known) - step):
+    for step, (p, place) in enumerate(ordered):
+        if p > alpha / (len(ordered) - step):
             break
         rejected[place] = True
     return rejected
 
 
-def table_lines(answer: Answer) -> list[str]:
+def answer_lines(answer: GridAnswer) -> list[str]:
     """The answer as lines of plain text: its rows, then the variance shares and the two-by-two where there are any."""
-    factors = list(answer["rows"][0]["cell"])
+    factors = list(answer.rows[0].cell)
     header = [*factors, "variant", "natural", "with it", "difference", "interval", "reads", "jointly", "kept", "rows"]
-    lines = [answer["question"], ""]
-    lines += _columns([header, *(_cells_of(row, factors) for row in answer["rows"])])
-    count = len(answer["rows"])
-    lines += ["", f"{answer['metric']}, {answer['replicates']} replicates × {answer['items']} test items a cell. "
-              f"Each interval is of its own cell; jointly: different from natural also when all {count} are asked at "
-              "once (Holm)."]  # fmt: skip
-    if "oracle_teacher" in answer:
-        lines.append(oracle_line(answer["oracle_teacher"]))
-    for variant, components in answer["variance"].items():
+    count = len(answer.rows)
+    lines = [
+        answer.question,
+        "",
+        *aligned([header, *(_cells_of(row, factors) for row in answer.rows)]),
+        "",
+        f"{answer.metric}, {answer.replicates} replicates × {answer.items} test items a cell. Each interval is of its "
+        f"own cell; jointly: different from natural also when all {count} are asked at once (Holm).",
+    ]
+    if answer.oracle_teacher:
+        lines.append(oracle_line(answer.oracle_teacher))
+    for variant, components in answer.variance.items():
         lines += ["", f"where the variance of {variant} − natural comes from (share of the sum of components)"]
-        shown = [[one["name"], f"{100 * one['share']:.0f} %", f"sd {one['component'] ** 0.5:.4f}", _p(one["p"])]
-                 for one in components["sources"]]  # fmt: skip
-        lines += _columns(shown)
-        for factor, levels in components["levels"].items():
+        lines += aligned(
+            [
+                [source.name, f"{100 * source.share:.0f} %", f"sd {source.component**0.5:.4f}", _p(source.p)]
+                for source in components.sources
+            ]
+        )
+        for factor, levels in components.levels.items():
             means = ", ".join(f"{level} {mean:+.4f}" for level, mean in levels.items())
             lines.append(f"  mean by {factor}: {means}")
-    for one in answer["factorials"]:
-        cell = ", ".join(f"{factor}={level}" for factor, level in one["cell"].items())
+    for cell_factorial in answer.factorials:
+        cell = ", ".join(f"{factor}={level}" for factor, level in cell_factorial.cell.items())
         lines += ["", f"imbalance or coverage?{f' ({cell})' if cell else ''}"]
-        lines += _columns(
-            [[effect["name"], f"{effect['value']:+.4f}", _interval(effect["interval"])] for effect in one["effects"]]
+        effects = cell_factorial.factorial.effects
+        lines += aligned(
+            [[effect.name, f"{effect.value:+.4f}", interval_words(effect.interval, "+")] for effect in effects]
         )
     return lines
 
 
 def _cells_of(row: AnswerRow, factors: Sequence[str]) -> list[str]:
-    jointly = {True: "yes", False: "no", None: "-"}[row["jointly"]]
+    jointly = {True: "yes", False: "no", None: "-"}[row.jointly]
     return [
-        *(row["cell"][factor] for factor in factors),
-        row["variant"],
-        f"{row['natural']:.4f}",
-        f"{row['score']:.4f}",
-        f"{row['difference']:+.4f}",
-        _interval(row["interval"]),
-        row["reads"],
+        *(row.cell[factor] for factor in factors),
+        row.variant,
+        f"{row.natural:.4f}",
+        f"{row.score:.4f}",
+        f"{row.difference:+.4f}",
+        interval_words(row.interval, "+"),
+        row.reads,
         jointly,
-        f"{row['kept']:.0f}",
-        f"{row['natural_rows']:.0f} -> {row['rows']:.0f}",
+        f"{row.kept:.0f}",
+        f"{row.natural_rows:.0f} -> {row.rows:.0f}",
     ]
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _interval(pair: Sequence[float] | None) -> str:
-    return "-" if pair is None else f"[{pair[0]:+.4f}, {pair[1]:+.4f}]"
 
 
 def _p(value: float | None) -> str:

@@ -8,7 +8,9 @@ import re
 from collections.abc import Sequence
 from typing import TypedDict
 
-from sentisynth_hub.model.stage import best, classify
+import numpy as np
+
+from sentisynth_hub.pretrained.classifier import open_classifier
 
 
 class Swap(TypedDict):
@@ -28,9 +30,9 @@ def swapped(text: str, first: str, second: str) -> str:
     other = {first.lower(): second, second.lower(): first}
     pattern = re.compile(rf"(?<!\w)(?:{re.escape(first)}|{re.escape(second)})(?!\w)", re.IGNORECASE)
 
-    def replaced(found: re.Match[str]) -> str:
-        word = other[found.group().lower()]
-        return word[:1].upper() + word[1:] if found.group()[:1].isupper() else word
+    def replaced(match: re.Match[str]) -> str:
+        word = other[match.group().lower()]
+        return word[:1].upper() + word[1:] if match.group()[:1].isupper() else word
 
     return pattern.sub(replaced, text)
 
@@ -39,20 +41,21 @@ def probe(
     model: str, texts: Sequence[str], pairs: Sequence[tuple[str, str]], *, revision: str | None = None
 ) -> list[Swap]:
     """Swap each pair of terms in `texts` and classify the texts that have one of them before and after."""
-    found: list[Swap] = []
+    classifier = open_classifier(model, revision)
+    labels = classifier.labels
+    swaps: list[Swap] = []
     for first, second in pairs:
         touched = [(text, other) for text in texts if (other := swapped(text, first, second)) != text]
-        before = classify(model, [text for text, _ in touched], revision=revision) if touched else []
-        after = classify(model, [text for _, text in touched], revision=revision) if touched else []
-        to_second = [
-            # A text that has `first` gets `second` and the other way round, so the shift is turned to one direction.
-            {label: (b[label] - a[label]) * (1 if _has(text, first) else -1) for label in a}
-            for (text, _), a, b in zip(touched, before, after, strict=True)
-        ]
-        mean = {label: sum(one[label] for one in to_second) / len(to_second) for label in before[0]} if touched else {}
-        changed = sum(best(a) != best(b) for a, b in zip(before, after, strict=True))
-        found.append({"first": first, "second": second, "texts": len(touched), "changed": changed, "shift": mean})
-    return found
+        before = classifier.probabilities([text for text, _ in touched])
+        after = classifier.probabilities([text for _, text in touched])
+        # A text that has `first` gets `second` and the other way round, so the shift is turned to one direction.
+        direction = np.array([1 if _has(text, first) else -1 for text, _ in touched])
+        mean = (
+            dict(zip(labels, (direction @ (after - before) / len(touched)).tolist(), strict=True)) if touched else {}
+        )
+        changed = int((before.argmax(1) != after.argmax(1)).sum())
+        swaps.append({"first": first, "second": second, "texts": len(touched), "changed": changed, "shift": mean})
+    return swaps
 
 
 def probe_lines(swaps: Sequence[Swap]) -> list[str]:

@@ -1,21 +1,22 @@
 """Scoring any classifier on any labelled texts, and comparing two files of predictions item by item.
 
     score = score_model("org/model", read_labelled("org/dataset", split="test"))
-    difference = compare_predictions(read_one("a.parquet"), read_one("b.parquet"), metric="macro_f1")
+    difference = compare_predictions(read_variant("a.parquet"), read_variant("b.parquet"), metric="macro_f1")
 
 Both speak of these test items only: one training run has no say on what the next one would do
 (docs/concepts/evidence.md).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from sentisynth_hub.core.cells import NO_LABEL, NO_TEXT, Columns, LeftOut, label_cell, text_cell
 from sentisynth_hub.core.errors import DataError, InputError, did_you_mean
-from sentisynth_hub.core.read_files import read_file
+from sentisynth_hub.core.open_records import is_file_name, open_records
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.core.text import nfc
+from sentisynth_hub.experiments.prediction_tables import OneVariant
 
 
 ALPHA = 0.05
@@ -23,14 +24,15 @@ RESAMPLES = 9_999
 
 
 class Score(TypedDict):
-    """Metrics of one model: `metrics` by name with the 95 % interval over items, `labels` F1 by label, `items` and
-    `no_answer` counts.
+    """Metrics of one model: `metrics` by name with the 95 % interval over items, `labels` F1 by label, `items`,
+    `no_answer` and `left_out` (by reason) counts.
     """
 
     model: str
     dataset: str
     items: int
     no_answer: int
+    left_out: dict[str, int]
     metrics: dict[str, dict[str, Any]]
     labels: dict[str, dict[str, float]]
     confusion: list[list[int]]
@@ -57,10 +59,11 @@ class Difference(TypedDict):
 
 @dataclass(frozen=True)
 class Labelled:
-    """Labelled texts to score on; `name` says what they are."""
+    """Labelled texts to score on; `name` says what they are, `left_out` how many rows are none and why."""
 
     name: str
     rows: list[Row]
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def read_labelled(
@@ -72,35 +75,35 @@ def read_labelled(
     text_column: str = "text",
     label_column: str = "label",
 ) -> Labelled:
-    """Read labelled texts from a file or from a split of a Hub dataset.
+    """Read labelled texts from a file or from a split of a Hub dataset; warn of the rows that lack text or label.
 
     Raises:
-        DataError: A file, column, split or text is missing.
+        DataError: A file, column or split is missing, a cell holds something else than text or label, or no row has
+            both.
     """
-    path = Path(source).expanduser()
-    names: Sequence[str] | None = None
-    records: Any
-    if path.exists() or path.suffix:
-        name, records = path.name, read_file(path)
-    else:
-        import datasets
-
-        parts = datasets.load_dataset(source, config_name, revision=revision)
-        if split not in parts:
-            raise DataError(f"{source}: no split {split!r}; it has {', '.join(parts)}; choose one with --split")
-        feature = parts[split].features.get(label_column)
-        names = list(feature.names) if isinstance(feature, datasets.ClassLabel) else None
-        name, records = f"{source} ({split})", enumerate(parts[split])
-    rows = [_row(record, f"{source}: row {number}", text_column, label_column, names) for number, record in records]
+    records = open_records(source, split=split, revision=revision, config_name=config_name)
+    columns = Columns(text_column, label_column, "choose with --text and --label-column")
+    names = records.class_names(label_column)
+    rows, left_out = [], LeftOut()
+    for number, record in records.rows:
+        where = f"{source}: row {number}"
+        text, label = text_cell(record, columns, where), label_cell(record, columns, where, names)
+        if text is None or label is None:
+            left_out.count(NO_TEXT if text is None else NO_LABEL)
+        else:
+            rows.append(Row(text, label, request_id=where))
     if not rows:
-        raise DataError(f"{source}: no rows; there is nothing to score")
-    return Labelled(name, rows)
+        raise DataError(f"{source}: no row has both a text and a label; there is nothing to score")
+    left_out.rows = len(rows)
+    left_out.say(records.name)
+    name = Path(source).name if is_file_name(source) else records.name
+    return Labelled(name, rows, dict(left_out.reasons))
 
 
 def score_model(
     model: str, labelled: Labelled, *, revision: str | None = None, label_names: Mapping[str, str] | None = None
 ) -> tuple[Score, list[str]]:
-    """Predict every text with plain `pipeline()` and score the labels.
+    """Predict every text and score the labels.
 
     Args:
         model: Hub id or folder of a text classifier.
@@ -111,13 +114,12 @@ def score_model(
 
     Raises:
         DataError: The data has a label that the model never gives.
+        InputError: The model cannot be opened, or has no trained classification head.
     """
-    from transformers import AutoConfig
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
-    from sentisynth_hub.model.stage import best, classify
-
-    config = AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False)
-    renamed = {str(label): (label_names or {}).get(str(label), str(label)) for label in config.id2label.values()}
+    classifier = open_classifier(model, revision)
+    renamed = {label: (label_names or {}).get(label, label) for label in classifier.labels}
     labels = list(dict.fromkeys(renamed.values()))
     for row in labelled.rows:
         if row.label not in labels:
@@ -125,8 +127,7 @@ def score_model(
                 f"{labelled.name}: label {row.label!r} is none of the model's ({', '.join(labels)})"
                 f"{did_you_mean(str(row.label), labels)}; say what the model calls it with --label MODEL=DATA"
             )
-    found = classify(model, [row.text for row in labelled.rows], revision=revision)
-    predicted = [renamed[best(scores)] for scores in found]
+    predicted = [renamed[label] for label in classifier.predict([row.text for row in labelled.rows])]
     return score_labels(str(model), labelled, predicted, labels), predicted
 
 
@@ -135,23 +136,22 @@ def score_labels(model: str, labelled: Labelled, predicted: Sequence[str | None]
     import numpy as np
 
     from sentisynth_hub.metrics.classification import (
-        METRICS,
         NO_ANSWER,
         confusion_counts,
         f1_per_class,
         precision_per_class,
         recall_per_class,
     )
-    from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
+    from sentisynth_hub.verdict.statistics.single_model import single_model_scores
 
     place = {label: i for i, label in enumerate(labels)}
     y = np.array([place[str(row.label)] for row in labelled.rows])
     answers = np.array([NO_ANSWER if label is None else place[label] for label in predicted])
     counts = confusion_counts(y, answers, len(labels))
-    metrics = {}
-    for name, metric in METRICS.items():
-        resampled = crossed_bootstrap(y, {"it": answers[None]}, len(labels), name, resamples=2_000, seed=0)
-        metrics[name] = {"value": float(metric(counts)), "interval": resampled.interval({"it": 1.0}, ALPHA)}
+    metrics: dict[str, dict[str, Any]] = {
+        name: {"value": result.value, "interval": (result.low, result.high)}
+        for name, result in single_model_scores(y, answers, len(labels)).items()
+    }
     by_label = zip(
         precision_per_class(counts), recall_per_class(counts), f1_per_class(counts), counts.sum(-1), strict=True
     )
@@ -160,6 +160,7 @@ def score_labels(model: str, labelled: Labelled, predicted: Sequence[str | None]
         "dataset": labelled.name,
         "items": len(y),
         "no_answer": int((answers == NO_ANSWER).sum()),
+        "left_out": labelled.left_out,
         "metrics": metrics,
         "labels": {
             label: {"precision": float(p), "recall": float(r), "f1": float(f1), "items": int(items)}
@@ -170,43 +171,6 @@ def score_labels(model: str, labelled: Labelled, predicted: Sequence[str | None]
     }
     score["table"] = _table(score)
     return score
-
-
-@dataclass(frozen=True)
-class OneVariant:
-    """Predictions of one variant: true and predicted label by item, one list of predicted labels a replicate."""
-
-    name: str
-    labels: tuple[str, ...]
-    truth: dict[str, str]
-    predicted: list[dict[str, str | None]]
-
-
-def read_one(source: str) -> OneVariant:
-    """Read one variant of a prediction file: `FILE`, or `FILE:variant` where it holds several.
-
-    Raises:
-        DataError: The file is not ours, or holds several variants and none is named.
-    """
-    from sentisynth_hub.metrics.classification import NO_ANSWER
-    from sentisynth_hub.verdict.predictions import read_predictions
-
-    name, colon, variant = source.rpartition(":")
-    path = Path(name if colon and not Path(source).exists() else source)
-    study = read_predictions([path])
-    variants = list(study.variants)
-    wanted = variant if colon and path == Path(name) else variants[0] if len(variants) == 1 else None
-    if wanted is None:
-        raise DataError(f"{source}: holds several variants ({', '.join(variants)}); name one: {source}:{variants[0]}")
-    replicates = [
-        {
-            item: None if place == NO_ANSWER else study.labels[place]
-            for item, place in zip(study.item_ids, answers, strict=True)
-        }
-        for answers in study.predicted(wanted)
-    ]
-    truth = {item: study.labels[place] for item, place in zip(study.item_ids, study.y, strict=True)}
-    return OneVariant(f"{path.name}:{wanted}" if len(variants) > 1 else f"{path}", study.labels, truth, replicates)
 
 
 def compare_predictions(first: OneVariant, second: OneVariant, *, metric: str) -> Difference:
@@ -221,7 +185,7 @@ def compare_predictions(first: OneVariant, second: OneVariant, *, metric: str) -
     from sentisynth_hub.metrics.classification import METRICS, NO_ANSWER, confusion_counts
     from sentisynth_hub.verdict.predictions import StudyPredictions
     from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
-    from sentisynth_hub.verdict.statistics.scores import mcnemar
+    from sentisynth_hub.verdict.statistics.scores import by_replicate
 
     shared = [item for item in first.truth if item in second.truth]
     if not shared:
@@ -265,7 +229,7 @@ def compare_predictions(first: OneVariant, second: OneVariant, *, metric: str) -
         "difference": difference,
         "interval": interval,
         "p": p,
-        "mcnemar": [dict(one) for one in mcnemar(study, "second", "first")],
+        "mcnemar": [counts.model_dump() for counts in by_replicate(study, "second", "first", clustered=False)],
         "sentence": _sentence(first.name, second.name, metric, interval, len(first.predicted)),
     }
 
@@ -283,31 +247,14 @@ def _sentence(first: str, second: str, metric: str, interval: tuple[float, float
     return f"these items cannot tell which has the better {metric} ({about})"
 
 
-def _row(
-    record: Mapping[str, Any], where: str, text_column: str, label_column: str, names: Sequence[str] | None
-) -> Row:
-    for column in (text_column, label_column):
-        if column not in record:
-            raise DataError(
-                f"{where}: no column {column!r}{did_you_mean(column, record)}; the columns are {', '.join(record)}; "
-                "choose with --text and --label-column"
-            )
-    text, label = record[text_column], record[label_column]
-    if not isinstance(text, str) or not text.strip() or label is None:
-        raise DataError(f"{where}: text or label is empty; leave the row out")
-    if names is not None and isinstance(label, int) and 0 <= label < len(names):
-        label = names[label]
-    return Row(nfc(text), str(label).strip(), request_id=where)
-
-
 def _table(score: Score) -> list[str]:
     lines = [f"{score['model']} on {score['dataset']}, {score['items']} items"]
-    for name, found in score["metrics"].items():
-        low, high = found["interval"]
-        lines.append(f"  {name:<12} {found['value']:.4f}  95 % over items [{low:.4f}, {high:.4f}]")
+    for name, metric in score["metrics"].items():
+        low, high = metric["interval"]
+        lines.append(f"  {name:<12} {metric['value']:.4f}  95 % over items [{low:.4f}, {high:.4f}]")
     width = max(map(len, score["labels"]))
     lines.append(f"  {'label':<{width}}  precision  recall     f1  items")
-    for label, found in score["labels"].items():
-        scores = f"{found['precision']:9.4f}  {found['recall']:6.4f} {found['f1']:6.4f}"
-        lines.append(f"  {label:<{width}}  {scores}  {found['items']:5}")
+    for label, of_label in score["labels"].items():
+        scores = f"{of_label['precision']:9.4f}  {of_label['recall']:6.4f} {of_label['f1']:6.4f}"
+        lines.append(f"  {label:<{width}}  {scores}  {of_label['items']:5}")
     return lines

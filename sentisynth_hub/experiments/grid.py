@@ -8,17 +8,22 @@ question continues where it was for the same reason.
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes, join_launch
+from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.core.files import write_json
-from sentisynth_hub.core.run_folder import locked
-from sentisynth_hub.experiments.answer import Answer, AnswerRow, holm, table_lines
+from sentisynth_hub.core.run_folder import RUNS, locked
+from sentisynth_hub.experiments.answer import AnswerRow, CellFactorial, GridAnswer, holm
+from sentisynth_hub.pipeline import open_pipeline
+from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.question import FOLDER, Cell, Question, load_cells, load_question
-from sentisynth_hub.run import RUNS, open_pipeline
+from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation_text import claim, reading, verdict_sentence, warnings
+from sentisynth_hub.verdict.statistics.components import Components, variance_components
 
 
 def ask(
@@ -30,7 +35,7 @@ def ask(
     hub: str | None = None,
     runs: Path = RUNS,
     processes: Processes | None = None,
-) -> Answer:
+) -> GridAnswer:
     """Run every cell of a question up to its verdict, and put the verdicts together.
 
     Args:
@@ -43,124 +48,116 @@ def ask(
         RecipeError: No such question, or a cell is no recipe; nothing was run.
         InputError, DataError, StageError: A cell could not be run; the next call continues from what is complete.
     """
-    given = list(overrides)
-    question, cells = load_question(recipe, name), load_cells(recipe, name, given, scale=scale)
+    everywhere = list(overrides)
+    question, cells = load_question(recipe, name), load_cells(recipe, name, everywhere, scale=scale)
     processes = processes or join_launch()
     run = runs / cells[0].recipe.name
-    found = []
+    results = []
     with locked(run) if processes.is_main else nullcontext():
         for number, cell in enumerate(cells, 1):
             log.info(f"=== cell {number} of {len(cells)}: {cell.name or name}")
-            found.append(_run_cell(cell, hub, runs, processes))
-        asked = {"name": name, "scale": scale or question.scale, "overrides": given}
-        answer = _answer(question, cells, found, asked)
+            results.append(_run_cell(cell, hub, runs, processes))
+        answer = _answer(question, name, scale or question.scale, everywhere, results)
         if processes.is_main:
-            write_json(run / FOLDER / f"{name}.json", answer)
+            write_json(run / FOLDER / f"{name}.json", answer.model_dump(mode="json"))
     processes.wait()
     return answer
 
 
-def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The cell's evaluation, and what else its row needs."""
+@dataclass(frozen=True)
+class CellResult:
+    """A cell with its evaluation, the rows its filters kept (mean over corpora) and each variant's training rows."""
+
+    cell: Cell
+    evaluation: Evaluation
+    kept: float
+    training_rows: dict[str, float]
+
+
+def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> CellResult:
     pipeline = open_pipeline(cell.recipe, hub=hub, runs=runs, processes=processes)
-    evaluation = pipeline.verdict()
-    log.info(f"  {evaluation['verdict']['sentence']}")
-    kept = [one["kept"] for one in pipeline.filter().manifest()["replicates"].values()]
-    variants = pipeline.study().manifest()["variants"]
-    rows = {variant: fmean(one["training_rows"]) for variant, one in variants.items()}
-    return evaluation, {"kept": fmean(kept), "rows": rows}
+    results = pipeline.through("verdict")
+    evaluation = results.verdict
+    log.info(f"  {verdict_sentence(evaluation)}")
+    kept = [replicate["kept"] for replicate in results.filter.manifest()["replicates"].values()]
+    variants = results.study.manifest()["variants"]
+    rows = {variant: fmean(counts["training_rows"]) for variant, counts in variants.items()}
+    return CellResult(cell, evaluation, fmean(kept), rows)
 
 
 def _answer(
-    question: Question,
-    cells: Sequence[Cell],
-    found: Sequence[tuple[dict[str, Any], dict[str, Any]]],
-    asked: dict[str, Any],
-) -> Answer:
-    rows = [
-        _row(cell, variant, evaluation, counts)
-        for cell, (evaluation, counts) in zip(cells, found, strict=True)
-        for variant in question.compare
-    ]
-    evaluations = [evaluation for evaluation, _ in found]
-    first = evaluations[0]
-    for row, jointly in zip(rows, holm([row["p"] for row in rows], first["alpha"]), strict=True):
-        row["jointly"] = jointly
-    factorials = [
-        {"cell": cell.levels, **evaluation["factorial"]}
-        for cell, evaluation in zip(cells, evaluations, strict=True)
-        if evaluation["factorial"] is not None
-    ]
-    answer: Answer = {
-        "recipe": cells[0].recipe.name,
-        "name": asked["name"],
-        "question": question.question,
-        "reported": question.reported,
-        "scale": asked["scale"],
-        "overrides": asked["overrides"],
-        "compare": question.compare,
-        "metric": first["metric"],
-        "design": first["design"],
-        "claim": first["claim"],
-        "replicates": first["replicates"],
-        "items": first["items"],
-        "rows": rows,
-        "variance": _variance(question, cells, rows),
-        "factorials": factorials,
-        "warnings": list(dict.fromkeys(warning for evaluation in evaluations for warning in evaluation["warnings"])),
-        "table": [],
-    }
-    oracle = max(evaluation.get("oracle_teacher", 0) for evaluation in evaluations)
-    if oracle:
-        answer["oracle_teacher"] = oracle
-    answer["table"] = table_lines(answer)
-    return answer
-
-
-def _row(cell: Cell, variant: str, evaluation: dict[str, Any], counts: dict[str, Any]) -> AnswerRow:
-    scores = {one["name"]: one for one in evaluation["variants"]}
-    comparison = next(
-        one for one in evaluation["comparisons"] if (one["variant"], one["baseline"]) == (variant, "natural")
+    question: Question, name: str, scale: str | None, overrides: list[str], results: Sequence[CellResult]
+) -> GridAnswer:
+    rows = [_row(result, variant) for result in results for variant in question.compare]
+    first = results[0].evaluation
+    joint = holm([row.p for row in rows], first.alpha)
+    rows = [row.model_copy(update={"jointly": holds}) for row, holds in zip(rows, joint, strict=True)]
+    recipe = results[0].cell.recipe
+    return GridAnswer(
+        recipe=recipe.name,
+        name=name,
+        question=question.question,
+        reported=question.reported,
+        scale=scale,
+        overrides=tuple(overrides),
+        compare=tuple(question.compare),
+        metric=first.metric,
+        design=first.design,
+        claim=claim(first),
+        replicates=first.replicates,
+        items=first.items,
+        rows=tuple(rows),
+        variance=_variance(question, recipe, rows),
+        factorials=tuple(
+            CellFactorial(cell=result.cell.levels, factorial=result.evaluation.factorial)
+            for result in results
+            if result.evaluation.factorial is not None
+        ),
+        warnings=tuple(dict.fromkeys(line for result in results for line in warnings(result.evaluation))),
+        oracle_teacher=max(result.evaluation.oracle_teacher for result in results),
     )
-    primary = comparison["family"] == "primary"
-    own, natural = (scores[name]["replicate_scores"] for name in (variant, "natural"))
-    budget = scores[variant]["budget"]
-    return {
-        "cell": cell.levels,
-        "variant": variant,
-        "natural": scores["natural"]["mean"],
-        "score": scores[variant]["mean"],
-        "difference": comparison["difference"],
-        "interval": comparison["interval"],
-        "alpha": comparison["alpha"],
-        "p": comparison["p"],
-        "reads": evaluation["verdict"]["outcome"] if primary else f"{comparison['reading']} (secondary)",
-        "sentence": evaluation["verdict"]["sentence"] if primary else "",
-        "jointly": None,
-        "kept": counts["kept"],
-        "rows": counts["rows"].get(variant, 0.0),
-        "natural_rows": counts["rows"]["natural"],
-        "human_labels": None if budget is None else budget["distinct"],
-        "differences": [one - other for one, other in zip(own, natural, strict=True)],
-    }
 
 
-def _variance(question: Question, cells: Sequence[Cell], rows: Sequence[AnswerRow]) -> dict[str, Any]:
+def _row(result: CellResult, variant: str) -> AnswerRow:
+    evaluation = result.evaluation
+    comparison = evaluation.against(variant, evaluation.baseline)
+    scores, natural = evaluation.variant(variant), evaluation.variant(evaluation.baseline)
+    if comparison is None or scores is None or natural is None:
+        raise DataError(f"question: no comparison of {variant!r} with {evaluation.baseline!r}; study both variants")
+    return AnswerRow(
+        cell=result.cell.levels,
+        variant=variant,
+        natural=natural.mean,
+        score=scores.mean,
+        difference=comparison.difference,
+        interval=comparison.interval,
+        alpha=comparison.alpha,
+        p=comparison.p,
+        reads=reading(evaluation, comparison),
+        kept=result.kept,
+        rows=result.training_rows.get(variant, 0.0),
+        natural_rows=result.training_rows[evaluation.baseline],
+        human_labels=None if scores.budget is None else scores.budget.distinct,
+        differences=tuple(
+            own - other for own, other in zip(scores.replicate_scores, natural.replicate_scores, strict=True)
+        ),
+    )
+
+
+def _variance(question: Question, recipe: Recipe, rows: Sequence[AnswerRow]) -> dict[str, Components]:
     """Components by variant; nothing where there are no factors, or replicates are too few or not equally many."""
     if not question.factors:
         return {}
     import numpy as np
 
-    from sentisynth_hub.verdict.statistics.components import variance_components
-
-    nested = question.within_replicates if cells[0].recipe.study.design != "conditional" else None
+    nested = question.within_replicates if recipe.study.design != "conditional" else None
     shape = [len(levels) for levels in question.factors.values()]
     factors = {factor: list(levels) for factor, levels in question.factors.items()}
-    found = {}
+    components = {}
     for variant in question.compare:
-        table = [row["differences"] for row in rows if row["variant"] == variant]
+        table = [row.differences for row in rows if row.variant == variant]
         replicates = {len(differences) for differences in table}
         if len(replicates) == 1 and min(replicates) > 1:
             values = np.array(table).reshape(*shape, -1)
-            found[variant] = dict(variance_components(values, factors, nested=nested))
-    return found
+            components[variant] = variance_components(values, factors, nested=nested)
+    return components

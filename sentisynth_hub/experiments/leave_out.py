@@ -25,7 +25,7 @@ from sentisynth_hub.study.choice import head_fitter
 from sentisynth_hub.study.head_trial import validation_losses
 from sentisynth_hub.study.plan import plan_replicate, sample_of
 from sentisynth_hub.study.training_rows import Corpus
-from sentisynth_hub.verdict.evaluation import Blame
+from sentisynth_hub.verdict.evaluation import Record
 
 
 if TYPE_CHECKING:
@@ -42,9 +42,30 @@ Attributes = Mapping[str, Mapping[str, str]]
 """By request id, the attributes of the prompt a row came from."""
 
 
+class Blame(Record):
+    """One group: its rows over all replicates, and how much `mixed`'s loss on validation rows falls without it.
+
+    Attributes:
+        group_by: What the rows were grouped by.
+        group: Which group was left out.
+        rows: Its rows over all replicates.
+        replicates: Replicates that have it.
+        gain: Fall of the cross-entropy in nats; above 0, validation is better off without the group.
+        standard_error: Over the replicates that have it (None with one), in a conditional study over validation rows.
+    """
+
+    group_by: str
+    group: str
+    rows: int
+    replicates: int
+    gain: float
+    standard_error: float | None
+
+
 def rows_to_blame(pipeline: "Pipeline", group_by: str | None = None) -> list[Blame]:
     """Which group of kept rows does harm, by `group_by` or by everything there is to group by; in one process."""
-    corpora, generated = pipeline.corpora(), pipeline.generate()
+    results = pipeline.through("filter")
+    corpora, generated = results.corpora, results.generate
     attributes = {
         line["request_id"]: json.loads(line["attributes"])
         for replicate in corpora
@@ -66,13 +87,13 @@ def blame_all(
     attributes: Attributes,
 ) -> list[Blame]:
     """Leave out the groups of every grouping the corpus has: label asked for, prompt, generator, each attribute."""
-    found: list[Blame] = []
+    groups: list[Blame] = []
     for group_by in (*GROUPINGS, *recipe.generate.attribute_names):
         try:
-            found += blame_groups(recipe, samples, natural, corpora, group_by, folder, attributes)
+            groups += blame_groups(recipe, samples, natural, corpora, group_by, folder, attributes)
         except InputError:  # there is one group of it only, so it can tell nothing
             continue
-    return found
+    return groups
 
 
 def blame_groups(
@@ -94,16 +115,16 @@ def blame_groups(
     Raises:
         InputError: The grouping is unknown, or there is only one group, so nothing can be left out.
     """
-    known = (*GROUPINGS, *recipe.generate.attribute_names)
-    if group_by not in known:
-        raise InputError(f"study --leave-out {group_by}: rows can be grouped by {', '.join(known)}")
+    groupings = (*GROUPINGS, *recipe.generate.attribute_names)
+    if group_by not in groupings:
+        raise InputError(f"study --leave-out {group_by}: rows can be grouped by {', '.join(groupings)}")
     natural = replace(natural, test=[])  # the test rows are none of its business
     one_corpus = recipe.study.design == "conditional"
     gains: dict[str, list[float]] = {}
     counts: Counter[str] = Counter()
     replicates: Counter[str] = Counter()
     for sample in samples[:1] if one_corpus else samples:
-        seen, corpus = sample_of(recipe, sample, corpora)
+        visible, corpus = sample_of(recipe, sample, corpora)
         of = {row.request_id: _group(row, group_by, attributes or {}) for row in corpus.kept}
         groups = Counter(of.values())
         named = [name for name, count in groups.most_common(MOST_GROUPS) if count >= LEAST_ROWS]
@@ -113,45 +134,44 @@ def blame_groups(
                 "rows or more; choose another grouping"
             )
         without = {name: [row for row in corpus.kept if of[row.request_id] != name] for name in named}
-        (whole,) = plan_replicate(recipe, seen, natural, corpus, [_BLAMED])
+        (whole,) = plan_replicate(recipe, visible, natural, corpus, [_BLAMED])
         fitter = head_fitter(recipe, whole, folder / "features", Processes())
         reference = validation_losses(whole, fitter)
         title = f"leaving out by {group_by}, replicate {sample.replicate}"
         for name in log.progress(title, named, total=len(named)):
-            (trial,) = plan_replicate(recipe, seen, natural, replace(corpus, kept=without[name]), [_BLAMED])
+            (trial,) = plan_replicate(recipe, visible, natural, replace(corpus, kept=without[name]), [_BLAMED])
             falls = reference - validation_losses(trial, fitter)
             gains.setdefault(name, []).extend(falls.tolist() if one_corpus else [float(falls.mean())])
             counts[name] += groups[name]
             replicates[name] += 1
-    found = [_blame(group_by, name, counts[name], replicates[name], values) for name, values in gains.items()]
-    return sorted(found, key=lambda one: -one["gain"])
+    effects = [_blame(group_by, name, counts[name], replicates[name], values) for name, values in gains.items()]
+    return sorted(effects, key=lambda effect: -effect.gain)
 
 
 def blame_lines(groups: Sequence[Blame]) -> list[str]:
     """The groups as lines of text, grouping by grouping, the most harmful first."""
-    width = max(len(log.printable(one["group"], 40)) for one in groups)
+    width = max(len(log.printable(effect.group, 40)) for effect in groups)
     lines = []
-    for group_by in dict.fromkeys(one["group_by"] for one in groups):
+    for group_by in dict.fromkeys(effect.group_by for effect in groups):
         title = f"without a {group_by}"
         width = max(width, len(title))
         lines.append(f"{title:<{width}}  rows  validation loss falls by (nats; above 0: better without it)")
-        for one in (one for one in groups if one["group_by"] == group_by):
-            error = "" if one["standard_error"] is None else f" ± {one['standard_error']:.4f}"
-            lines.append(f"{log.printable(one['group'], 40):<{width}}  {one['rows']:4}  {one['gain']:+.4f}{error}")
+        for effect in (effect for effect in groups if effect.group_by == group_by):
+            error = "" if effect.standard_error is None else f" ± {effect.standard_error:.4f}"
+            lines.append(f"{log.printable(effect.group, 40):<{width}}  {effect.rows:4}  {effect.gain:+.4f}{error}")
     return lines
 
 
 def _blame(group_by: str, name: str, rows: int, replicates: int, gains: Sequence[float]) -> Blame:
     """Mean and standard error of `gains`, one a replicate or one a validation row."""
-    spread = float(np.std(gains, ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None
-    return {
-        "group_by": group_by,
-        "group": name,
-        "rows": rows,
-        "replicates": replicates,
-        "gain": float(np.mean(gains)),
-        "standard_error": spread,
-    }
+    return Blame(
+        group_by=group_by,
+        group=name,
+        rows=rows,
+        replicates=replicates,
+        gain=float(np.mean(gains)),
+        standard_error=float(np.std(gains, ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None,
+    )
 
 
 def _group(row: Row, group_by: str, attributes: Attributes) -> str:

@@ -10,13 +10,15 @@ nothing at all, so that line n always belongs to row n.
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import DataError, InputError, did_you_mean
+from sentisynth_hub.core.cells import Columns, is_null, text_cell
+from sentisynth_hub.core.errors import DataError, InputError
 from sentisynth_hub.core.files import replaced
 from sentisynth_hub.core.preprocess import Step, preprocess
 from sentisynth_hub.core.read_files import read_file
@@ -55,23 +57,15 @@ def read_texts(path: Path, column: str = "text") -> list[Text]:
     Raises:
         DataError: The file cannot be read, lacks the column, holds something else than text there, or has no rows.
     """
-    found = []
+    columns = Columns(column, None, "choose with --text")
+    rows = []
     for number, (place, record) in enumerate(read_file(path), 1):
-        if column not in record:
-            raise DataError(
-                f"{path}: row {place}: no column {column!r}{did_you_mean(column, record)}; the columns are "
-                f"{', '.join(map(str, record))}; choose with --text"
-            )
-        text = record[column]
-        if isinstance(text, list) and all(isinstance(word, str) for word in text):
-            text = " ".join(text)
-        if text is not None and not isinstance(text, str):
-            raise DataError(f"{path}: row {place}: column {column!r} holds {type(text).__name__}, not text")
-        row_id = None if record.get("id") is None else str(record["id"])
-        found.append(Text(number, row_id, text or ""))
-    if not found:
+        text = text_cell(record, columns, f"{path}: row {place}")
+        row_id = None if is_null(record.get("id")) else str(record["id"])
+        rows.append(Text(number, row_id, text or ""))
+    if not rows:
         raise DataError(f"{path}: no rows; there is nothing to predict")
-    return found
+    return rows
 
 
 def predict_texts(
@@ -82,38 +76,38 @@ def predict_texts(
     steps: Collection[Step] = (),
     empty: str | None = None,
 ) -> list[Prediction]:
-    """The label of every row by a Hub model or folder, as plain `pipeline()` gives it.
+    """The label of every row by a Hub model or folder.
 
     Args:
         steps: Preprocessing the model was trained with.
         empty: Label of the rows without a text; None: what the model answers to an empty text.
 
     Raises:
-        InputError: `empty` is no label of the model.
+        InputError: The model cannot be opened or has no trained head, or `empty` is no label of it.
     """
-    from transformers import AutoConfig
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
-    from sentisynth_hub.model.stage import best, classify
-
-    labels = list(AutoConfig.from_pretrained(model, revision=revision, trust_remote_code=False).id2label.values())
+    classifier = open_classifier(model, revision)
+    labels = classifier.labels
     if empty is not None and empty not in labels:
         raise InputError(f"--empty: {empty!r} is no label of the model; its labels are {', '.join(labels)}")
     blank = [row.number for row in rows if not row.text.strip()]
     if blank:
-        shown = ", ".join(map(str, blank[:_SHOWN])) + (", …" if len(blank) > _SHOWN else "")
+        named = ", ".join(map(str, blank[:_SHOWN])) + (", …" if len(blank) > _SHOWN else "")
         answer = "the model's answer to an empty text" if empty is None else f"the label {empty}"
-        log.warn(f"{len(blank)} rows have no text (row {shown}) and get {answer}")
-    told = set(blank) if empty is not None else set()
-    asked = [preprocess(row.text, steps) if row.text.strip() else "" for row in rows if row.number not in told]
-    answers = iter(classify(model, asked, revision=revision))
-    found = []
+        log.warn(f"{len(blank)} rows have no text (row {named}) and get {answer}")
+    answered = set(blank) if empty is not None else set()
+    texts = [preprocess(row.text, steps) if row.text.strip() else "" for row in rows if row.number not in answered]
+    answers = iter(classifier.probabilities(texts))
+    predictions = []
     for row in rows:
-        if empty is not None and row.number in told:
-            found.append(Prediction(row, empty, {}))
+        if empty is not None and row.number in answered:
+            predictions.append(Prediction(row, empty, {}))
         else:
             scores = next(answers)
-            found.append(Prediction(row, best(scores), scores))
-    return found
+            label = labels[int(scores.argmax())]
+            predictions.append(Prediction(row, label, dict(zip(labels, scores.tolist(), strict=True))))
+    return predictions
 
 
 def write_predictions(path: Path | None, form: Format, predictions: Sequence[Prediction]) -> str:
@@ -123,8 +117,8 @@ def write_predictions(path: Path | None, form: Format, predictions: Sequence[Pre
         InputError: `lince`, and the model's labels are not LinCE's.
     """
     if form == "lince":
-        found = {label for each in predictions for label in (each.label, *each.probabilities)}
-        if other := sorted(found - set(LINCE_LABELS)):
+        labels = {label for each in predictions for label in (each.label, *each.probabilities)}
+        if other := sorted(labels - set(LINCE_LABELS)):
             raise InputError(
                 f"--format lince: the model says {', '.join(map(repr, other))}, LinCE's labels are "
                 f"{', '.join(LINCE_LABELS)}; name the recipe's labels so, or use --format lines"
@@ -146,8 +140,16 @@ def _csv(predictions: Sequence[Prediction]) -> str:
     writer.writerow(["row", "id", "label", "probability"])
     for each in predictions:
         probability = f"{each.probabilities[each.label]:.6f}" if each.probabilities else ""
-        writer.writerow([each.row.number, each.row.row_id or "", each.label, probability])
+        writer.writerow([each.row.number, _no_formula(each.row.row_id or ""), _no_formula(each.label), probability])
     return held.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    """The cell, with an apostrophe before what a spreadsheet would run: ids and labels may be a stranger's."""
+    return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") and not _NUMBER.fullmatch(cell) else cell
+
+
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 
 def _jsonl(predictions: Sequence[Prediction]) -> str:

@@ -11,7 +11,7 @@ from sentisynth_hub.pretrained.embeddings import embed
 from sentisynth_hub.recipe.filter_section import Encoder
 
 
-class Features:
+class CandidateFeatures:
     """Features of rows, all candidates of a replicate being embedded together.
 
     So a filter's features do not depend on what filters before it dropped, several filters share them, and with a

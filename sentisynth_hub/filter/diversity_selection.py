@@ -1,39 +1,62 @@
-"""Selection of rows that cover what there is, the same number for every label as far as there are any.
+"""Selection of rows that cover what there is, the same number for every label as far as there are any."""
 
-Reason: `redundant`. k_means deals out a label's rows cluster by cluster, the one nearest to each centre first;
-farthest_first (Gonzalez 1985) always takes the row farthest from those chosen, so that its cost is rows × size. The
-score is the place in which a row was chosen, as a share of its label's rows (0: first); what was not chosen has 1.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.candidate_features import Features
+from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.metrics.neighbours import Vectors, cluster_centres
 from sentisynth_hub.pretrained.embeddings import unit
 from sentisynth_hub.recipe.filter_section import Encoder
+from sentisynth_hub.recipe.section import Section
 
 
 _CLUSTERS = 256  # of a label at most: finer ones cost more and change little
 
 
-@dataclass(frozen=True)
-class Diversity:
-    """Keeps `size` rows over all `labels`."""
+class DiversityOptions(Section):
+    """Selects a target number of rows that cover what there is, the same number for every label."""
 
     encoder: Encoder
-    features: Features
+    """Where the embeddings come from."""
+    size: int = Field(ge=1)
+    """Rows to keep, over all labels."""
+    method: Literal["k_means", "farthest_first"] = "k_means"
+    """k_means: rows of every cluster in turn; farthest_first: always the row farthest from the selected ones (small
+    corpora).
+    """
+
+
+@dataclass(frozen=True)
+class DiversitySelection(Filter):
+    """Keeps `size` rows over all `labels`.
+
+    k_means deals out a label's rows cluster by cluster, the one nearest to each centre first; farthest_first (Gonzalez
+    1985) always takes the row farthest from the selected ones, so that its cost is rows × size. The score is the place
+    in which a row was selected, as a share of its label's rows (0: first); what was not selected has 1.
+    """
+
+    encoder: Encoder
+    features: CandidateFeatures
     labels: Sequence[str]
     size: int
     method: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    name: str = "diversity"
-    score_name: str = "redundancy"
+
+    name = "diversity"
+    score_name = "redundancy"
+    reasons = {"redundant": "other rows of the label cover the same ground"}
+    options = DiversityOptions
+
+    @classmethod
+    def build(cls, options: DiversityOptions, context: FilterContext) -> "DiversitySelection":
+        """Take size and method from the recipe."""
+        return cls(options.encoder, context.features, context.recipe.labels, options.size, options.method)
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
@@ -43,45 +66,41 @@ class Diversity:
             np.array([i for i, row in enumerate(rows) if row.label == label], dtype=int) for label in self.labels
         ]
         select = farthest_first if self.method == "farthest_first" else by_cluster
-        for group, wanted in zip(groups, shares([len(group) for group in groups], self.size), strict=True):
-            for place, chosen in enumerate(select(vectors[group], wanted)):
-                decisions[int(group[chosen])] = Decision(True, None, place / len(group))
+        for group, count in zip(groups, shares([len(group) for group in groups], self.size), strict=True):
+            for place, number in enumerate(select(vectors[group], count)):
+                decisions[int(group[number])] = Decision(True, None, place / len(group))
         return decisions
 
 
 def shares(available: Sequence[int], size: int) -> list[int]:
     """Deal out `size` places as evenly as what is available allows; the earlier ones get what does not divide."""
-    wanted = [0] * len(available)
+    dealt = [0] * len(available)
     left = min(size, sum(available))
     while left:
-        open_ = [i for i, count in enumerate(available) if wanted[i] < count]
+        open_ = [i for i, count in enumerate(available) if dealt[i] < count]
         for place, i in enumerate(open_):
-            more = min(left // len(open_) + (place < left % len(open_)), available[i] - wanted[i])
-            wanted[i] += more
-        left = min(size, sum(available)) - sum(wanted)
-    return wanted
+            more = min(left // len(open_) + (place < left % len(open_)), available[i] - dealt[i])
+            dealt[i] += more
+        left = min(size, sum(available)) - sum(dealt)
+    return dealt
 
 
 def farthest_first(vectors: Vectors, size: int) -> list[int]:
-    """Indices of `size` rows of `vectors` (n, d), L2 length 1: first the one nearest to the mean, then the
-    farthest.
-    """
+    """Indices of `size` rows of `vectors` (n, d), L2 length 1: the one nearest to the mean, then the farthest."""
     if size == 0 or len(vectors) == 0:
         return []
-    chosen = [int((vectors @ vectors.mean(0)).argmax())]
-    nearest = vectors @ vectors[chosen[0]]
+    selection = [int((vectors @ vectors.mean(0)).argmax())]
+    nearest = vectors @ vectors[selection[0]]
     for _ in range(min(size, len(vectors)) - 1):
-        nearest[chosen[-1]] = np.inf
-        chosen.append(int(nearest.argmin()))
-        nearest = np.maximum(nearest, vectors @ vectors[chosen[-1]])
-        nearest[chosen] = np.inf
-    return chosen
+        nearest[selection[-1]] = np.inf
+        selection.append(int(nearest.argmin()))
+        nearest = np.maximum(nearest, vectors @ vectors[selection[-1]])
+        nearest[selection] = np.inf
+    return selection
 
 
 def by_cluster(vectors: Vectors, size: int) -> list[int]:
-    """Indices of `size` rows of `vectors` (n, d), L2 length 1: each cluster's nearest to its centre, then the
-    second.
-    """
+    """Indices of `size` rows of `vectors` (n, d), L2 length 1: each cluster's nearest to its centre first."""
     if size == 0 or len(vectors) == 0:
         return []
     centres = cluster_centres(vectors, min(_CLUSTERS, size, len(vectors)))

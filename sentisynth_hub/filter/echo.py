@@ -1,16 +1,15 @@
-"""Texts that repeat the prompt instead of answering it, or carry their label as an annotation.
-
-Reasons: `prompt_echo` (a field name, a control token or a run of words of the template), `label_word`. The score is 1
-for an echo and 0 else.
-"""
+"""Texts that repeat the prompt instead of answering it, or carry their label as an annotation."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.metrics.words import ngrams, words
+from sentisynth_hub.recipe.section import Section
 
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -19,20 +18,40 @@ _CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>|\[/?INST\]|</?s>|```|^\s*[\[{]\s*\"",
 _COMMON_FIELDS = ("text", "label", "sentiment", "input", "output", "prompt", "user", "assistant", "system")
 
 
-@dataclass(frozen=True)
-class Echo:
-    """Keeps texts without traces of the prompt.
+class EchoOptions(Section):
+    """Drops texts that repeat the prompt or give their label away."""
 
-    Build it with `Echo.of_template`.
-    """
+    ngram: int = Field(default=5, ge=2)
+    """A run of this many words of the prompt template is an echo."""
+    label_words: bool = True
+    """Drop texts with a label set apart as an annotation: `positive: …`, `… (negative)`, `#neutral`."""
+
+
+@dataclass(frozen=True)
+class Echo(Filter):
+    """Keeps texts without traces of the prompt; the score is 1 for an echo and 0 else. Build it with `of_template`."""
 
     instruction_ngrams: frozenset[tuple[str, ...]]
     fields: re.Pattern[str]
     label_words: re.Pattern[str] | None
     ngram: int
-    name: str = "echo"
-    score_name: str = "echo"
-    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    name = "echo"
+    score_name = "echo"
+    reasons = {
+        "prompt_echo": "a field name, a control token or a run of words of the prompt",
+        "label_word": "the label stands apart, as an annotation",
+    }
+    options = EchoOptions
+
+    @classmethod
+    def build(cls, options: EchoOptions, context: FilterContext) -> "Echo":
+        """Take the phrases from the recipe's own prompt, the label words from its labels and verbalizers."""
+        recipe = context.recipe
+        has_template = recipe.has_file(recipe.generate.prompt.template, "generate.prompt.template")
+        template = recipe.template_file.read_text("utf-8") if has_template else ""
+        names = [*recipe.labels, *recipe.generate.prompt.verbalizers.values()] if options.label_words else []
+        return cls.of_template(template, ngram=options.ngram, label_names=names)
 
     @classmethod
     def of_template(cls, template: str, *, ngram: int, label_names: Iterable[str] = ()) -> "Echo":
@@ -44,12 +63,13 @@ class Echo:
             ngram: Words of the template in a row that are an echo.
             label_names: Labels and what they are called in the prompt; empty: label words are not looked for.
         """
-        said = _JINJA.split(template)
-        found = {run for part in said for run in ngrams(words(part), ngram)}
-        names = {match.strip().lower() for part in said for match in _FIELD.findall(part)} | set(_COMMON_FIELDS)
+        instructions = _JINJA.split(template)
+        runs = {run for part in instructions for run in ngrams(words(part), ngram)}
+        names = {match.strip().lower() for part in instructions for match in _FIELD.findall(part)}
+        names |= set(_COMMON_FIELDS)
         fields = re.compile(rf"(?:^|\n)\W*(?:{_either(names)}|example)\s*\d*\s*[::]", re.IGNORECASE)
         labels = [name for name in label_names if name.strip()]
-        return cls(frozenset(found), fields, _label_annotation(labels) if labels else None, ngram)
+        return cls(frozenset(runs), fields, _label_annotation(labels) if labels else None, ngram)
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""

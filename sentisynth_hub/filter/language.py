@@ -1,37 +1,74 @@
-"""Script and language. Reasons: `other_script`, `other_language`.
+"""Script and language.
 
 Scripts are those of the natural rows. Languages are judged by lingua over whole texts, and only where lingua knows
-every language of the recipe (it knows no romanised Indic language, and no Malayalam at all). The score is the
-probability of the recipe's languages where that was judged, else the share of letters in the natural rows' scripts.
+every language of the recipe (it knows no romanised Indic language, and no Malayalam at all).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
 from sentisynth_hub.metrics.scripts import scripts_of
 from sentisynth_hub.metrics.word_languages import lingua_name
+from sentisynth_hub.recipe.section import Section
 
 
 _NATURAL_QUANTILE = 0.01  # natural rows would hardly be dropped by a limit below this quantile of theirs
 _SCRIPT_SHARE = 0.001  # of the natural rows' letters: a script rarer than that is an accident
 
 
+class LanguageOptions(Section):
+    """Drops texts in a script the natural rows are not written in, or in none of the recipe's languages."""
+
+    scripts: list[str] | None = None
+    """Unicode scripts (`Latin`, `Malayalam`); left out: those of the natural rows."""
+    max_other_script: float = Field(default=0.1, ge=0, le=1)
+    """Share of a text's letters that may be of other scripts."""
+    min_confidence: float = Field(default=0.1, ge=0, le=1)
+    """Probability that the text is in one of the recipe's languages; used where lingua knows all of them."""
+
+
+class LanguageFacts(FilterFacts):
+    """Which scripts count, and by what languages are judged."""
+
+    scripts: list[str]
+    judged_by: str
+    min_confidence: float | None
+    """None where languages are not judged."""
+
+
 @dataclass(frozen=True)
-class Language:
-    """Keeps texts in the natural rows' scripts and the recipe's languages. Build it with `like`."""
+class Language(Filter):
+    """Keeps texts in the natural rows' scripts and the recipe's languages. Build it with `like`.
+
+    The score is the probability of the recipe's languages where that was judged, else the share of letters in the
+    natural rows' scripts.
+    """
 
     scripts: frozenset[str]
     max_other_script: float
     detector: Any
     languages: tuple[Any, ...]
     min_confidence: float
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    name: str = "language"
-    score_name: str = "language"
+
+    name = "language"
+    score_name = "language"
+    reasons = {
+        "other_script": "too many letters of a script that natural rows are not written in",
+        "other_language": "lingua takes the text for another language",
+    }
+    options = LanguageOptions
+    facts_type = LanguageFacts
+
+    @classmethod
+    def build(cls, options: LanguageOptions, context: FilterContext) -> "Language":
+        """Take scripts and confidence from the replicate's natural rows."""
+        return cls.like(context.human_rows, context.recipe.language, **options.model_dump())
 
     @classmethod
     def like(
@@ -50,18 +87,14 @@ class Language:
         """
         counts = sum((scripts_of(row.text) for row in natural), start=scripts_of(""))
         letters = counts.total()
-        chosen = scripts if scripts is not None else [s for s, n in counts.items() if n >= _SCRIPT_SHARE * letters]
-        detector, known = _detector(languages)
+        if scripts is None:
+            scripts = [script for script, count in counts.items() if count >= _SCRIPT_SHARE * letters]
+        detector, names = _detector(languages)
         limit = min_confidence
         if detector is not None and natural:
-            confidences = _confidences(detector, known, [row.text for row in natural])
+            confidences = _confidences(detector, names, [row.text for row in natural])
             limit = min(limit, float(np.quantile(confidences, _NATURAL_QUANTILE)))
-        facts = {
-            "scripts": sorted(chosen),
-            "judged_by": "scripts and lingua" if detector is not None else "scripts",
-            "min_confidence": round(limit, 4) if detector is not None else None,
-        }
-        return cls(frozenset(chosen), max_other_script, detector, known, limit, facts)
+        return cls(frozenset(scripts), max_other_script, detector, names, limit)
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
@@ -71,6 +104,15 @@ class Language:
         else:
             scores = _confidences(self.detector, self.languages, [row.text for row in rows])
         return [self._decide(share, score) for share, score in zip(shares, scores, strict=True)]
+
+    def facts(self) -> LanguageFacts:
+        """Scripts and limit."""
+        judged = self.detector is not None
+        return LanguageFacts(
+            scripts=sorted(self.scripts),
+            judged_by="scripts and lingua" if judged else "scripts",
+            min_confidence=round(self.min_confidence, 4) if judged else None,
+        )
 
     def _decide(self, share: float, score: float) -> Decision:
         if share < 1 - self.max_other_script:
@@ -99,5 +141,5 @@ def _detector(languages: Sequence[str]) -> tuple[Any, tuple[Any, ...]]:
 
 def _confidences(detector: Any, languages: Sequence[Any], texts: Sequence[str]) -> list[float]:
     """Probability that each text is in one of `languages`."""
-    found = detector.compute_language_confidence_values_in_parallel(list(texts))
-    return [sum(each.value for each in values if each.language in languages) for values in found]
+    by_text = detector.compute_language_confidence_values_in_parallel(list(texts))
+    return [sum(each.value for each in values if each.language in languages) for values in by_text]

@@ -1,26 +1,60 @@
 """Overlap with natural rows: what would leak evaluation data, or publish a natural row as a synthetic one.
 
-Reasons: `exact_test`, `exact_validation`, `exact_demonstration`, `exact_train` (equal normalised texts), then
-`ngram_test`, `ngram_validation`, `ngram_demonstration` (a shared run of words), `close_test`, `close_validation`
-(embeddings). The score is the share of the text's words that lie in shared runs, 1 for an exact overlap.
+A candidate overlaps a natural row when one of these holds, looked for in this order:
+
+- exact: their normalised texts are equal;
+- ngram: they share a run of `ngram` words;
+- near: one is a light rewrite of the other (`sentisynth_hub.filter.rewrites`), for texts too short for a run too;
+- close: their embeddings are closer than natural rows come to each other (where the recipe names an encoder).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
+from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
 from sentisynth_hub.core.text import normalised
-from sentisynth_hub.filter.candidate_features import Features
+from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
+from sentisynth_hub.filter.rewrites import RewriteIndex
 from sentisynth_hub.metrics.neighbours import Vectors, highest_cosine
 from sentisynth_hub.metrics.words import ngrams, words
 from sentisynth_hub.pretrained.embeddings import unit
 from sentisynth_hub.recipe.filter_section import Encoder
+from sentisynth_hub.recipe.section import Section
 
 
-_EXACT_ONLY = "train"  # a run of words shared with other natural rows is what language is like; a copy is not
+_RUNS_OF = ("test", "validation", "demonstration")  # among other natural rows a shared run is what language is like
+_REWRITES_OF = ("test", "validation", "train")  # demonstrations are among the replicate's training rows
+_SOURCES = {
+    "test": "a test row",
+    "validation": "a validation row",
+    "demonstration": "a row that stood in a prompt",
+    "train": "one of the replicate's own training rows",
+    "pool": "a natural training row the replicate does not use",
+}
+
+
+class OverlapOptions(Section):
+    """Drops rows that stand in validation, test, the demonstrations or the natural training rows, or nearly do."""
+
+    ngram: int = Field(default=8, ge=2)
+    """A shared run of this many words counts as overlap too."""
+    min_jaccard: float = Field(default=0.6, gt=0, le=1)
+    """Jaccard similarity of the sets of five-character runs from which a row is a rewrite of a natural one."""
+    encoder: Encoder | None = None
+    """Compare embeddings with validation and test rows too; left out: words and characters only."""
+    natural_quantile: float = Field(default=0.99, ge=0, le=1)
+    """The limit is this quantile of the cosine between each training row and the evaluation row nearest to it."""
+
+
+class OverlapFacts(FilterFacts):
+    """How many natural rows were compared with, by what they are; the largest cosine allowed, None without encoder."""
+
+    compared_with: dict[str, int]
+    max_cosine: float | None = None
 
 
 @dataclass(frozen=True)
@@ -28,52 +62,107 @@ class Closeness:
     """Evaluation rows' vectors (rows, d) by source, L2 length 1, and the cosine from which a row is too close."""
 
     encoder: Encoder
-    features: Features
+    features: CandidateFeatures
     vectors: Mapping[str, Vectors]
     limit: float
 
 
 @dataclass(frozen=True)
-class Overlap:
-    """Keeps rows that share neither their text nor a run of `ngram` words with natural rows. Build it with
-    `against`.
+class Overlap(Filter):
+    """Keeps rows that overlap no natural row. Build it with `against`.
+
+    The score is 1 for an exact overlap, the share of the text's words that lie in shared runs, the similarity to the
+    row it rewrites, or the cosine; 0 for a row that stays.
     """
 
     exact: Mapping[str, str]
     runs: Mapping[tuple[str, ...], str]
     ngram: int
+    rewrites: Mapping[str, RewriteIndex]
+    compared_with: Mapping[str, int]
     closeness: Closeness | None = None
-    name: str = "overlap"
-    score_name: str = "overlap"
-    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    name = "overlap"
+    score_name = "overlap"
+    reasons = {
+        **{f"exact_{source}": f"the text of {what}" for source, what in _SOURCES.items()},
+        **{f"ngram_{source}": f"a run of words of {_SOURCES[source]}" for source in _RUNS_OF},
+        **{f"near_{source}": f"a light rewrite of {_SOURCES[source]}" for source in _REWRITES_OF},
+        **{f"close_{source}": f"an embedding next to {_SOURCES[source]}" for source in ("test", "validation")},
+    }
+    options = OverlapOptions
+    facts_type = OverlapFacts
+    version = 2
 
     @classmethod
-    def against(cls, sources: Mapping[str, Sequence[Row]], ngram: int) -> "Overlap":
+    def build(cls, options: OverlapOptions, context: FilterContext) -> "Overlap":
+        """Compare with every natural row there is."""
+        natural = context.natural
+        sources = {
+            "test": natural.test,
+            "validation": natural.validation,
+            "demonstration": context.demonstrations,
+            "train": context.human_rows,
+            "pool": natural.train,
+        }
+        return cls._compared(sources, options, context)
+
+    @classmethod
+    def with_evaluation_rows(cls, options: OverlapOptions, context: FilterContext) -> "Overlap":
+        """Compare with the rows that something is evaluated on, and with no other.
+
+        These are the test and validation rows. Where budgets are chosen by cross-validation, every human row of the
+        replicate is held out once, so those count too.
+        """
+        natural = context.natural
+        sources = {"test": natural.test, "validation": natural.validation}
+        if context.recipe.natural.validation == "cross_validated":
+            sources["train"] = context.human_rows
+        return cls._compared(sources, options, context)
+
+    @classmethod
+    def _compared(
+        cls, sources: Mapping[str, Sequence[Row]], options: OverlapOptions, context: FilterContext
+    ) -> "Overlap":
+        overlap = cls.against(sources, options.ngram, options.min_jaccard)
+        if options.encoder is None:
+            return overlap
+        held = {source: sources[source] for source in ("test", "validation")}
+        train, quantile = context.sample.train, options.natural_quantile
+        return overlap.with_embeddings(train, held, options.encoder, context.features, quantile)
+
+    @classmethod
+    def against(cls, sources: Mapping[str, Sequence[Row]], ngram: int = 8, min_jaccard: float = 0.6) -> "Overlap":
         """Index natural rows.
 
         Args:
-            sources: Rows by what they are (`test`, `validation`, `demonstration`, `train`); the first source that
-                holds a text gives the reason. `train` is compared whole texts only.
+            sources: Rows by what they are (`test`, `validation`, `demonstration`, `train`, `pool`); the first source
+                that holds a text gives the reason. Of `train` no runs of words are looked for, of `pool` no rewrites
+                either.
             ngram: Words of a shared run.
+            min_jaccard: Similarity from which a text is a rewrite.
         """
         exact: dict[str, str] = {}
         runs: dict[tuple[str, ...], str] = {}
         for source, rows in sources.items():
             for row in rows:
                 exact.setdefault(normalised(row.text), source)
-                if source != _EXACT_ONLY:
+                if source in _RUNS_OF:
                     for run in ngrams(words(row.text), ngram):
                         runs.setdefault(run, source)
-        return cls(
-            exact, runs, ngram, facts={"compared_with": {source: len(rows) for source, rows in sources.items()}}
-        )
+        rewrites = {
+            source: RewriteIndex([row.text for row in rows], min_jaccard, ngram)
+            for source, rows in sources.items()
+            if source in _REWRITES_OF
+        }
+        return cls(exact, runs, ngram, rewrites, {source: len(rows) for source, rows in sources.items()})
 
     def with_embeddings(
         self,
         train: Sequence[Row],
         held: Mapping[str, Sequence[Row]],
         encoder: Encoder,
-        features: Features,
+        features: CandidateFeatures,
         quantile: float,
     ) -> "Overlap":
         """Compare embeddings with the `held` rows (by source) too.
@@ -85,29 +174,43 @@ class Overlap:
         apart = unit(features.of(train, encoder))
         nearest = highest_cosine(apart, np.concatenate(list(vectors.values())))
         limit = float(np.quantile(nearest, quantile))
-        facts = {**self.facts, "max_cosine": round(limit, 4)}
-        return replace(self, closeness=Closeness(encoder, features, vectors, limit), facts=facts)
+        return replace(self, closeness=Closeness(encoder, features, vectors, limit))
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
-        decisions = [self._decide(row.text) for row in rows]
-        if self.closeness is None:
-            return decisions
-        apart = [number for number, decision in enumerate(decisions) if decision.keep]
-        own = unit(self.closeness.features.of([rows[number] for number in apart], self.closeness.encoder))
-        for source, vectors in self.closeness.vectors.items():
-            for number, cosine in zip(apart, highest_cosine(own, vectors), strict=True):
-                if cosine > self.closeness.limit and decisions[number].keep:
-                    decisions[number] = Decision(False, f"close_{source}", float(cosine))
+        decisions = [self._by_words(row.text) for row in rows]
+        for source, index in self.rewrites.items():
+            staying = [place for place, decision in enumerate(decisions) if decision.keep]
+            similarities = index.similarities([rows[place].text for place in staying])
+            for place, similarity in zip(staying, similarities, strict=True):
+                if similarity is not None:
+                    decisions[place] = Decision(False, f"near_{source}", similarity)
+        if self.closeness is not None:
+            self._by_embeddings(rows, decisions, self.closeness)
         return decisions
 
-    def _decide(self, text: str) -> Decision:
+    def facts(self) -> OverlapFacts:
+        """What was compared with, and the limit of the cosine."""
+        limit = None if self.closeness is None else round(self.closeness.limit, 4)
+        return OverlapFacts(compared_with=dict(self.compared_with), max_cosine=limit)
+
+    def _by_words(self, text: str) -> Decision:
         source = self.exact.get(normalised(text))
         if source is not None:
             return Decision(False, f"exact_{source}", 1.0)
         units = words(text)
-        hits = [(place, self.runs[run]) for place, run in enumerate(ngrams(units, self.ngram)) if run in self.runs]
+        hits = {place: self.runs[run] for place, run in enumerate(ngrams(units, self.ngram)) if run in self.runs}
         if not hits:
             return Decision(True, None, 0.0)
-        covered = {place + step for place, _ in hits for step in range(self.ngram)}
-        return Decision(False, f"ngram_{hits[0][1]}", len(covered) / len(units))
+        covered = {place + step for place in hits for step in range(self.ngram)}
+        return Decision(False, f"ngram_{min(hits.values(), key=_RUNS_OF.index)}", len(covered) / len(units))
+
+    @staticmethod
+    def _by_embeddings(rows: Sequence[Row], decisions: list[Decision], closeness: Closeness) -> None:
+        """Drop the rows that still stay and are too close to an evaluation row."""
+        staying = [place for place, decision in enumerate(decisions) if decision.keep]
+        own = unit(closeness.features.of([rows[place] for place in staying], closeness.encoder))
+        for source, vectors in closeness.vectors.items():
+            for place, cosine in zip(staying, highest_cosine(own, vectors), strict=True):
+                if cosine > closeness.limit and decisions[place].keep:
+                    decisions[place] = Decision(False, f"close_{source}", float(cosine))

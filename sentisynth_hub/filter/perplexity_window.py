@@ -1,49 +1,94 @@
-"""Perplexity inside the window that natural rows span. Reasons: `too_predictable`, `too_surprising`, `unscorable`.
+"""Perplexity inside the window that natural rows span.
 
-The window lies between two quantiles of the perplexities of the replicate's own natural rows under the same scorer:
-what is ordinary for code-mixed tweets is a surprise to an English model, so no fixed number would do. The score is the
-perplexity; a text without a token to predict has none.
+What is ordinary for code-mixed tweets is a surprise to an English model, so no fixed number would do: the window lies
+between two quantiles of the perplexities of the replicate's own natural rows under the same scorer.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from sentisynth_hub.core.rows import Decision, Row
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts, LabelUse
 from sentisynth_hub.pretrained.perplexity import perplexities
 from sentisynth_hub.recipe.filter_section import Scorer
+from sentisynth_hub.recipe.section import Section
+
+
+class PerplexityOptions(Section):
+    """Drops texts a language model finds more predictable, or more surprising, than natural rows."""
+
+    scorer: Scorer
+    """The language model."""
+    lower_quantile: float = Field(default=0.01, ge=0, lt=1)
+    """Quantile of the natural rows' perplexities below which a text is too predictable."""
+    upper_quantile: float = Field(default=0.99, gt=0, le=1)
+    """Quantile of the natural rows' perplexities above which a text is too surprising."""
+
+
+class PerplexityFacts(FilterFacts):
+    """The window (lowest, highest), and the natural rows it was taken from."""
+
+    window: tuple[float, float]
+    natural_median: float
+    natural_rows: int
 
 
 @dataclass(frozen=True)
-class Perplexity:
-    """Keeps texts whose perplexity lies in [`lowest`, `highest`]. Build it with `window_of`."""
+class PerplexityWindow(Filter):
+    """Keeps texts whose perplexity lies in [`lowest`, `highest`]. Build it with `window_of`.
+
+    The score is the perplexity; a text without a token to predict has none.
+    """
 
     scorer: Scorer
     lowest: float
     highest: float
-    cache: Path | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    name: str = "perplexity"
-    score_name: str = "perplexity"
+    cache: Path | None
+    learned: PerplexityFacts
+    natural_ids: tuple[str, ...]
+
+    name = "perplexity"
+    score_name = "perplexity"
+    reasons = {
+        "too_predictable": "less perplexity than natural rows have",
+        "too_surprising": "more perplexity than natural rows have",
+        "unscorable": "no token to predict",
+    }
+    options = PerplexityOptions
+    facts_type = PerplexityFacts
+
+    @classmethod
+    def build(cls, options: PerplexityOptions, context: FilterContext) -> "PerplexityWindow":
+        """Take the window from the replicate's natural rows."""
+        quantiles = (options.lower_quantile, options.upper_quantile)
+        return cls.window_of(context.human_rows, options.scorer, quantiles, context.cache)
 
     @classmethod
     def window_of(
         cls, natural: Sequence[Row], scorer: Scorer, quantiles: tuple[float, float], cache: Path | None = None
-    ) -> "Perplexity":
+    ) -> "PerplexityWindow":
         """Take the window from the `quantiles` of the natural rows' perplexities."""
         values = perplexities_of(natural, scorer, cache)
         lowest, highest = (float(value) for value in np.nanquantile(values, quantiles))
-        facts = {
-            "window": [float(f"{lowest:.5g}"), float(f"{highest:.5g}")],
-            "natural_median": float(f"{np.nanmedian(values):.5g}"),
-            "natural_rows": len(natural),
-            "human_labels": {"scorer": sorted(row.request_id for row in natural)},
-        }
-        return cls(scorer, lowest, highest, cache, facts)
+        facts = PerplexityFacts(
+            window=(float(f"{lowest:.5g}"), float(f"{highest:.5g}")),
+            natural_median=float(f"{np.nanmedian(values):.5g}"),
+            natural_rows=len(natural),
+        )
+        return cls(scorer, lowest, highest, cache, facts, tuple(sorted(row.request_id for row in natural)))
+
+    def facts(self) -> PerplexityFacts:
+        """The window."""
+        return self.learned
+
+    def human_labels(self) -> Mapping[LabelUse, Sequence[str]]:
+        """The natural rows whose perplexities span the window."""
+        return {"scorer": self.natural_ids}
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""

@@ -1,18 +1,19 @@
 """Personal data: e-mail addresses, telephone numbers and handles in a text.
 
-Reasons: `email`, `phone`, `handle`. Telephone numbers are found by `phonenumbers` (Google's libphonenumber): valid
-numbers written with their country code anywhere, and national ones of the given regions. Names and addresses are not
-looked for.
+Telephone numbers are recognised by `phonenumbers` (Google's libphonenumber): valid numbers written with their country
+code anywhere, and national ones of the given regions. Names and addresses are not looked for. What an anonymiser puts
+in the place of a handle (`@user`, `@USER_3`) is nobody's handle.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sentisynth_hub.core.rows import Decision, Row
 from sentisynth_hub.core.text import nfc
+from sentisynth_hub.filter.contract import Filter, FilterContext
+from sentisynth_hub.recipe.section import Section
 
 
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
@@ -22,23 +23,43 @@ _SPLIT_HANDLE = re.compile(  # as tokenised corpora have it: "@ name" where hand
     r"|(?<!\S)@\s(?:[^\W\d_]\w*\s?_\s?\w+|[^\W\d_]{2,}\d+\b|[^\W\d_]*[a-z][A-Z][a-z]\w*)"
 )
 _DIGITS = re.compile(r"\d(?:\W{0,3}\d){6}")  # fewer than seven digits are no telephone number
+_MASK = re.compile(  # of a handle, whole and also as tokenisers split it
+    r"(?<![\w@.])@\s?(?:user(?:name)?|usuario|usuária?|utilisateur|benutzer|mention|handle|screen_?name|person|nutzer"
+    r"|anon(?:ym(?:ous|i[sz]ed)?)?|x{3,})[_\-]?\d*(?![\w.]*\w)",
+    re.IGNORECASE,
+)
+
+
+class PersonalDataOptions(Section):
+    """Drops texts with an e-mail address, a telephone number or a handle."""
+
+    regions: list[str] = ["US", "GB", "IN"]
+    """ISO 3166 codes of the countries whose national telephone numbers count."""
 
 
 @dataclass(frozen=True)
-class PersonalData:
-    """Keeps texts in which nothing of the kind is found.
+class PersonalData(Filter):
+    """Keeps texts in which nothing of the kind stands; the score is 1 where something does, else 0.
 
     Attributes:
         regions: ISO 3166 codes of the countries whose national numbers count, e.g. `("IN", "US")`.
     """
 
     regions: tuple[str, ...] = ("US", "GB", "IN")
-    name: str = "personal_data"
-    score_name: str = "personal_data"
-    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    name = "personal_data"
+    score_name = "personal_data"
+    reasons = {"email": "an e-mail address", "phone": "a telephone number", "handle": "the handle of a person"}
+    options = PersonalDataOptions
+    version = 2
+
+    @classmethod
+    def build(cls, options: PersonalDataOptions, context: FilterContext) -> "PersonalData":
+        """Take the regions from the recipe."""
+        return cls(tuple(options.regions))
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
-        """One decision a row; the score is 1 where something was found, else 0."""
+        """One decision a row."""
         return [
             Decision(False, kind, 1.0) if (kind := self.find(row.text)) else Decision(True, None, 0.0) for row in rows
         ]
@@ -49,8 +70,8 @@ class PersonalData:
         if "@" in text:
             if _EMAIL.search(text):
                 return "email"
-            name = _marks_as_letters(text)
-            if _HANDLE.search(name) or _SPLIT_HANDLE.search(name):
+            names = _MASK.sub("", _marks_as_letters(text))
+            if _HANDLE.search(names) or _SPLIT_HANDLE.search(names):
                 return "handle"
         return "phone" if _DIGITS.search(text) and self._has_number(text) else None
 

@@ -1,15 +1,16 @@
-"""Refusals and boilerplate: what a model says instead of a text, or around one. Reasons: `refusal`, `boilerplate`.
+"""Refusals and boilerplate: what a model says instead of a text, or around one.
 
 Phrases are looked for in English, Spanish, French, German, Portuguese and romanised Hindi. A phrase that natural
-training rows use is not looked for: there it is ordinary speech. The score is 1 where one is found and 0 else.
+training rows use is not looked for: there it is ordinary speech.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sentisynth_hub.core.rows import Decision, Row
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts
+from sentisynth_hub.recipe.section import Section
 
 
 _REFUSALS = (
@@ -40,27 +41,51 @@ _BOILERPLATE = (
 )
 
 
+class RefusalsOptions(Section):
+    """Drops refusals, talk about being a model, and phrases that frame an answer (`Sure, here is …`)."""
+
+
+class RefusalFacts(FilterFacts):
+    """How many of the phrases natural rows use, so that they are not looked for."""
+
+    phrases_natural_rows_use: int
+
+
 @dataclass(frozen=True)
-class Refusals:
-    """Keeps texts without such phrases. Build it with `unlike`."""
+class Refusals(Filter):
+    """Keeps texts without such phrases; the score is 1 where one stands and 0 else. Build it with `unlike`."""
 
     refusals: tuple[re.Pattern[str], ...]
     boilerplate: tuple[re.Pattern[str], ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    name: str = "refusals"
-    score_name: str = "refusal"
+
+    name = "refusals"
+    score_name = "refusal"
+    reasons = {
+        "refusal": "the model declines, or speaks of being a model",
+        "boilerplate": "a phrase frames the answer",
+    }
+    options = RefusalsOptions
+    facts_type = RefusalFacts
 
     @classmethod
-    def unlike(cls, natural: Iterable[Row]) -> "Refusals":
+    def build(cls, options: RefusalsOptions, context: FilterContext) -> "Refusals":
+        """Look for the phrases that no natural row of the replicate uses."""
+        return cls.unlike(context.human_rows)
+
+    @classmethod
+    def unlike(cls, natural: Iterable[Row] = ()) -> "Refusals":
         """Take the phrases that no natural row uses."""
         texts = [_plain(row.text) for row in natural]
-        refusals, boilerplate = _unused(_REFUSALS, texts), _unused(_BOILERPLATE, texts)
-        left_out = len(_REFUSALS) + len(_BOILERPLATE) - len(refusals) - len(boilerplate)
-        return cls(refusals, boilerplate, {"phrases_natural_rows_use": left_out})
+        return cls(_unused(_REFUSALS, texts), _unused(_BOILERPLATE, texts))
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
         return [self._decide(_plain(row.text)) for row in rows]
+
+    def facts(self) -> RefusalFacts:
+        """How many phrases natural rows use."""
+        unused = len(self.refusals) + len(self.boilerplate)
+        return RefusalFacts(phrases_natural_rows_use=len(_REFUSALS) + len(_BOILERPLATE) - unused)
 
     def _decide(self, text: str) -> Decision:
         for reason, phrases in (("refusal", self.refusals), ("boilerplate", self.boilerplate)):

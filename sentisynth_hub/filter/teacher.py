@@ -1,105 +1,137 @@
-"""The teacher: a classifier trained on the replicate's own natural rows must agree with a row's label.
+"""The teacher: a classifier trained on the replicate's own human labels must agree with a row's label.
 
-A frozen encoder's mean-pooled features, a logistic regression with balanced class weights (the generator is asked for
-every label equally often, whatever the natural shares are), its penalty and its temperature (Guo et al. 2017, eq. 9)
-chosen on the replicate's validation rows. No other human label is read, and those that are stand in
-`facts["human_labels"]`; but for an oracle, which reads every natural training label and says so in `facts["labels"]`.
+A frozen encoder's mean-pooled features of unit length, so that nobody can read a text's length off them, and logistic
+regressions in which every label weighs the same: the generator is asked for every label equally often, whatever the
+natural shares are. No other human label is read; but for an oracle, which reads every natural training label and says
+so in its facts.
 
-Reasons: `disagrees` (another label is likelier), `low_confidence`. The score is the calibrated probability of the
-label.
+A teacher that knows nothing drops nothing. Its skill is measured on human rows that the judging model has not seen,
+against a guess; where the interval does not lie above the guess, the teacher abstains: every row stays, with its
+confidence, and a warning says so.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
+from pydantic import Field
 
+from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import DataError
+from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Decision, Row
-from sentisynth_hub.filter.candidate_features import Features
+from sentisynth_hub.core.text import normalised
+from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import Filter, FilterContext, FilterFacts, LabelUse
+from sentisynth_hub.filter.cross_fit import Array, CrossFit, Skill, cross_fit, fit_held_out
+from sentisynth_hub.natural.folds import deal_into_folds
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe.filter_section import Encoder
+from sentisynth_hub.recipe.section import Section
 
 
-Array = npt.NDArray[Any]
-PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
-"""Values of scikit-learn's C that are tried."""
-_TEMPERATURES = (0.05, 20.0)
+_FOLDS = 5
+_REPETITIONS = 3
+_ENOUGH_ROWS = 1000  # from here on, one repetition of the folds tells as much as three
+_BLOCK = 8192  # rows judged at once: their features are turned into float64
+
+
+class TeacherOptions(Section):
+    """Drops rows whose label a classifier trained on the replicate's human labels doubts, if it knows better."""
+
+    teacher: Encoder
+    """Encoder; frozen, with logistic regressions on its mean-pooled features of unit length."""
+    labels: Literal["sample", "oracle"] = "sample"
+    """sample: it learns from the replicate's own rows; oracle: from all natural training rows, as earlier work did. A
+    study with an oracle is a comparison, not a claim about few labels, and says so wherever it is shown.
+    """
+    min_confidence: float = Field(default=0.6, ge=0, le=1)
+    """Calibrated probability the teacher must give the row's label."""
+
+
+class TeacherFacts(FilterFacts):
+    """What a teacher learned from, how good it is on human rows it has not seen, and whether it abstains."""
+
+    labels: Literal["sample", "oracle"]
+    trained_on: int
+    """Human labels it learned from, those its penalty and temperature were chosen on included."""
+    models: int
+    """Models whose mean probability decides; 0: too few rows to make one."""
+    penalty: float | None
+    temperature: float | None
+    calibration_error: float | None
+    skill: Skill
+    abstains: bool
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """A fitted logistic regression on centred and scaled features, and the temperature that calibrates it.
+class Teacher(Filter):
+    """Keeps rows to whose label the models give the highest mean probability, and at least `min_confidence`.
 
-    `weights` (d, labels), `bias` (labels,), `mean` (d,), `spread` a number.
+    The score is the calibrated probability of the row's own label; rows keep it also where the teacher abstains.
     """
 
-    weights: Array
-    bias: Array
-    mean: Array
-    spread: float
-    temperature: float
-    penalty: float
-
-    def probabilities(self, features: Array) -> Array:
-        """Calibrated probability of each label, (rows, labels), for features (rows, d)."""
-        return _softmax(self._logits(features) / self.temperature)
-
-    def _logits(self, features: Array) -> Array:
-        scaled = (features.astype(np.float64) - self.mean) / self.spread
-        return np.asarray(scaled @ self.weights + self.bias)
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """Keeps rows to whose label the classifier gives the highest probability, and at least `min_confidence`."""
-
-    classifier: Classifier
+    models: CrossFit | None
     labels: Sequence[str]
-    encoder: Encoder
-    features: Features
-    min_confidence: float
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    name: str = "teacher"
-    score_name: str = "teacher_confidence"
+    setting: TeacherOptions
+    features: CandidateFeatures
+    learned: TeacherFacts
+    used: Mapping[LabelUse, Sequence[str]]
+
+    name = "teacher"
+    score_name = "teacher_confidence"
+    reasons = {
+        "disagrees": "the teacher finds another label likelier",
+        "low_confidence": "the teacher finds the label likeliest, but not likely enough",
+    }
+    options = TeacherOptions
+    facts_type = TeacherFacts
+    version = 2
+
+    @classmethod
+    def build(cls, options: TeacherOptions, context: FilterContext) -> "Teacher":
+        """Train on the replicate's human labels, or for an oracle on all."""
+        recipe, sample = context.recipe, context.sample
+        if options.labels == "oracle":
+            return cls.oracle(sample, context.natural, recipe.labels, options, context.features)
+        held_out = recipe.natural.validation == "held_out"
+        seed = (recipe.seed, sample.replicate)
+        return cls.trained(sample, recipe.labels, options, context.features, held_out=held_out, seed=seed)
 
     @classmethod
     def trained(
         cls,
         sample: Sample,
         labels: Sequence[str],
-        encoder: Encoder,
-        features: Features,
+        options: TeacherOptions,
+        features: CandidateFeatures,
         *,
-        min_confidence: float,
+        held_out: bool = False,
+        seed: tuple[int, int] = (0, 0),
     ) -> "Teacher":
-        """Train on `sample.train`, choose penalty and temperature on `sample.validation`.
+        """Cross-fit on all human rows of the sample; or train on `sample.train` and choose on `sample.validation`.
+
+        Args:
+            held_out: Keep the validation rows out of training: one model, its penalty and temperature chosen there.
+            seed: The folds follow from it.
 
         Raises:
             DataError: The training rows hold only some of the labels.
         """
-        train, held = features.of(sample.train, encoder), features.of(sample.validation, encoder)
-        y_train, y_held = label_numbers(sample.train, labels), label_numbers(sample.validation, labels)
-        missing = [label for number, label in enumerate(labels) if number not in y_train]
-        if missing:
-            raise DataError(
-                f"filter.teacher: no natural training row with label {missing[0]!r}; every label needs one"
-            )
-        classifier = fit_classifier(train, y_train, held, y_held, len(labels))
-        probabilities = classifier.probabilities(held)
-        facts = {
-            "temperature": round(classifier.temperature, 4),
-            "penalty": classifier.penalty,
-            "validation_accuracy": round(float((probabilities.argmax(1) == y_held).mean()), 4),
-            "calibration_error": round(calibration_error(probabilities, y_held), 4),
-            "human_labels": {
-                "teacher": sorted(row.request_id for row in sample.train),
-                "threshold": sorted(row.request_id for row in sample.validation),
-            },
-        }
-        return cls(classifier, labels, encoder, features, min_confidence, facts)
+        if held_out:
+            return cls._held_out(sample.train, sample.validation, labels, options, features)
+        rows = [*sample.train, *sample.validation]
+        y = _numbers_of_all(rows, labels)
+        count = min(_FOLDS, _texts_of_rarest(rows, labels))
+        models = None
+        if count > 1:
+            repetitions = _REPETITIONS if len(rows) < _ENOUGH_ROWS else 1
+            folds = [deal_into_folds(rows, labels, count, rng(*seed, "teacher", each)) for each in range(repetitions)]
+            models = cross_fit(features.of(rows, options.teacher), y, len(labels), np.array(folds))
+        used: dict[LabelUse, list[str]] = {"teacher": _ids(rows)}
+        return cls._with_facts(models, len(rows), labels, options, features, used)
 
     @classmethod
     def oracle(
@@ -107,43 +139,94 @@ class Teacher:
         sample: Sample,
         natural: NaturalData,
         labels: Sequence[str],
-        encoder: Encoder,
-        features: Features,
-        *,
-        min_confidence: float,
+        options: TeacherOptions,
+        features: CandidateFeatures,
     ) -> "Teacher":
-        """As `trained`, but on all natural training rows: a teacher no one with the sample's labels alone can have.
+        """Train on all natural training rows: a teacher no one with the sample's labels alone can have.
 
-        `facts["labels"]` is "oracle" and `facts["trained_on"]` their number; the label budget counts them all.
+        They are enough to keep the sample's validation rows out of training (without any, a fifth of the sample).
+        The label budget counts all.
         """
-        everything = Sample(sample.replicate, natural.train, sample.validation)
-        made = cls.trained(everything, labels, encoder, features, min_confidence=min_confidence)
-        threshold = made.facts["human_labels"]["threshold"]  # the others are the natural split: no list of them here
-        found = {"labels": "oracle", "trained_on": len(natural.train), "human_labels": {"threshold": threshold}}
-        return replace(made, facts={**made.facts, **found})
+        held = sample.validation or sample.train[::5]
+        kept_out = {normalised(row.text) for row in held}
+        train = [row for row in natural.train if normalised(row.text) not in kept_out]
+        teacher = cls._held_out(train, held, labels, options, features)
+        learned = teacher.learned.model_copy(update={"labels": "oracle"})
+        held_ids = teacher.used["threshold"]  # the others are the natural split: no list of them here
+        return replace(teacher, learned=learned, used={"threshold": held_ids})
+
+    @classmethod
+    def _held_out(
+        cls,
+        train: Sequence[Row],
+        held: Sequence[Row],
+        labels: Sequence[str],
+        options: TeacherOptions,
+        features: CandidateFeatures,
+    ) -> "Teacher":
+        _numbers_of_all(train, labels)
+        rows = [*train, *held]
+        is_held = np.arange(len(rows)) >= len(train)
+        models = fit_held_out(features.of(rows, options.teacher), label_numbers(rows, labels), len(labels), is_held)
+        used: dict[LabelUse, list[str]] = {"teacher": _ids(train), "threshold": _ids(held)}
+        return cls._with_facts(models, len(rows), labels, options, features, used)
+
+    @classmethod
+    def _with_facts(
+        cls,
+        models: CrossFit | None,
+        rows: int,
+        labels: Sequence[str],
+        options: TeacherOptions,
+        features: CandidateFeatures,
+        used: Mapping[LabelUse, Sequence[str]],
+    ) -> "Teacher":
+        skill = Skill.unmeasured(len(labels)) if models is None else models.skill
+        facts = TeacherFacts(
+            labels="sample",
+            trained_on=rows,
+            models=0 if models is None else len(models.fits.weights),
+            penalty=None if models is None else models.fits.penalty,
+            temperature=None if models is None else round(models.temperature, 4),
+            calibration_error=None if models is None else round(models.calibration_error, 4),
+            skill=skill,
+            abstains=not skill.beats_a_guess,
+        )
+        if facts.abstains:
+            log.warn(f"the teacher abstains, so it drops no row: {skill.sentence()}")
+        return cls(models, labels, options, features, facts, used)
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row; every row has a label."""
+        if self.models is None:
+            return [Decision(True, None, 1 / len(self.labels)) for _ in rows]
         decisions = []
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
-            probabilities = self.classifier.probabilities(self.features.of(block, self.encoder))
+            probabilities = self.models.probabilities(self.features.of(block, self.setting.teacher))
             decisions += [
                 self._decide(row_probabilities, label)
                 for row_probabilities, label in zip(probabilities, label_numbers(block, self.labels), strict=True)
             ]
         return decisions
 
+    def facts(self) -> TeacherFacts:
+        """What it learned from, and how good it is."""
+        return self.learned
+
+    def human_labels(self) -> Mapping[LabelUse, Sequence[str]]:
+        """The rows it learned from (`teacher`), and those it was only calibrated on (`threshold`)."""
+        return self.used
+
     def _decide(self, probabilities: Array, label: int) -> Decision:
         confidence = float(probabilities[label])
+        if self.learned.abstains:
+            return Decision(True, None, confidence)
         if int(probabilities.argmax()) != label:
             return Decision(False, "disagrees", confidence)
-        if confidence < self.min_confidence:
+        if confidence < self.setting.min_confidence:
             return Decision(False, "low_confidence", confidence)
         return Decision(True, None, confidence)
-
-
-_BLOCK = 8192  # rows judged at once: their features are turned into float64
 
 
 def label_numbers(rows: Sequence[Row], labels: Sequence[str]) -> Array:
@@ -152,82 +235,25 @@ def label_numbers(rows: Sequence[Row], labels: Sequence[str]) -> Array:
     return np.array([number[row.label or ""] for row in rows], dtype=np.int64)
 
 
-def fit_classifier(train: Array, y_train: Array, held: Array, y_held: Array, n_labels: int) -> Classifier:
-    """Fit for every penalty, take the one with the least cross-entropy on the held rows, and calibrate it there.
+def _numbers_of_all(rows: Sequence[Row], labels: Sequence[str]) -> Array:
+    """`label_numbers`, every label being there.
 
-    Args:
-        train: Features (n, d); y_train: labels (n,) with every one of `n_labels` present.
-        held: Features (m, d); y_held: labels (m,).
+    Raises:
+        DataError: One is not.
     """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    mean = train.astype(np.float64).mean(0)
-    spread = float(np.sqrt(train.astype(np.float64).var(0).mean())) or 1.0
-    scaled = (train.astype(np.float64) - mean) / spread
-    weights = _balance(y_held, n_labels)
-    best: Classifier | None = None
-    best_loss = np.inf
-    with threadpool_limits(1):  # the number of BLAS threads is the launcher's whim and would round otherwise
-        for penalty in PENALTIES:
-            model = LogisticRegression(C=penalty, class_weight="balanced", max_iter=2000).fit(scaled, y_train)
-            fitted = Classifier(*_columns(model, n_labels), mean, spread, 1.0, penalty)
-            logits = fitted._logits(held)
-            temperature = _temperature(logits, y_held, weights)
-            loss = _cross_entropy(logits / temperature, y_held, weights)
-            if loss < best_loss:
-                best, best_loss = Classifier(fitted.weights, fitted.bias, mean, spread, temperature, penalty), loss
-    assert best is not None, "cross-entropy is finite for a finite temperature"
-    return best
+    y = label_numbers(rows, labels)
+    for number, label in enumerate(labels):
+        if number not in y:
+            raise DataError(f"filter.teacher: no natural training row with label {label!r}; every label needs one")
+    return y
 
 
-def calibration_error(probabilities: Array, y: Array, bins: int = 10) -> float:
-    """Expected calibration error (Guo et al. 2017, eq. 3) over equal-width bins of the highest probability.
-
-    Args:
-        probabilities: (rows, labels); y: (rows,).
-    """
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == y
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(float(right[bin_of == b].mean()) - float(confidence[bin_of == b].mean())) * float((bin_of == b).mean())
-        for b in np.unique(bin_of)
-    ]
-    return float(sum(gaps))
+def _texts_of_rarest(rows: Sequence[Row], labels: Sequence[str]) -> int:
+    """How many texts the label with the fewest texts has; a text counts for the label of its first row."""
+    label_of = {normalised(row.text): row.label for row in reversed(rows)}
+    counts = Counter(label_of.values())
+    return min(counts[label] for label in labels)
 
 
-def _columns(model: Any, n_labels: int) -> tuple[Array, Array]:
-    """Weights (d, labels) and bias (labels,); scikit-learn keeps one column only where there are two labels."""
-    weights, bias = model.coef_.T, model.intercept_
-    if n_labels == 2:
-        zero = np.zeros_like(weights)
-        return np.concatenate([zero, weights], axis=1), np.concatenate([np.zeros(1), bias])
-    return weights, bias
-
-
-def _balance(y: Array, n_labels: int) -> Array:
-    """A weight a row, so that every label weighs the same."""
-    counts = np.bincount(y, minlength=n_labels)
-    return np.asarray(1.0 / counts[y] / (counts > 0).sum())
-
-
-def _temperature(logits: Array, y: Array, weights: Array) -> float:
-    from scipy.optimize import minimize_scalar
-
-    low, high = np.log(_TEMPERATURES)
-    found = minimize_scalar(
-        lambda log_t: _cross_entropy(logits / np.exp(log_t), y, weights), bounds=(low, high), method="bounded"
-    )
-    return float(np.exp(found.x))
-
-
-def _cross_entropy(logits: Array, y: Array, weights: Array) -> float:
-    shifted = logits - logits.max(1, keepdims=True)
-    log_probability = shifted[np.arange(len(y)), y] - np.log(np.exp(shifted).sum(1))
-    return float(-(weights * log_probability).sum())
-
-
-def _softmax(logits: Array) -> Array:
-    odds = np.exp(logits - logits.max(1, keepdims=True))
-    return np.asarray(odds / odds.sum(1, keepdims=True))
+def _ids(rows: Sequence[Row]) -> list[str]:
+    return sorted(row.request_id for row in rows)

@@ -15,16 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.core.errors import DataError, RecipeError
 from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Row, by_label
 from sentisynth_hub.core.text import tokens
-from sentisynth_hub.filter.candidate_features import Features
-from sentisynth_hub.filter.stage import build_filters, run_filters
-from sentisynth_hub.filter.teacher import fit_classifier, label_numbers
+from sentisynth_hub.filter.apply import build_filters, run_filters
+from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import FilterContext
+from sentisynth_hub.filter.teacher import label_numbers
 from sentisynth_hub.metrics.classification import confusion_counts, macro_f1
 from sentisynth_hub.metrics.diversity import distinct_n
 from sentisynth_hub.natural.splits import NaturalData, Sample
+from sentisynth_hub.pretrained.head import Rows, Scaling, Scored, best_fits
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.filter_section import Encoder
 
@@ -85,16 +87,18 @@ def sweep(
         if sample.replicate not in candidates:
             continue
         rows = candidates[sample.replicate]
-        shown = (demonstration_ids or {}).get(sample.replicate, ())
-        student = _Student(recipe, sample, Features(rows, cache))
+        in_prompts = set((demonstration_ids or {}).get(sample.replicate, ()))
+        demonstrations = [row for row in sample.train if row.request_id in in_prompts]
+        features = CandidateFeatures(rows, cache)
+        student = _Student(recipe, sample, features)
         halves = _halves(recipe, sample)
         baselines.append(fmean(student.score([], fit, held) for fit, held in halves))
         for number, changed in enumerate(recipes):
             of_halves = []
             for fit, held in halves:
-                seen = Sample(sample.replicate, sample.train, fit)
-                filters = build_filters(changed, seen, natural, candidates=rows, demonstration_ids=shown, cache=cache)
-                stay, _ = run_filters(filters, rows)
+                own = Sample(sample.replicate, sample.train, fit)
+                context = FilterContext(changed, own, natural, rows, demonstrations, features, cache)
+                stay, _ = run_filters(build_filters(context), rows)
                 kept[number].append(stay)
                 of_halves.append(student.score(stay, fit, held))
             scores[number].append(fmean(of_halves))
@@ -117,10 +121,10 @@ def sweep(
 class _Student:
     """A logistic regression on the frozen student's features, trained on a replicate's natural rows and kept ones."""
 
-    def __init__(self, recipe: Recipe, sample: Sample, features: Features):
-        wanted = recipe.study.student
+    def __init__(self, recipe: Recipe, sample: Sample, features: CandidateFeatures):
+        model = recipe.study.student
         self.encoder = Encoder(
-            model=wanted.model, revision=wanted.revision, prefix=wanted.prefix, max_length=wanted.max_length
+            model=model.model, revision=model.revision, prefix=model.prefix, max_length=model.max_length
         )
         self.labels, self.sample, self.features = recipe.labels, sample, features
 
@@ -129,8 +133,10 @@ class _Student:
         x_natural, x_fit, x_held = (self.features.of(rows, self.encoder) for rows in (self.sample.train, fit, held))
         x = np.concatenate([x_natural, self.features.of(kept, self.encoder)]) if kept else x_natural
         y, y_fit, y_held = (label_numbers(rows, self.labels) for rows in ([*self.sample.train, *kept], fit, held))
-        classifier = fit_classifier(x, y, x_fit, y_fit, len(self.labels))
-        predicted = classifier.probabilities(x_held).argmax(1)
+        scaling, everything = Scaling.of(x_natural), np.ones((1, len(y_fit)), bool)
+        rows = Rows(scaling.apply(x), y, np.ones((1, len(y))))
+        fits = best_fits([rows], len(self.labels), Scored(scaling.apply(x_fit), y_fit, everything))
+        predicted = fits.head.probabilities(scaling.apply(x_held)).argmax(1)
         return float(macro_f1(confusion_counts(y_held, predicted, len(self.labels))))
 
 
@@ -149,6 +155,11 @@ def _with_value(recipe: Recipe, key: str, value: float) -> Recipe:
 
 def _halves(recipe: Recipe, sample: Sample) -> list[tuple[list[Row], list[Row]]]:
     """The validation rows in two halves with the labels' shares kept, each way round."""
+    if len(sample.validation) < 2:
+        raise DataError(
+            "sweep: the replicate has no validation rows to score a threshold on; give the recipe a validation split "
+            "or natural.validation_per_label"
+        )
     halves: tuple[list[Row], list[Row]] = ([], [])
     random = rng(recipe.seed, "sweep", sample.replicate)
     for group in by_label(sample.validation, recipe.labels).values():

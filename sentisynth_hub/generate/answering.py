@@ -1,165 +1,206 @@
-"""Answering what is still missing of a replicate: in whole batches by a local model, or call by call by an
-endpoint.
-"""
+"""Answering what is still missing of a replicate: in whole batches, or call by call by an endpoint."""
 
-import itertools
+import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Generator as Stream
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
+from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.generate import parse as parsing
-from sentisynth_hub.generate.answers import Answers, completion_record
-from sentisynth_hub.generate.budget import Cost, Ledger, worst_case
+from sentisynth_hub.generate.answers import completion_record
+from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal
-from sentisynth_hub.generate.providers.provider import Generator
+from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.repetition import DiversityMeter
-from sentisynth_hub.generate.requests import Replicate
+from sentisynth_hub.generate.requests import Replicate, Survey
 from sentisynth_hub.recipe import Recipe
 
 
+_FROM = 20  # answers before the share that is cut off is judged
+_MOST_AT_LIMIT = 0.2
 Work = Iterator[tuple[str | None, list[Request]]]
 
 
+class Caller(Protocol):
+    """Journals its calls itself: each before it is sent and when it is answered."""
+
+    stopped: str | None
+    """Why it ended before every request was answered; set from outside, it sends no more."""
+
+    def generate(self, requests: Iterable[Request]) -> Stream[Completion]:
+        """Yield completions as they come, each on disk before it is yielded."""
+        ...
+
+
+@dataclass
+class Task:
+    """What one process has to answer of one replicate, and what it needs for it."""
+
+    recipe: Recipe
+    replicate: Replicate
+    work: Work
+    journal: Journal
+    ledger: Ledger
+    processes: Processes
+    watch: "Watch"
+    open: Callable[[], Generator]
+
+    def in_batches(self) -> str | None:
+        """Answer whole batches. A batch is journalled whole, so that an interrupted one is made again whole."""
+        generator, new_tokens, slowest = self.open(), self.recipe.generate.new_tokens, 0.0
+        for batch_id, batch in self.work:
+            bounds = [worst_case(request.prompt, new_tokens) for request in batch]
+            worst = self.ledger.cost(sum(bounds) - len(bounds) * new_tokens, len(bounds) * new_tokens)
+            left = self.ledger.seconds_left()
+            if not self.ledger.reserve(worst) or (left is not None and left < slowest):
+                return self.ledger.limit_reached(worst)
+            started = time.monotonic()
+            completions = [self._priced(completion) for completion in in_order(batch, generator.generate(batch))]
+            slowest = max(slowest, time.monotonic() - started)
+            self.journal.append(completion_record(completion, batch=batch_id) for completion in completions)
+            used = sum(completion.prompt_tokens + completion.completion_tokens for completion in completions)
+            paid = sum(completion.cost_usd or 0.0 for completion in completions)
+            self.ledger.settle(worst, TokenCost(used, None if worst.usd is None else paid))
+            self.watch.add(zip(batch, completions, strict=True))
+            if self.watch.stop:
+                return self.watch.stop
+        return None
+
+    def by_calls(self, caller: Caller) -> str | None:
+        """Answer by single calls, many at once."""
+        waiting: dict[str, Request] = {}
+
+        def requests() -> Iterator[Request]:
+            for _, batch in self.work:
+                for request in batch:
+                    waiting[request.request_id] = request
+                    yield request
+
+        with contextlib.closing(caller.generate(requests())) as completions:  # calls in flight end with it
+            for completion in completions:
+                if completion.request_id in waiting:  # a batch may hold more than is asked for now
+                    self.watch.add([(waiting.pop(completion.request_id), completion)])
+                if self.watch.stop:
+                    caller.stopped = caller.stopped or self.watch.stop
+        return caller.stopped
+
+    def _priced(self, completion: Completion) -> Completion:
+        if completion.cost_usd is not None or self.ledger.price is None:
+            return completion
+        cost = self.ledger.cost(completion.prompt_tokens, completion.completion_tokens)
+        return replace(completion, cost_usd=cost.usd)
+
+
+def in_order(batch: Sequence[Request], completions: Iterable[Completion]) -> list[Completion]:
+    """One completion for each request, in their order.
+
+    Raises:
+        StageError: The generator gave something else, or not one for each.
+    """
+    by_id: dict[str, Completion] = {}
+    for completion in completions:
+        if not isinstance(completion, Completion):
+            raise StageError(f"generate.generator: it gave a {type(completion).__name__} where a Completion is due")
+        by_id.setdefault(completion.request_id, completion)
+    missing = [request.request_id for request in batch if request.request_id not in by_id]
+    if missing:
+        raise StageError(
+            f"generate.generator: {len(missing):,} of {len(batch):,} requests got no completion, the first is "
+            f"{missing[0]}; a generator yields one for each, `error` where it has no text"
+        )
+    return [by_id[request.request_id] for request in batch]
+
+
 class Answering:
-    """Answers for one process of a launch; a local model is loaded once for all replicates that share it."""
+    """Answers for one process of a launch; what is opened once for all replicates is kept open."""
 
     def __init__(self, recipe: Recipe, ledger: Ledger, processes: Processes, given: Generator | None = None):
         """`given` answers in place of the recipe's generator."""
         self.recipe, self.ledger, self.processes = recipe, ledger, processes
+        self._provider = None if given is not None else provider_of(recipe)
         self._generator = given
-        self._given = given is not None
-        section = recipe.generate.asked
-        self._batch_api = section.kind == "openai" and section.batch_api and not self._given
 
-    def prepare(self, replicates: Sequence[Replicate], answered: Sequence[Answers]) -> None:
+    def prepare(self, replicates: Sequence[Replicate], surveys: Sequence[Survey]) -> None:
         """Train what has to be trained before anything can be asked: in the first process, while the others wait."""
-        if self.recipe.generate.asked.kind == "fine_tuned" and not self._given and self.processes.is_main:
-            from sentisynth_hub.generate.providers import fine_tuned
-
-            for replicate, answers in zip(replicates, answered, strict=True):
-                if any(_missing(replicate, answers)):
-                    fine_tuned.train(self.recipe, replicate.sample, replicate.template, replicate.folder)
+        if self._provider is not None and self.processes.is_main:
+            for replicate, survey in zip(replicates, surveys, strict=True):
+                if survey.missing:
+                    self._provider.prepare(self.recipe, replicate.sample, replicate.folder)
         self.processes.wait()
 
-    def answer(self, replicate: Replicate, answers: Answers) -> str | None:
+    def answer(self, replicate: Replicate, survey: Survey) -> str | None:
         """Answer this process's share of what is missing; return why it stopped early, None where it did not.
 
         The share is every so-many-th of the missing batches, counted by all processes from the same state.
         """
-        rank, count = self.processes.rank, self.processes.count
-        missing = _missing(replicate, answers)
-        mine = itertools.islice(missing, rank, None, count)
-        if self._batch_api:  # one process submits and collects for all
-            mine = itertools.islice(missing, None if rank == 0 else 0)
-        first = next(mine, None)
-        if first is None:
+        rank, takers = self.processes.rank, self.processes.count
+        if self._provider is not None:
+            takers = self._provider.takers(self.recipe.generate.asked, takers)
+        share = survey.missing[rank::takers] if rank < takers else []
+        if not share:
             return None
-        work = itertools.chain([first], mine)
-        watch = Watch(replicate, answers, self.ledger, self.processes)
-        journal = Journal(replicate.folder / f"completions-{self.processes.rank}.jsonl")
+        watch = Watch(replicate, survey, share, self.ledger, self.processes)
+        journal = Journal(replicate.folder / f"completions-{rank}.jsonl")
         try:
-            if self.recipe.generate.asked.kind == "openai" and not self._given:
-                return self._by_calls(replicate, work, journal, watch)
-            return self._in_batches(self._local(replicate), work, journal, watch)
+            work = replicate.some_batches(number for number, _ in share)
+            task = Task(
+                self.recipe, replicate, work, journal, self.ledger, self.processes, watch,
+                lambda: self._open(replicate),
+            )  # fmt: skip
+            return task.in_batches() if self._provider is None else self._provider.answer(task)
         finally:
             journal.close()
             watch.close()
 
-    def _in_batches(self, generator: Generator, work: Work, journal: Journal, watch: "Watch") -> str | None:
-        """Answer whole batches. A batch is journalled whole, so that an interrupted one is made again whole."""
-        slowest = 0.0
-        for batch_id, batch in work:
-            tokens = sum(worst_case(request.prompt, self.recipe.generate.sampling.max_new_tokens) for request in batch)
-            left = self.ledger.seconds_left()
-            if not self.ledger.reserve(Cost(tokens)) or (left is not None and left < slowest):
-                return self.ledger.limit_reached(Cost(tokens))
-            started = time.monotonic()
-            completions = list(generator.generate(batch))
-            slowest = max(slowest, time.monotonic() - started)
-            journal.append(completion_record(completion, batch=batch_id) for completion in completions)
-            used = sum(completion.prompt_tokens + completion.completion_tokens for completion in completions)
-            self.ledger.settle(Cost(tokens), Cost(used))
-            watch.add(zip(batch, completions, strict=True))
-            if watch.stop:
-                return watch.stop
-        return None
-
-    def _by_calls(self, replicate: Replicate, work: Work, journal: Journal, watch: "Watch") -> str | None:
-        """Answer through an endpoint, which journals each call itself: before it is sent and when it is answered."""
-        from sentisynth_hub.generate.providers.openai_batch import BatchGenerator
-        from sentisynth_hub.generate.providers.openai_chat import EndpointGenerator
-
-        asked: dict[str, Request] = {}
-
-        def requests() -> Iterator[Request]:
-            for _, batch in work:
-                for request in batch:
-                    asked[request.request_id] = request
-                    yield request
-
-        generator: EndpointGenerator | BatchGenerator
-        if self._batch_api:
-            generator = BatchGenerator(self.recipe, self.ledger, journal, replicate.journals())
-        else:
-            generator = EndpointGenerator(self.recipe, self.ledger, journal, processes=self.processes.count)
-        for completion in generator.generate(requests()):
-            if completion.request_id in asked:  # a batch may hold more than is asked for now
-                watch.add([(asked.pop(completion.request_id), completion)])
-            if watch.stop:
-                generator.stopped = generator.stopped or watch.stop
-        return generator.stopped
-
-    def _local(self, replicate: Replicate) -> Generator:
+    def _open(self, replicate: Replicate) -> Generator:
         if self._generator is not None:
             return self._generator
-        from sentisynth_hub.generate.providers.transformers_lm import TransformersGenerator
-
-        generate = self.recipe.generate
-        asked = generate.asked
-        assert asked.kind != "openai"
-        if asked.kind == "fine_tuned":
-            from sentisynth_hub.generate.providers import fine_tuned
-
-            weights = fine_tuned.weights_folder(replicate.folder)
-            return TransformersGenerator(asked, generate.sampling, generate.prompt, weights=weights)
-        self._generator = TransformersGenerator(asked, generate.sampling, generate.prompt)
-        return self._generator
-
-
-def _missing(replicate: Replicate, answers: Answers) -> Work:
-    """The batches that have a request without an answer."""
-    for batch_id, batch in replicate.batches():
-        if any((request.request_id, batch_id) not in answers for request in batch):
-            yield batch_id, batch
+        assert self._provider is not None
+        generator = self._provider.open(self.recipe, replicate.folder)
+        if self._provider.shared:
+            self._generator = generator
+        return generator
 
 
 class Watch:
     """The progress line of one replicate: rows, rate, accepted share, cost, diversity; and when to stop."""
 
-    def __init__(self, replicate: Replicate, answers: Answers, ledger: Ledger, processes: Processes):
+    def __init__(
+        self,
+        replicate: Replicate,
+        survey: Survey,
+        share: Sequence[tuple[int, int]],
+        ledger: Ledger,
+        processes: Processes,
+    ):
+        """`share`: the batches this process answers (number, requests)."""
         self.recipe, self._ledger = replicate.recipe, ledger
         self.stop: str | None = None
         self._warned: set[str] = set()
         self._accepted = self._parsed = 0
+        self._ended = self._at_limit = 0
         self._texts = replicate.texts
         self._meter = DiversityMeter(self.recipe.generate.diversity, [row.text for row in replicate.sample.train])
-        total = sum(len(batch) for _, batch in replicate.batches())
         name = f"{replicate.doing}, replicate {replicate.sample.replicate}"
+        self.answered = survey.answered  # before this run
         if processes.count > 1:  # each process shows its own share
-            mine = itertools.islice(_missing(replicate, answers), processes.rank, None, processes.count)
-            share = sum(len(batch) for _, batch in mine)
-            self._bar = log.Progress(f"{name}, process {processes.rank + 1} of {processes.count}", share)
+            name = f"{name}, process {processes.rank + 1} of {processes.count}"
+            self._bar = log.Progress(name, sum(size for _, size in share))
         else:
-            done = total - sum(len(batch) for _, batch in _missing(replicate, answers))
-            self._bar = log.Progress(name, total, done=done)
+            self._bar = log.Progress(name, survey.total, done=survey.answered)
 
     def add(self, answered: Iterable[tuple[Request, Completion]]) -> None:
         """Count what was just answered."""
         count = 0
         for request, completion in answered:
             count += 1
+            self._ended += completion.finish_reason != "error"
+            self._at_limit += completion.finish_reason == "length"
             if not self._texts:
                 continue
             for parsed in parsing.parse(completion, request, self.recipe.generate.prompt.texts_per_call):
@@ -167,6 +208,7 @@ class Watch:
                 if parsed.reason is None:
                     self._accepted += 1
                     self._meter.add(parsed.text)
+        self._warn_of_limit()
         cost = f" · ${self._ledger.usd:.4f}" if self._ledger.price is not None else ""
         if not self._texts:
             self._bar.advance(count, note=cost.removeprefix(" · "))
@@ -179,6 +221,22 @@ class Watch:
         elif breach is not None and (kind := breach.partition("(")[2]) not in self._warned:
             self._warned.add(kind)
             log.warn(f"the texts repeat themselves: {breach}")
+
+    def _warn_of_limit(self) -> None:
+        """Say early that the token limit cuts many texts off: all of them are paid, and none becomes a row."""
+        if self._ended < _FROM or self._at_limit <= _MOST_AT_LIMIT * self._ended or "limit" in self._warned:
+            return
+        self._warned.add("limit")
+        setting = "generate.sampling.max_new_tokens" if self._texts else "the longest label"
+        log.warn(
+            f"{self._at_limit:,} of the first {self._ended:,} answers reached the limit of "
+            f"{self.recipe.generate.new_tokens} tokens ({setting}) and are cut off; "
+            + (
+                "raise it (Ctrl-C keeps every answer). A model that reasons first needs generator.thinking_tokens"
+                if self._texts
+                else "a model that reasons first needs generate.generator.thinking_tokens"
+            )
+        )
 
     def close(self) -> None:
         """End the line."""

@@ -13,11 +13,11 @@ from typing import Any
 
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.files import json_digest
-from sentisynth_hub.recipe.generate_section import Budget, Price
+from sentisynth_hub.recipe.generate_section import BudgetLimits, Price
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class TokenCost:
     """Tokens, and US dollars where a price is known."""
 
     tokens: int = 0
@@ -56,12 +56,12 @@ def find_price(
     table = price_table()
     share = table["batch_share"] if batch_api else 1.0
     if stated is not None:
-        known = ModelPrice(model, stated.input_usd_per_million, stated.output_usd_per_million, stated.as_of, share)
-        return known, {"as_of": stated.as_of, "source": "recipe", "digest": json_digest(stated.model_dump())}
+        price = ModelPrice(model, stated.input_usd_per_million, stated.output_usd_per_million, stated.as_of, share)
+        return price, {"as_of": stated.as_of, "source": "recipe", "digest": json_digest(stated.model_dump())}
     for name, (paid_in, paid_out) in table["models"].items():
         if model == name or (model.startswith(f"{name}-") and model[len(name) + 1 :].replace("-", "").isdigit()):
-            known = ModelPrice(model, paid_in, paid_out, table["as_of"], share)
-            return known, {"as_of": table["as_of"], "source": table["source"], "digest": json_digest(table)}
+            price = ModelPrice(model, paid_in, paid_out, table["as_of"], share)
+            return price, {"as_of": table["as_of"], "source": table["source"], "digest": json_digest(table)}
     return None, None
 
 
@@ -72,7 +72,13 @@ class Ledger:
     """
 
     def __init__(
-        self, budget: Budget, price: ModelPrice | None, *, model: str, spent: Cost | None = None, processes: int = 1
+        self,
+        budget: BudgetLimits,
+        price: ModelPrice | None,
+        *,
+        model: str,
+        spent: TokenCost | None = None,
+        processes: int = 1,
     ):
         """Start from what earlier runs `spent` of the same budget.
 
@@ -85,7 +91,7 @@ class Ledger:
                 "generate.generator.price (input_usd_per_million, output_usd_per_million, as_of); a model that runs "
                 "here has none, so limit it by max_minutes or max_tokens and set max_usd to null"
             )
-        spent = spent or Cost()
+        spent = spent or TokenCost()
         self.price = price
         self.budget = budget
         self.tokens, self.usd = 0, 0.0
@@ -93,12 +99,12 @@ class Ledger:
         self.max_usd = None if budget.max_usd is None else max(0.0, budget.max_usd - (spent.usd or 0.0)) / processes
         self.deadline = None if budget.max_minutes is None else time.monotonic() + 60 * budget.max_minutes
 
-    def cost(self, prompt_tokens: int, completion_tokens: int) -> Cost:
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> TokenCost:
         """What so many tokens cost; `usd` is None where no price is known."""
         usd = None if self.price is None else self.price.cost(prompt_tokens, completion_tokens)
-        return Cost(prompt_tokens + completion_tokens, usd)
+        return TokenCost(prompt_tokens + completion_tokens, usd)
 
-    def reserve(self, worst: Cost) -> bool:
+    def reserve(self, worst: TokenCost) -> bool:
         """Reserve a call's worst case if it fits; False where it does not."""
         if self.max_tokens is not None and self.tokens + worst.tokens > self.max_tokens:
             return False
@@ -108,7 +114,7 @@ class Ledger:
         self.usd += worst.usd or 0.0
         return True
 
-    def settle(self, reserved: Cost, actual: Cost) -> None:
+    def settle(self, reserved: TokenCost, actual: TokenCost) -> None:
         """Put what a call really cost in the place of what was reserved for it."""
         self.tokens += actual.tokens - reserved.tokens
         self.usd += (actual.usd or 0.0) - (reserved.usd or 0.0)
@@ -117,15 +123,22 @@ class Ledger:
         """Seconds until `max_minutes` are over; None without such a limit."""
         return None if self.deadline is None else self.deadline - time.monotonic()
 
-    def limit_reached(self, worst: Cost) -> str:
+    def limit_reached(self, worst: TokenCost) -> str:
         """Say which limit a call with this worst case would break, and what to do."""
         if self.max_tokens is not None and self.tokens + worst.tokens > self.max_tokens:
             name, limit = "max-tokens", f"{self.budget.max_tokens:,} tokens"
         elif self.max_usd is not None and self.usd + (worst.usd or 0.0) > self.max_usd:
-            name, limit = "max-usd", f"${self.budget.max_usd:,.2f}"
+            name, limit = "max-usd", dollars(self.budget.max_usd or 0.0)
         else:
             name, limit = "max-minutes", f"{self.budget.max_minutes:g} minutes"
         return f"the budget of {limit} is used up; raise --{name} and run the same command to go on from here"
+
+
+def dollars(usd: float) -> str:
+    """US dollars for people: to the cent, and below ten dollars as exactly as it takes (`$0.004`)."""
+    text = f"{usd:,.2f}" if usd >= 10 else f"{usd:.6f}".rstrip("0")
+    whole, _, cents = text.partition(".")
+    return f"${whole}.{cents.ljust(2, '0')}"
 
 
 def worst_case(prompt: str | list[dict[str, str]], new_tokens: int) -> int:

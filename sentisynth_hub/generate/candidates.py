@@ -72,7 +72,7 @@ def _lineage_schema() -> dict[str, Any]:
 
 def collect(replicate: Replicate) -> dict[str, Any]:
     """Parse every completion of a replicate, write its tables, and return its part of the manifest."""
-    recipe, answers, folder = replicate.recipe, replicate.answers(), replicate.folder
+    recipe, answers, folder = replicate.recipe, replicate.answers, replicate.folder
     used: set[str] = set()
     prompt_tokens = completion_tokens = requests = 0
     costs: list[float | None] = []
@@ -122,7 +122,7 @@ def _row(recipe: Recipe, request: Request, completion: Completion, parsed: parsi
 def _lineage(
     replicate: Replicate, request: Request, completion: Completion, row_id: str, *, first: bool
 ) -> dict[str, Any]:
-    known = completion.cost_usd is not None
+    priced = completion.cost_usd is not None
     return {
         "request_id": row_id,
         "prompt_id": request.prompt_id,
@@ -130,11 +130,13 @@ def _lineage(
         "model": completion.model,
         "model_revision": replicate.model["commit"] or replicate.model["revision"],
         "system_fingerprint": completion.system_fingerprint,
-        "sampling": canonical_json(replicate.sampling),
+        "sampling": canonical_json(
+            replicate.sampling | ({"left_out": completion.left_out.split(",")} if completion.left_out else {})
+        ),
         "seed": request.seed,
         "sample_index": request.sample_index,
         "prompt_tokens": completion.prompt_tokens if first else 0,
         "completion_tokens": completion.completion_tokens if first else 0,
-        "cost_usd": completion.cost_usd if first or not known else 0.0,
+        "cost_usd": completion.cost_usd if first or not priced else 0.0,
         "attributes": canonical_json(request.attributes),
     }

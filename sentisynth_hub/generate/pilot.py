@@ -31,12 +31,12 @@ def estimate(
     """Estimate a stage of `requests` requests; every interval is [low, high], money is None where no price is
     known.
     """
-    tokens = [float(asked.prompt_tokens + asked.completion_tokens) for asked in pilot]
-    rows = sum(asked.rows for asked in pilot)
-    accepted = sum(asked.accepted for asked in pilot)
+    tokens = [float(request.prompt_tokens + request.completion_tokens) for request in pilot]
+    rows = sum(request.rows for request in pilot)
+    accepted = sum(request.accepted for request in pilot)
     share = wilson(accepted, rows)
     all_rows = requests * rows / len(pilot)
-    made: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "pilot_requests": len(pilot),
         "requests": requests,
         "tokens": _total(tokens, requests),
@@ -48,14 +48,14 @@ def estimate(
         "human_usd": human_usd_per_row * all_rows * accepted / rows,
     }
     if price is not None:
-        costs = [price.cost(asked.prompt_tokens, asked.completion_tokens) for asked in pilot]
-        made["usd"] = _total(costs, requests)
-        low, high = made["usd"]["interval"]
-        made["usd_per_accepted_row"] = {
+        costs = [price.cost(request.prompt_tokens, request.completion_tokens) for request in pilot]
+        figures["usd"] = _total(costs, requests)
+        low, high = figures["usd"]["interval"]
+        figures["usd_per_accepted_row"] = {
             "estimate": sum(costs) / accepted if accepted else None,
             "interval": [low / (all_rows * share[1]), high / (all_rows * share[0]) if share[0] > 0 else None],
         }
-    return made
+    return figures
 
 
 def wilson(successes: int, trials: int) -> list[float]:

@@ -18,9 +18,13 @@ from sentisynth_hub.core.errors import DataError, RecipeError
 from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Request, Row, by_label
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import digest, nfc
+from sentisynth_hub.generate.template_environment import environment
+from sentisynth_hub.generate.template_process import TemplateProcess, TemplateProcessError
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.paths import read_text
 
 
 CODE_MIXING = {
@@ -29,6 +33,11 @@ CODE_MIXING = {
     "script": "both languages, each word in the script of its own language",
 }
 _ROLES = ("system", "developer", "user", "assistant")
+
+
+def template_digest(source: str) -> str:
+    """sha256 of a template's text, whatever its line ends."""
+    return digest([line.rstrip("\r") for line in source.split("\n")])
 
 
 class PromptTemplate:
@@ -40,41 +49,36 @@ class PromptTemplate:
     """
 
     def __init__(self, recipe: Recipe):
-        from jinja2 import StrictUndefined, TemplateSyntaxError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        from jinja2 import TemplateSyntaxError
 
         _ = recipe.generate.asked  # an error where nobody is
         self.recipe = recipe
-        self.path = recipe.folder / recipe.generate.prompt.template
-        self.source = self.path.read_text("utf-8")
-        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}  # YAML would split an escaped emoji in two
-        try:
-            self._template = environment.from_string(self.source)
+        self.path = recipe.template_file
+        self.source = read_text(self.path, "generate.prompt.template")
+        try:  # what a stranger published renders where it can be stopped
+            local = recipe.origin == "local"
+            self._template = environment().from_string(self.source) if local else TemplateProcess(self.source)
         except TemplateSyntaxError as error:
             raise RecipeError(f"{self.path}: line {error.lineno}: {error.message}; mend the template there") from None
+        except TemplateProcessError as error:
+            raise RecipeError(f"{self.path}: {error}; mend the template") from None
 
     @property
     def digest(self) -> str:
         """sha256 of the template's text."""
-        return digest([line.rstrip("\r") for line in self.source.split("\n")])
+        return template_digest(self.source)
 
     @cached_property
     def seed_texts(self) -> list[str]:
         """The recipe's seed texts, one a line, empty lines left out; none where the recipe names no file."""
         if self.recipe.generate.prompt.seed_texts is None:
             return []
-        path = self.recipe.folder / self.recipe.generate.prompt.seed_texts
-        if not path.is_file():
-            raise RecipeError(
-                f"generate.prompt.seed_texts: {self.recipe.generate.prompt.seed_texts} is not beside the recipe; "
-                f"add it"
-            )
-        texts = [one_line(line) for line in path.read_text("utf-8").split("\n")]
-        found = [text for text in texts if text]
-        if not found:
+        path = self.recipe.local_file(self.recipe.generate.prompt.seed_texts, "generate.prompt.seed_texts")
+        texts = [one_line(line) for line in read_text(path, "generate.prompt.seed_texts").split("\n")]
+        filled = [text for text in texts if text]
+        if not filled:
             raise RecipeError(f"generate.prompt.seed_texts: {path.name} is empty; give one text a line")
-        return found
+        return filled
 
     def verbalizer(self, label: str) -> str:
         """What the prompt calls a label."""
@@ -108,8 +112,10 @@ class PromptTemplate:
             given["code_mixing_explained"] = CODE_MIXING.get(attributes["code_mixing"], attributes["code_mixing"])
         try:
             rendered = self._template.render(given)
-        except TemplateError as error:
-            raise RecipeError(f"{self.path}: {error.message}; the template sees {', '.join(sorted(given))}") from None
+        except (TemplateError, TemplateProcessError) as error:
+            raise RecipeError(f"{self.path}: {error}; the template sees {', '.join(sorted(given))}") from None
+        except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+            raise RecipeError(f"{self.path}: {type(error).__name__}: {error}; mend the template") from None
         return _messages(rendered, self.path.name) if prompting.chat else rendered.rstrip(" ")
 
 
@@ -123,18 +129,14 @@ def one_line(text: str) -> str:
     return " ".join(_CONTROL.sub(" ", nfc(text)).replace("\ufeff", "").split())
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")  # what YAML does not read either
 
 
 def _messages(rendered: str, name: str) -> list[dict[str, str]]:
-    import yaml
-
     try:
-        messages = yaml.safe_load(rendered)
-    except yaml.YAMLError as error:
-        raise RecipeError(
-            f"{name}: with chat set it must render YAML ({str(error).splitlines()[0]}); use `content: |` blocks"
-        ) from None
+        messages = load_yaml(rendered)
+    except YamlError as error:
+        raise RecipeError(f"{name}: with chat set it must render YAML ({error}); use `content: |` blocks") from None
     well_formed = isinstance(messages, list) and all(
         isinstance(message, dict) and set(message) == {"role", "content"} and message["role"] in _ROLES
         for message in messages
@@ -161,20 +163,20 @@ def draw_demonstrations(
         DataError: A label has fewer natural rows in the replicate than the prompt wants of it.
     """
     prompting = recipe.generate.prompt
-    shown = [label] if prompting.demonstrations_of == "asked_label" else _rotated(recipe.labels, number)
+    labels = [label] if prompting.demonstrations_of == "asked_label" else _rotated(recipe.labels, number)
     # Draw 0 is named by nothing at all: prompts made before there were other draws stay what they were.
     random = rng(recipe.seed, "demonstrations", replicate, label, number, *filter(None, [prompting.draw]))
-    drawn: list[Row] = []
-    for place, name in enumerate(shown):
-        wanted = prompting.num_shots // len(shown) + (place < prompting.num_shots % len(shown))
-        if wanted > len(pool[name]):
+    rows: list[Row] = []
+    for place, name in enumerate(labels):
+        count = prompting.num_shots // len(labels) + (place < prompting.num_shots % len(labels))
+        if count > len(pool[name]):
             raise DataError(
-                f"generate.prompt.num_shots: a prompt wants {wanted} demonstrations of {name!r}, replicate "
+                f"generate.prompt.num_shots: a prompt wants {count} demonstrations of {name!r}, replicate "
                 f"{replicate} "
                 f"has {len(pool[name])} rows of it; lower num_shots or bring more natural rows of this label"
             )
-        drawn += [pool[name][i] for i in random.permutation(len(pool[name]))[:wanted]]
-    return [drawn[i] for i in random.permutation(len(drawn))]
+        rows += [pool[name][i] for i in random.permutation(len(pool[name]))[:count]]
+    return [rows[i] for i in random.permutation(len(rows))]
 
 
 def draw_attributes(
@@ -185,17 +187,17 @@ def draw_attributes(
     crossed: walks through all combinations in a seeded order, each once before any comes twice. Seed texts likewise.
     """
     prompting = recipe.generate.prompt
-    drawn: dict[str, str] = {}
+    values: dict[str, str] = {}
     if prompting.attributes and prompting.attribute_design == "crossed":
         combinations = list(itertools.product(*prompting.attributes.values()))
-        chosen = _walk(combinations, number, recipe.seed, "attributes", replicate, label)
-        drawn = dict(zip(prompting.attributes, chosen, strict=True))
+        combination = _walk(combinations, number, recipe.seed, "attributes", replicate, label)
+        values = dict(zip(prompting.attributes, combination, strict=True))
     elif prompting.attributes:
         random = rng(recipe.seed, "attributes", replicate, label, number)
-        drawn = {name: values[random.integers(len(values))] for name, values in prompting.attributes.items()}
+        values = {name: choices[random.integers(len(choices))] for name, choices in prompting.attributes.items()}
     if template.seed_texts:
-        drawn["seed_text"] = _walk(template.seed_texts, number, recipe.seed, "seed texts", replicate, label)
-    return drawn
+        values["seed_text"] = _walk(template.seed_texts, number, recipe.seed, "seed texts", replicate, label)
+    return values
 
 
 def _walk(items: Sequence[Any], number: int, *parts: object) -> Any:
@@ -212,8 +214,8 @@ def _rotated(labels: Sequence[str], number: int) -> list[str]:
 
 def calls_per_label(recipe: Recipe) -> dict[str, int]:
     """How many completions are asked for each label, so that candidates are as even over the labels as they can be."""
-    labels, wanted = recipe.labels, recipe.generate.candidates
-    rows = {label: wanted // len(labels) + (place < wanted % len(labels)) for place, label in enumerate(labels)}
+    labels, total = recipe.labels, recipe.generate.candidates
+    rows = {label: total // len(labels) + (place < total % len(labels)) for place, label in enumerate(labels)}
     per_call = recipe.generate.prompt.texts_per_call
     return {label: -(-count // per_call) for label, count in rows.items()}
 
@@ -222,7 +224,7 @@ def samples_per_prompt(recipe: Recipe) -> int:
     """Completions asked of one prompt: the recipe's number, or 32 where a prompt is encoded once for all, 1 where
     each is paid.
     """
-    return recipe.generate.samples_per_prompt or (1 if recipe.generate.asked.kind == "openai" else 32)
+    return recipe.generate.samples_per_prompt or recipe.generate.asked.samples_per_prompt
 
 
 def plan_requests(

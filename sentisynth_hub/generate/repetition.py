@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from sentisynth_hub.core.text import normalised, tokens
-from sentisynth_hub.recipe.generate_section import Diversity
+from sentisynth_hub.recipe.generate_section import DiversityLimits
 
 
 _FROM = 200  # texts before anything is judged
@@ -15,13 +15,13 @@ _COPIED = 0.5  # share of a text's word triples that makes it a near copy of a d
 class DiversityMeter:
     """Counts duplicates, near copies of demonstrations, and distinct_2 over the last 2,000 words."""
 
-    def __init__(self, limits: Diversity, demonstrations: Iterable[str]):
+    def __init__(self, limits: DiversityLimits, demonstrations: Iterable[str]):
         self.limits = limits
         self.texts = self.duplicates = self.near_copies = 0
         self._seen: set[int] = set()  # hashes: a corpus may have millions of texts
-        shown = list(demonstrations)
-        self._demonstrations = {normalised(text) for text in shown}
-        self._triples = {triple for text in shown for triple in _ngrams(text, 3)}
+        examples = list(demonstrations)
+        self._demonstrations = {normalised(text) for text in examples}
+        self._triples = {triple for text in examples for triple in _ngrams(text, 3)}
         self._pairs: deque[tuple[str, ...]] = deque()
         self._counts: Counter[tuple[str, ...]] = Counter()
 

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ class Replicate:
     template: PromptTemplate
     model: dict[str, Any]
     sampling: dict[str, Any]
+    batch_size: int | None = None  # requests drawn together; None: each stands alone
     limit: int | None = None
     refresh: int = 0
     journals_elsewhere: list[Path] = field(default_factory=list)
@@ -45,18 +47,32 @@ class Replicate:
         )
 
     def batches(self) -> Iterator[tuple[str | None, list[Request]]]:
-        """The requests in the batches they are drawn in, each with its digest; for an endpoint every request
-        stands alone.
-        """
-        generator = self.recipe.generate.asked
-        local = generator.kind != "openai"
-        size = 1 if generator.kind == "openai" else generator.batch_size
+        """The requests in the batches they are drawn in, each with its digest; where each stands alone, one by one."""
+        size = self.batch_size
         requests, planned = self.requests(), 0
-        while batch := list(itertools.islice(requests, size)):
-            yield json_digest([request.request_id for request in batch])[:16] if local else None, batch
+        while batch := list(itertools.islice(requests, size or 1)):
+            yield json_digest([request.request_id for request in batch])[:16] if size is not None else None, batch
             planned += len(batch)
             if self.limit is not None and planned >= self.limit:
                 return
+
+    def some_batches(self, numbers: Iterable[int]) -> Iterator[tuple[str | None, list[Request]]]:
+        """The batches of these numbers, which ascend."""
+        batches = enumerate(self.batches())
+        for number in numbers:
+            for place, batch in batches:
+                if place == number:
+                    yield batch
+                    break
+
+    def survey(self) -> "Survey":
+        """Count what is asked and what is answered already, in one pass over the plan."""
+        total, missing = 0, []
+        for number, (batch_id, batch) in enumerate(self.batches()):
+            total += len(batch)
+            if any((request.request_id, batch_id) not in self.answers for request in batch):
+                missing.append((number, len(batch)))
+        return Survey(total, missing)
 
     @property
     def plan(self) -> Path:
@@ -67,32 +83,28 @@ class Replicate:
         """This folder's journals, of any number of processes."""
         return sorted(self.folder.glob("completions-*.jsonl"))
 
+    @cached_property
     def answers(self) -> Answers:
-        """Everything that is answered already, by this run or by an earlier version of the recipe."""
-        return Answers([*self.journals(), *self.journals_elsewhere])
+        """Everything that is answered, by this run or by an earlier version of the recipe; `read` fetches what came
+        since.
+        """
+        return Answers(self.journals, self.journals_elsewhere)
 
 
-def identity(recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What identifies the model and how it draws: JSON-ready, and part of every request's id."""
-    from sentisynth_hub.generate.providers import transformers_lm
+@dataclass(frozen=True)
+class Survey:
+    """How far a replicate is: requests in all, and the batches (number, requests) that are not wholly answered."""
 
-    generator, sampling = recipe.generate.asked, recipe.generate.sampling.model_dump()
-    if generator.kind == "openai":
-        structured = generator.structured_output and recipe.generate.prompt.texts_per_call > 1
-        return {"id": generator.model, "revision": None, "commit": None}, {**sampling, "structured_output": structured}
-    model = {
-        "id": transformers_lm.model_name(generator),
-        "revision": generator.revision,
-        "commit": transformers_lm.model_commit(generator),
-    }
-    if generator.kind == "fine_tuned":
-        from sentisynth_hub.generate.providers import fine_tuned
+    total: int
+    missing: list[tuple[int, int]]
 
-        model["fine_tuning"] = fine_tuned.training_digest(generator, recipe, sample)
-    return model, {**sampling, "dtype": transformers_lm.resolved_dtype(generator), "threads": generator.threads}
+    @property
+    def answered(self) -> int:
+        """Requests that need not be asked."""
+        return self.total - sum(size for _, size in self.missing)
 
 
-def write_requests(replicate: Replicate, asked: Iterable[Request] | None = None) -> None:
+def write_requests(replicate: Replicate, plan: Iterable[Request] | None = None) -> None:
     """Write what is asked, every prompt once, and a line a request: the replicate's own plan, or what is `asked`."""
     if replicate.plan.exists():
         return
@@ -102,7 +114,7 @@ def write_requests(replicate: Replicate, asked: Iterable[Request] | None = None)
             open(requests, "w", encoding="utf-8") as requests_file,
             open(prompts, "w", encoding="utf-8") as prompts_file,
         ):
-            for request in replicate.requests() if asked is None else asked:
+            for request in replicate.requests() if plan is None else plan:
                 record = {name: getattr(request, name) for name in Request.__dataclass_fields__ if name != "prompt"}
                 requests_file.write(canonical_json(record) + "\n")
                 if request.prompt_id != written:
@@ -113,13 +125,13 @@ def write_requests(replicate: Replicate, asked: Iterable[Request] | None = None)
 def read_requests(plan: Path) -> Iterator[Request]:
     """Yield the requests that `write_requests` wrote, in their order."""
     with open(plan, encoding="utf-8") as requests, open(plan.with_name(_PROMPTS), encoding="utf-8") as prompts:
-        shown = {"prompt_id": "", "prompt": ""}
+        prompt = {"prompt_id": "", "prompt": ""}
         for line in requests:
             record = json.loads(line)
-            if record["prompt_id"] != shown["prompt_id"]:
-                shown = json.loads(next(prompts))
+            if record["prompt_id"] != prompt["prompt_id"]:
+                prompt = json.loads(next(prompts))
             demonstrations = tuple(record.pop("demonstration_ids"))
-            yield Request(**record, prompt=shown["prompt"], demonstration_ids=demonstrations)
+            yield Request(**record, prompt=prompt["prompt"], demonstration_ids=demonstrations)
 
 
 _PROMPTS = "prompts.jsonl"

@@ -24,14 +24,16 @@ from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.answering import Answering
 from sentisynth_hub.generate.answers import spent
-from sentisynth_hub.generate.budget import Ledger, ModelPrice, find_price, worst_case
+from sentisynth_hub.generate.budget import Ledger, ModelPrice, TokenCost, worst_case
 from sentisynth_hub.generate.candidates import collect
 from sentisynth_hub.generate.journal import repair
 from sentisynth_hub.generate.pilot import Asked, estimate
 from sentisynth_hub.generate.prompts import PromptTemplate, calls_per_label, plan_requests
-from sentisynth_hub.generate.providers.existing_rows import take_given
-from sentisynth_hub.generate.providers.provider import Generator
-from sentisynth_hub.generate.requests import Replicate, identity, write_requests
+from sentisynth_hub.generate.providers.base import Generator, provider_of
+from sentisynth_hub.generate.providers.existing_rows import take_rows
+from sentisynth_hub.generate.requests import Replicate, write_requests
+from sentisynth_hub.generate.result import GenerateResult as GenerateResult
+from sentisynth_hub.generate.result import load as load
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
 
@@ -70,9 +72,9 @@ def generate(
     """
     if folder.complete:
         return folder.manifest()
-    if recipe.generate.generator.kind == "rows":
-        return take_given(recipe, folder, processes)
-    replicates = [_prepare(recipe, sample, folder, limit, refresh) for sample in served(recipe, samples)]
+    if not recipe.generate.generator.has_prompt:
+        return take_rows(recipe, folder, processes)
+    replicates = [_replicate(recipe, sample, folder, limit, refresh) for sample in served(recipe, samples)]
     answer_all(recipe, replicates, processes, generator=generator)
     result: dict[str, Any] = {}
     if processes.is_main:
@@ -107,20 +109,29 @@ def answer_all(
                 if repair(journal):
                     log.warn(f"{journal.name}: a line torn by a crash was cut off; its request is asked again")
     processes.wait()
-    answered = [replicate.answers() for replicate in replicates]
-    already = spent([*(path for replicate in replicates for path in replicate.journals()), *journals])
+    surveys = [replicate.survey() for replicate in replicates]
+    before = [replicate.answers.spent for replicate in replicates] + [spent(journals)]
     processes.wait()  # every process has read the same state before one writes
-    price, _ = _price(recipe)
-    asked = recipe.generate.asked
-    sharing = 1 if asked.kind == "openai" and asked.batch_api else processes.count
-    ledger = Ledger(recipe.generate.budget, price, model=asked.model, spent=already, processes=sharing)
+    section, provider = recipe.generate.asked, provider_of(recipe)
+    price, _ = provider.price(section)
+    ledger = Ledger(
+        recipe.generate.budget,
+        price,
+        model=section.name,
+        spent=TokenCost(sum(cost.tokens for cost in before), sum(cost.usd or 0.0 for cost in before)),
+        processes=provider.takers(section, processes.count),
+    )
     answering = Answering(recipe, ledger, processes, generator)
-    answering.prepare(replicates, answered)
+    answering.prepare(replicates, surveys)
     stopped: str | None = None
-    for replicate in replicates:
-        stopped = stopped or answering.answer(replicate, answered.pop(0))
+    for replicate, survey in zip(replicates, surveys, strict=True):
+        stopped = stopped or answering.answer(replicate, survey)
     processes.wait()
-    _refuse_unanswered(replicates, stopped)
+    for replicate, survey in zip(replicates, surveys, strict=True):
+        if survey.missing:
+            replicate.answers.read()
+    if stopped is not None or processes.count > 1:
+        _refuse_unanswered(replicates, stopped)
 
 
 def pilot(
@@ -142,11 +153,11 @@ def pilot(
     generate(recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
     rows, _ = read_candidates(folder, asking[0].replicate)
     accepted = Counter(row.request_id.partition(".")[0] for row in rows)
-    asked: dict[str, Asked] = {}
+    by_request: dict[str, Asked] = {}
     for line in read_lineage(folder, asking[0].replicate):
         request_id = line["request_id"].partition(".")[0]
-        before = asked.get(request_id, Asked(0, 0, 0, accepted[request_id]))
-        asked[request_id] = Asked(
+        before = by_request.get(request_id, Asked(0, 0, 0, accepted[request_id]))
+        by_request[request_id] = Asked(
             before.prompt_tokens + line["prompt_tokens"],
             before.completion_tokens + line["completion_tokens"],
             before.rows + 1,
@@ -154,7 +165,7 @@ def pilot(
         )
     price, record = _price(recipe)
     total = sum(calls_per_label(recipe).values()) * len(asking)
-    return {**estimate(list(asked.values()), total, price, recipe.generate.human_usd_per_row), "prices": record}
+    return {**estimate(list(by_request.values()), total, price, recipe.generate.human_usd_per_row), "prices": record}
 
 
 def dry_run(recipe: Recipe, samples: Sequence[Sample], *, limit: int | None = None) -> dict[str, Any]:
@@ -167,7 +178,7 @@ def dry_run(recipe: Recipe, samples: Sequence[Sample], *, limit: int | None = No
     requests = tokens = 0
     usd = 0.0
     prompts: set[str] = set()
-    new_tokens = recipe.generate.sampling.max_new_tokens
+    new_tokens = recipe.generate.new_tokens
     for sample in asking:
         for request in itertools.islice(plan_requests(recipe, sample, template, model="", sampling={}), limit):
             worst = worst_case(request.prompt, new_tokens)
@@ -184,23 +195,24 @@ def dry_run(recipe: Recipe, samples: Sequence[Sample], *, limit: int | None = No
     }
 
 
-def stage_recipe(recipe: Recipe) -> dict[str, Any]:
+def decides(recipe: Recipe) -> dict[str, Any]:
     """The parts of a recipe that decide the stage's result, for `stage_folder`.
 
     Left out is what only decides when and at what price an answer comes: changing it must not start anew.
     """
     steps = sorted(recipe.natural.preprocess)
     common = ({"preprocess": steps} if steps else {}) | recipe.part("labels", "language", "seed")
-    if recipe.generate.generator.kind == "rows":  # what is in them is among the stage's inputs
-        section = recipe.generate.generator.model_dump(mode="json", exclude={"file", "licence"})
+    section = provider_of(recipe).record(recipe)
+    if not recipe.generate.generator.has_prompt:
         return common | {"given": section, "candidates": recipe.generate.candidates}
-    generate = recipe.model_dump(mode="json")["generate"]
+    generate = recipe.model_dump(mode="json")["generate"] | {
+        "generator": section,
+        "sampling": recipe.generate.sampling.record(),
+    }
     for name in ("budget", "diversity", "human_usd_per_row"):
         del generate[name]
     if not generate["prompt"]["draw"]:  # stages made before there were other draws stay what they were
         del generate["prompt"]["draw"]
-    for name in _DECIDES_NOTHING & generate["generator"].keys():
-        del generate["generator"][name]
     template = PromptTemplate(recipe)
     return {
         **common,
@@ -210,12 +222,6 @@ def stage_recipe(recipe: Recipe) -> dict[str, Any]:
         "design": recipe.study.design,
         "parser": parsing.VERSION,
     }
-
-
-_DECIDES_NOTHING = {
-    "base_url", "api_key_variable", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds",
-    "max_attempts", "batch_api", "price",
-}  # fmt: skip
 
 
 def read_candidates(folder: StageFolder, replicate: int) -> tuple[list[Row], list[Rejected]]:
@@ -239,15 +245,19 @@ def served(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
     return [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]
 
 
-def _prepare(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | None, refresh: int) -> Replicate:
+def _replicate(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | None, refresh: int) -> Replicate:
     name = f"replicate-{sample.replicate}"
     path = folder.path / name
     path.mkdir(parents=True, exist_ok=True)
     elsewhere = sorted(
         other for other in folder.path.parent.glob(f"*/{name}/completions-*.jsonl") if other.parent != path
     )
-    model, sampling = identity(recipe, sample)
-    return Replicate(recipe, sample, path, PromptTemplate(recipe), model, sampling, limit, refresh, elsewhere)
+    provider = provider_of(recipe)
+    model, sampling = provider.identity(recipe, sample)
+    return Replicate(
+        recipe, sample, path, PromptTemplate(recipe), model, sampling, provider.batch_size(recipe.generate.asked),
+        limit, refresh, elsewhere,
+    )  # fmt: skip
 
 
 def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> None:
@@ -257,15 +267,14 @@ def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> 
         StageError: Says why it stopped and how many requests are answered.
     """
     for replicate in replicates:
-        answers = replicate.answers()
-        asked = answered = 0
+        requests = answered = 0
         for batch_id, batch in replicate.batches():
-            asked += len(batch)
-            answered += sum((request.request_id, batch_id) in answers for request in batch)
-        if answered < asked:
+            requests += len(batch)
+            answered += sum((request.request_id, batch_id) in replicate.answers for request in batch)
+        if answered < requests:
             why = stopped or "another process of this launch stopped early; its message says why"
             raise StageError(
-                f"{replicate.doing}: {answered:,} of {asked:,} requests of replicate "
+                f"{replicate.doing}: {answered:,} of {requests:,} requests of replicate "
                 f"{replicate.sample.replicate} answered: "
                 f"{why}"
             )
@@ -285,7 +294,4 @@ def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
 
 
 def _price(recipe: Recipe) -> tuple[ModelPrice | None, dict[str, Any] | None]:
-    generator = recipe.generate.generator
-    if generator.kind != "openai":
-        return None, None
-    return find_price(generator.model, generator.price, batch_api=generator.batch_api)
+    return provider_of(recipe).price(recipe.generate.generator)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 from sentisynth_hub.core.errors import InputError
-from sentisynth_hub.localhub.durable import write_file, write_json
+from sentisynth_hub.localhub.durable import exclusive, write_file, write_json
 from sentisynth_hub.localhub.names import check_repo_name
+from sentisynth_hub.localhub.private import make_private
 from sentisynth_hub.localhub.problems import HubProblem
 
 
@@ -25,6 +26,7 @@ OWNER = "local"
 EVERY_ORGANISATION = "*"
 _OWNER_FILE = "owner-token"
 _ISSUED_FILE = "tokens.json"
+_LOCK_FILE = "tokens.lock"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ def owner_token(data: Path) -> str:
     """The owner's token, made on the first call."""
     path = data / _OWNER_FILE
     if not path.exists():
-        write_file(path, f"hub_{secrets.token_hex(20)}".encode(), mode=0o600)
+        with exclusive(data / _LOCK_FILE):
+            if not path.exists():
+                write_file(path, f"hub_{secrets.token_hex(20)}".encode(), mode=0o600)
     return path.read_text().strip()
 
 
@@ -63,11 +67,13 @@ def create_token(data: Path, name: str, orgs: tuple[str, ...] = (), role: Role =
             check_repo_name(namespace, "x")
     except HubProblem as problem:
         raise InputError(f"hub token create: {problem.message}") from problem
+    make_private(data)
     token = f"hub_{secrets.token_hex(20)}"
     path = data / _ISSUED_FILE
-    issued = json.loads(path.read_text()) if path.exists() else {}
-    issued[_digest(token)] = asdict(Account(name, orgs, role))
-    write_json(path, issued, mode=0o600)
+    with exclusive(data / _LOCK_FILE):  # tokens made at the same time must not replace each other
+        issued = json.loads(path.read_text()) if path.exists() else {}
+        issued[_digest(token)] = asdict(Account(name, orgs, role))
+        write_json(path, issued, mode=0o600)
     return token
 
 
@@ -106,7 +112,7 @@ class Accounts:
         if tokens_file is not None:
             self._fixed |= read_tokens_file(tokens_file)
         self._issued: dict[str, Account] = {}
-        self._issued_seen = -1
+        self._issued_seen: tuple[int, ...] = ()
 
     def find(self, token: str) -> Account | None:
         """The account `token` belongs to, if any."""
@@ -114,20 +120,21 @@ class Accounts:
 
     def find_digest(self, digest: str) -> Account | None:
         """The account of the token with this SHA-256 digest (hex), if any."""
-        found = None
-        for known, account in (self._fixed | self._current_issued()).items():
-            if hmac.compare_digest(known, digest):
-                found = account
-        return found
+        owner = None
+        for stored, account in (self._fixed | self._current_issued()).items():
+            if hmac.compare_digest(stored, digest):
+                owner = account
+        return owner
 
     def _current_issued(self) -> dict[str, Account]:
         try:
-            changed = os.stat(self._issued_path).st_mtime_ns
+            stored = os.stat(self._issued_path)
         except FileNotFoundError:
             return {}
+        version = (stored.st_ino, stored.st_size, stored.st_mtime_ns)
         with self._lock:
-            if changed != self._issued_seen:
+            if version != self._issued_seen:
                 entries = json.loads(self._issued_path.read_text())
                 self._issued = {digest: _account(entry) for digest, entry in entries.items()}
-                self._issued_seen = changed
+                self._issued_seen = version
             return self._issued

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from sentisynth_hub.localhub.accounts import EVERY_ORGANISATION
 from sentisynth_hub.localhub.cards import check_card
 from sentisynth_hub.localhub.git import MAIN, GitRepo
-from sentisynth_hub.localhub.http import Call, ok
-from sentisynth_hub.localhub.info import repo_info, repo_summary
+from sentisynth_hub.localhub.http import SMALL_BODY, Call, ok
+from sentisynth_hub.localhub.info import damaged_summary, repo_info, repo_summary
 from sentisynth_hub.localhub.names import RepoType, check_repo_name
 from sentisynth_hub.localhub.problems import HubProblem, bad_request, conflict, not_allowed, repo_not_found
 from sentisynth_hub.localhub.repos import HubRepo
@@ -71,15 +71,15 @@ def delete_repo(call: Call) -> Response:
 def update_settings(call: Call) -> Response:
     """Endpoint 5: private or public, gated or not."""
     repo, _ = call.repo_to_write()
-    wanted = call.json()
+    body = call.json()
     changed: dict[str, object] = {}
-    private = _private(wanted)
+    private = _private(body)
     if private is not None:
         changed["private"] = private
-    if "gated" in wanted:
-        if wanted["gated"] is not False and wanted["gated"] not in ("auto", "manual"):
+    if "gated" in body:
+        if body["gated"] is not False and body["gated"] not in ("auto", "manual"):
             raise bad_request("gated must be 'auto', 'manual' or false")
-        changed["gated"] = wanted["gated"]
+        changed["gated"] = body["gated"]
     call.hub.repos.update(repo, **changed)
     return ok(changed)
 
@@ -118,10 +118,12 @@ def list_models(call: Call) -> Response:
 
 def validate_card(call: Call) -> Response:
     """Endpoint 9: what is wrong with the front matter of a README."""
-    wanted = call.json()
-    if not isinstance(wanted.get("content"), str):
+    if call.account is None and not _is_short_json(call):
+        raise HubProblem(401, "A token is needed to check a long card, or one that is not sent as JSON")
+    body = call.json()
+    if not isinstance(body.get("content"), str):
         raise bad_request("content must be the text of a README")
-    errors, warnings = check_card(wanted["content"], str(wanted.get("repoType")))
+    errors, warnings = check_card(body["content"], str(body.get("repoType")))
     answer = {
         "errors": [{"message": message} for message in errors],
         "warnings": [{"message": message} for message in warnings],
@@ -131,44 +133,63 @@ def validate_card(call: Call) -> Response:
     return ok(answer)
 
 
+def _is_short_json(call: Call) -> bool:
+    """Whether this is what `RepoCard.push_to_hub` sends, which checks its card without a token.
+
+    No web page can send JSON to another site without asking first, and we do not answer such a question.
+    """
+    return len(call.body) <= SMALL_BODY and call.request.headers.get("content-type", "").startswith("application/json")
+
+
 def _named(call: Call, own_namespace: str) -> tuple[RepoType, str, str]:
-    wanted = call.json()
-    namespace, name = wanted.get("organization") or own_namespace, wanted.get("name")
+    body = call.json()
+    namespace, name = body.get("organization") or own_namespace, body.get("name")
     if isinstance(name, str) and "/" in name:
         namespace, _, name = name.partition("/")
     if not isinstance(namespace, str) or not isinstance(name, str):
         raise bad_request("name and organization must be strings")
-    kind = wanted.get("type") or "model"
+    kind = body.get("type") or "model"
     if kind not in ("model", "dataset"):
         raise bad_request(f"This Hub holds models and datasets, no repo of type {str(kind)[:40]!r}")
     return ("datasets" if kind == "dataset" else "models"), namespace, name
 
 
-def _private(wanted: dict[str, object]) -> bool | None:
-    if wanted.get("visibility") is not None:
-        if wanted["visibility"] not in ("private", "public"):
+def _private(body: dict[str, object]) -> bool | None:
+    if body.get("visibility") is not None:
+        if body["visibility"] not in ("private", "public"):
             raise bad_request("visibility must be 'private' or 'public'")
-        return wanted["visibility"] == "private"
-    return bool(wanted["private"]) if "private" in wanted else None
+        return body["visibility"] == "private"
+    return bool(body["private"]) if "private" in body else None
 
 
 def _list(call: Call, repo_type: RepoType) -> Response:
     order = call.query.get("sort", "lastModified")
-    found = []
+    filters = {tag for value in call.queries("filter") for tag in value.split(",")}
+    entries = []
     for repo in call.hub.repos.all(repo_type):
         if call.can_see(repo) and call.query.get("author", repo.namespace) == repo.namespace and _searched(call, repo):
-            with repo.git() as git:
-                commit = git.resolve(MAIN)
-                summary = repo_summary(repo, git, commit)
-                if all(tag in summary["tags"] for value in call.queries("filter") for tag in value.split(",")):
-                    found.append(
-                        (summary.get(order) if order in _ORDERS else 0, repo.id, _shown(call, repo, git, summary))
-                    )
-    found.sort(key=lambda item: item[:2], reverse=call.query.get("direction") != "1")
+            summary, item = _listed(call, repo)
+            if summary and filters <= set(summary["tags"]):
+                entries.append((summary.get(order) if order in _ORDERS else 0, repo.id, item))
+    entries.sort(key=lambda entry: entry[:2], reverse=call.query.get("direction") != "1")
     start = call.number("skip", 0)
     most = call.number("limit", _PAGE, least=1, most=1000)
-    more = call.page_link(skip=str(start + most)) if start + most < len(found) else None
-    return ok([shown for _, _, shown in found[start : start + most]], more)
+    more = call.page_link(skip=str(start + most)) if start + most < len(entries) else None
+    return ok([item for _, _, item in entries[start : start + most]], more)
+
+
+def _listed(call: Call, repo: HubRepo) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A repo's summary and what the list shows of it; empty where it was deleted meanwhile."""
+    try:
+        with repo.git() as git:
+            summary = repo_summary(repo, git, git.resolve(MAIN))
+            return summary, _shown(call, repo, git, summary)
+    except Exception as error:  # whatever is wrong with it must not hide the others
+        if not repo.folder.exists():
+            return {}, {}
+        call.hub.repos.report(repo, error)
+        summary = damaged_summary(repo)
+        return summary, summary
 
 
 def _searched(call: Call, repo: HubRepo) -> bool:

@@ -24,7 +24,7 @@ def list_all(call: Call) -> Response:
     kind, status, author = (call.query.get(key) for key in ("type", "status", "author"))
     kinds = {"pull_request": (True,), "discussion": (False,)}.get(kind or "all", (True, False))
     statuses = {"open": ("open", "draft"), "closed": ("closed", "merged")}.get(status or "all")
-    found = [
+    matching = [
         discussion
         for discussion in reversed(Discussions(repo).all())
         if discussion.is_pull_request in kinds
@@ -32,16 +32,18 @@ def list_all(call: Call) -> Response:
         and author in (None, discussion.author)
     ]
     start = call.number("p", 0) * _PAGE
-    items = [_item(repo, discussion) for discussion in found[start : start + _PAGE]]
-    return ok({"discussions": items, "count": len(found), "start": start})
+    items = [_item(repo, discussion) for discussion in matching[start : start + _PAGE]]
+    return ok({"discussions": items, "count": len(matching), "start": start})
 
 
 def create(call: Call) -> Response:
     """Endpoint 30; a pull request begins at the head of main."""
     repo, account = call.repo_to_write(as_pull_request=True)
-    wanted = call.json()
-    title, description = _text(wanted, "title"), str(wanted.get("description") or "")
-    is_pull_request = bool(wanted.get("pullRequest"))
+    body = call.json()
+    title, description = _text(body, "title"), str(body.get("description") or "")
+    if len(description) > _LONGEST_TEXT:
+        raise bad_request(f"The description is longer than {_LONGEST_TEXT:,} characters")
+    is_pull_request = bool(body.get("pullRequest"))
     status = "draft" if is_pull_request else "open"  # as on the Hub: a pull request without commits is a draft
     with call.hub.repos.lock(repo), repo.git() as git:
         discussions = Discussions(repo)
@@ -144,8 +146,8 @@ def _number(call: Call) -> int:
     return int(call.params["num"])
 
 
-def _text(wanted: dict[str, Any], key: str) -> str:
-    value = wanted.get(key)
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key)
     if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_TEXT:
         raise bad_request(f"{key} must be a text of at most {_LONGEST_TEXT:,} characters")
     return value

@@ -30,15 +30,15 @@ def refs(call: Call) -> Response:
     """Endpoint 12: branches, tags, and with `include_prs` the heads of pull requests."""
     repo = call.repo()
     with repo.git() as git:
-        found: dict[str, Any] = {
+        answer: dict[str, Any] = {
             "branches": _refs(git, "refs/heads/"),
             "converts": [],
             "tags": _refs(git, "refs/tags/"),
         }
         if call.flag("include_prs"):
-            known = {str(discussion.num) for discussion in Discussions(repo).all() if discussion.is_pull_request}
-            found["pullRequests"] = [item for item in _refs(git, "refs/pr/") if item["name"] in known]
-    return ok(found)
+            numbers = {str(discussion.num) for discussion in Discussions(repo).all() if discussion.is_pull_request}
+            answer["pullRequests"] = [item for item in _refs(git, "refs/pr/") if item["name"] in numbers]
+    return ok(answer)
 
 
 def commits(call: Call) -> Response:
@@ -46,10 +46,10 @@ def commits(call: Call) -> Response:
     repo = call.repo()
     page, most = call.number("p", 0), call.number("limit", _COMMITS_PAGE, least=1, most=1000)
     with repo.git() as git:
-        found = git.log(git.resolve(call.params["rev"]), page * most, most + 1)
+        history = git.log(git.resolve(call.params["rev"]), page * most, most + 1)
     formatted = "formatted" in call.queries("expand[]") + call.queries("expand")
-    more = call.page_link(p=str(page + 1)) if len(found) > most else None
-    return ok([_commit(commit, formatted) for commit in found[:most]], more)
+    more = call.page_link(p=str(page + 1)) if len(history) > most else None
+    return ok([_commit(commit, formatted) for commit in history[:most]], more)
 
 
 def tree(call: Call) -> Response:
@@ -72,8 +72,8 @@ def paths_info(call: Call) -> Response:
     expand = str(form.get("expand", ["false"])[-1]).lower() in ("true", "1")
     with repo.git() as git:
         commit = git.resolve(call.params["rev"])
-        found = [git.entry(commit, str(path).strip("/")) for path in form.get("paths", [])]
-        return ok(_items(repo, git, commit, [entry for entry in found if entry is not None], expand))
+        entries = [git.entry(commit, str(path).strip("/")) for path in form.get("paths", [])]
+        return ok(_items(repo, git, commit, [entry for entry in entries if entry is not None], expand))
 
 
 def _items(repo: HubRepo, git: GitRepo, commit: str, entries: list[TreeEntry], expand: bool) -> list[dict[str, Any]]:
@@ -87,8 +87,8 @@ def _items(repo: HubRepo, git: GitRepo, commit: str, entries: list[TreeEntry], e
             file: HubFile = describe(repo, git, entry)
             item = file.as_tree_item()
         if entry.path in last:
-            found = last[entry.path]
-            item["lastCommit"] = {"id": found.oid, "title": found.title, "date": date(found.time)}
+            last_commit = last[entry.path]
+            item["lastCommit"] = {"id": last_commit.oid, "title": last_commit.title, "date": date(last_commit.time)}
         items.append(item)
     return items
 

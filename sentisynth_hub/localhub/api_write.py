@@ -2,20 +2,19 @@
 
 import base64
 import binascii
-import fnmatch
 import secrets
 from pathlib import Path
 from typing import Any
 
-from dulwich.ignore import IgnoreFilter
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from sentisynth_hub.localhub.accounts import Account
-from sentisynth_hub.localhub.commits import check_parent, plan_changes, read_commit
+from sentisynth_hub.localhub.api_lfs import proposer_of
+from sentisynth_hub.localhub.commits import adopt_proposals, check_parent, plan_changes, read_commit
 from sentisynth_hub.localhub.content import describe
 from sentisynth_hub.localhub.discussions import Discussions
 from sentisynth_hub.localhub.git import MAIN, GitRepo
+from sentisynth_hub.localhub.globs import Glob, git_glob, git_globs, is_ignored, is_too_much
 from sentisynth_hub.localhub.http import Call, ok
 from sentisynth_hub.localhub.names import check_branch, check_path
 from sentisynth_hub.localhub.problems import bad_request, conflict, not_allowed, revision_not_found
@@ -23,21 +22,30 @@ from sentisynth_hub.localhub.repos import HubRepo
 
 
 _LARGEST_REGULAR = 5 * 1024**2  # bytes; beyond, a file comes as a large file whatever it holds
+_LARGEST_ATTRIBUTES = 1024**2  # bytes of a .gitattributes that is read
 _MOST_FILES = 256
+_SMALL_COMMIT = 1024**2  # bytes
 
 
 def preupload(call: Call) -> Response:
     """Endpoint 17: for each file, whether it comes inside the commit or as a large file, and what is there now."""
     repo, _ = call.repo_to_write(as_pull_request=call.flag("create_pr"))
-    wanted = call.json()
-    files = wanted.get("files")
+    body = call.json()
+    files = body.get("files")
     if not isinstance(files, list) or len(files) > _MOST_FILES or not all(isinstance(file, dict) for file in files):
         raise bad_request(f"files must be a list of at most {_MOST_FILES} files")
-    ignored = IgnoreFilter(str(wanted.get("gitIgnore") or "").encode().splitlines())
+    paths = [_path_of(file) for file in files]
+    ignored = git_globs(str(body.get("gitIgnore") or "").split("\n"))
+    if is_too_much(ignored, paths):
+        raise bad_request(
+            f"gitIgnore holds {len(ignored):,} patterns, too many for {len(paths)} files; send fewer files"
+        )
     with repo.git() as git:
         commit = git.resolve(call.params["rev"])
-        patterns = _lfs_patterns(repo, git, commit)
-        answers = [_upload_mode(repo, git, commit, patterns, ignored, file) for file in files]
+        large = _large_file_patterns(repo, git, commit)
+        if is_too_much(large, paths):
+            raise bad_request(f".gitattributes holds {len(large):,} patterns for large files; keep fewer")
+        answers = [_upload_mode(repo, git, commit, large, ignored, file) for file in files]
     return ok({"files": answers})
 
 
@@ -45,12 +53,20 @@ async def commit(call: Call) -> Response:
     """Endpoint 22: everything or nothing."""
     as_pull_request = call.flag("create_pr")
     repo, account = call.repo_to_write(as_pull_request=as_pull_request)
+    config = call.hub.config
+    limit = (
+        min(config.max_commit_bytes, config.max_proposed_bytes)
+        if proposer_of(repo, account)
+        else config.max_commit_bytes
+    )
     spooled = call.hub.repos.incoming / secrets.token_hex(8)
     try:
         with spooled.open("xb") as file:
-            async for chunk in call.stream(call.hub.config.max_commit_bytes, "The commit"):
+            async for chunk in call.stream(limit, "The commit"):
                 file.write(chunk)
-        return await run_in_threadpool(_commit, call, repo, account, spooled, as_pull_request)
+        lanes = call.hub.lanes
+        lane = lanes.commits if spooled.stat().st_size <= _SMALL_COMMIT else lanes.large_commits
+        return await lane.run(lambda: _commit(call, repo, account, spooled, as_pull_request))
     finally:
         spooled.unlink(missing_ok=True)
 
@@ -83,8 +99,8 @@ def delete_branch(call: Call) -> Response:
 def create_tag(call: Call) -> Response:
     """Endpoint 25."""
     repo, account = call.repo_to_write()
-    wanted = call.json()
-    name, message = check_branch(str(wanted.get("tag") or "")), wanted.get("message")
+    body = call.json()
+    name, message = check_branch(str(body.get("tag") or "")), body.get("message")
     with call.hub.repos.lock(repo), repo.git() as git:
         target = git.resolve(call.params["rev"])
         if name in git.refs("refs/tags/"):
@@ -106,7 +122,8 @@ def delete_tag(call: Call) -> Response:
 
 
 def _commit(call: Call, repo: HubRepo, account: Account, spooled: Path, as_pull_request: bool) -> Response:
-    planned = read_commit(repo, spooled)
+    proposer = proposer_of(repo, account)
+    planned = read_commit(repo, spooled, proposer)
     revision = call.params["rev"]
     answer: dict[str, Any] = {"success": True}
     with call.hub.repos.lock(repo), repo.git() as git:
@@ -116,6 +133,8 @@ def _commit(call: Call, repo: HubRepo, account: Account, spooled: Path, as_pull_
         head = git.resolve(revision)
         check_parent(planned, head)
         changes = plan_changes(repo, git, head, planned, spooled)
+        if proposer:
+            adopt_proposals(repo, planned, proposer)
         new = git.write_commit((head,), changes, account.name, planned.message)
         if as_pull_request:
             base = revision if target == f"refs/heads/{revision}" else MAIN
@@ -136,29 +155,36 @@ def _open_pull_request(
     return number
 
 
-def _lfs_patterns(repo: HubRepo, git: GitRepo, commit: str) -> list[str]:
+def _large_file_patterns(repo: HubRepo, git: GitRepo, commit: str) -> list[Glob]:
     """The patterns `.gitattributes` marks with `filter=lfs`."""
     entry = git.entry(commit, ".gitattributes")
-    if entry is None or entry.is_folder or describe(repo, git, entry).pointer:
+    if entry is None or entry.is_folder:
         return []
-    lines = git.read(entry.oid).decode("utf-8", "replace").splitlines()
-    return [line.split()[0] for line in lines if "filter=lfs" in line.split()[1:] and not line.startswith("#")]
+    file = describe(repo, git, entry)
+    if file.pointer or file.size > _LARGEST_ATTRIBUTES:
+        return []
+    lines = [line.split() for line in git.read(entry.oid).decode("utf-8", "replace").split("\n")]
+    patterns = [git_glob(words[0]) for words in lines if "filter=lfs" in words[1:]]
+    return [pattern for pattern in patterns if pattern is not None]
+
+
+def _path_of(file: dict[str, Any]) -> str:
+    path = file.get("path")
+    if not isinstance(path, str) or not isinstance(file.get("size"), int):
+        raise bad_request("each file needs a path and a size")
+    return check_path(path)
 
 
 def _upload_mode(
-    repo: HubRepo, git: GitRepo, commit: str, patterns: list[str], ignored: IgnoreFilter, file: dict[str, Any]
+    repo: HubRepo, git: GitRepo, commit: str, patterns: list[Glob], ignored: list[Glob], file: dict[str, Any]
 ) -> dict[str, Any]:
-    path, size = file.get("path"), file.get("size")
-    if not isinstance(path, str) or not isinstance(size, int):
-        raise bad_request("each file needs a path and a size")
-    check_path(path)
-    name = path.rsplit("/", 1)[-1]
-    listed = any(fnmatch.fnmatchcase(path if "/" in pattern else name, pattern) for pattern in patterns)
+    path, size = file["path"], file["size"]
+    listed = any(pattern.matches(path) for pattern in patterns)
     large = listed or size > _LARGEST_REGULAR or _is_binary(file.get("sample"))
     answer: dict[str, Any] = {
         "path": path,
         "uploadMode": "lfs" if large else "regular",
-        "shouldIgnore": bool(ignored.is_ignored(path)),
+        "shouldIgnore": is_ignored(path, ignored),
     }
     entry = git.entry(commit, path)
     if entry is not None and not entry.is_folder:

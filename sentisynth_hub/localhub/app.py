@@ -1,24 +1,38 @@
 """The embedded Hub as an ASGI application: every endpoint in one table."""
 
+import errno
 import ipaddress
+import logging
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sentisynth_hub.localhub import api_account, api_discussions, api_lfs, api_read, api_write, pages, resolve
+from sentisynth_hub.localhub import (
+    api_account,
+    api_discussions,
+    api_lfs,
+    api_read,
+    api_write,
+    pages,
+    pages_login,
+    pages_rows,
+    resolve,
+)
 from sentisynth_hub.localhub.accounts import Account
 from sentisynth_hub.localhub.http import Call, Route, answer, refusal, split_path
 from sentisynth_hub.localhub.hub import Hub
-from sentisynth_hub.localhub.problems import HubProblem, bad_request
+from sentisynth_hub.localhub.problems import HubProblem, bad_request, not_allowed, storage_full
 from sentisynth_hub.localhub.sessions import account_of
 
 
+_log = logging.getLogger(__name__)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REPO = "api/{type}/{ns}/{name}"
 _DISCUSSIONS = f"{_REPO}/discussions"
 ROUTES = [
-    Route("GET", "api/whoami-v2", api_account.whoami),
+    Route("GET", "api/whoami-v2", api_account.whoami, lane="instant"),
     Route("POST", "api/repos/create", api_account.create_repo),
     Route("DELETE", "api/repos/delete", api_account.delete_repo),
     Route("POST", "api/validate-yaml", api_account.validate_card),
@@ -50,13 +64,13 @@ ROUTES = [
     Route("POST", f"{_DISCUSSIONS}/{{num}}/merge", api_discussions.merge),
     Route("PUT", "api/lfs/object/{type}/{ns}/{name}/{oid}", api_lfs.put_object),
     Route("PUT", "api/lfs/part/{type}/{ns}/{name}/{oid}", api_lfs.put_part),
-    Route("POST", "api/lfs/complete/{type}/{ns}/{name}/{oid}", api_lfs.complete),
+    Route("POST", "api/lfs/complete/{type}/{ns}/{name}/{oid}", api_lfs.complete, lane="joins"),
     Route("GET", "", pages.home, page=True),
-    Route("GET", "login", pages.login_page, page=True),
-    Route("POST", "login", pages.login, page=True),
-    Route("POST", "logout", pages.logout, page=True),
-    Route("GET", "static/style.css", pages.stylesheet, page=True),
-    Route("GET", "favicon.ico", pages.no_icon, page=True),
+    Route("GET", "login", pages_login.login_page, page=True, lane="instant"),
+    Route("POST", "login", pages_login.login, page=True),
+    Route("POST", "logout", pages_login.logout, page=True),
+    Route("GET", "static/style.css", pages.stylesheet, page=True, lane="instant"),
+    Route("GET", "favicon.ico", pages.no_icon, page=True, lane="instant"),
 ]
 # What is addressed like a page: under `datasets/` for a dataset, at the root for a model.
 WEB_ROUTES = [
@@ -70,7 +84,7 @@ WEB_ROUTES = [
     Route("GET", "{ns}/{name}/commits/{rev}", pages.commits, page=True),
     Route("GET", "{ns}/{name}/commit/{rev}", pages.commit, page=True),
     Route("GET", "{ns}/{name}/tags", pages.tags, page=True),
-    Route("GET", "{ns}/{name}/viewer", pages.viewer, page=True),
+    Route("GET", "{ns}/{name}/viewer", pages_rows.viewer, page=True),
     Route("GET", "{ns}/{name}/discussions", pages.discussions, page=True),
     Route("GET", "{ns}/{name}/discussions/{num}", pages.discussion, page=True),
 ]
@@ -87,24 +101,20 @@ class HubApp:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
-        try:
-            response = await self._answer(request)
-        except HubProblem as problem:
-            response = refusal(problem)
-        except UnicodeEncodeError:
-            response = refusal(bad_request("The request holds text that is not valid Unicode"))
-        await response(scope, receive, send)
+        await (await self._response(request))(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        self._check_host(request)
-        segments = split_path(request.scope["raw_path"])
-        route, params = _find_route(request.method, segments)
+    async def _response(self, request: Request) -> Response:
+        page = False
         try:
-            return await answer(route.handler, Call(self._hub, request, params, self._account(request, segments)))
-        except HubProblem as problem:
-            if route.page:
-                return pages.refusal_page(problem, request.scope["raw_path"].decode("ascii"))
-            raise
+            self._check_host(request)
+            segments = split_path(request.scope["raw_path"])
+            route, params = _find_route(request.method, segments)
+            page = route.page
+            self._check_origin(request, route)
+            return await answer(route, Call(self._hub, request, params, self._account(request, segments)))
+        except Exception as error:
+            problem = _problem(error)
+        return pages.refusal_page(problem, request.scope["raw_path"].decode("ascii")) if page else refusal(problem)
 
     def _account(self, request: Request, segments: list[str]) -> Account | None:
         """Who the token belongs to; where there is none, and only to look at pages and files, who the cookie does.
@@ -130,6 +140,30 @@ class HubApp:
             raise bad_request("The Host header is not a host") from error
         if is_loopback(self._hub.config.host) and not is_loopback(host):
             raise HubProblem(421, "This Hub listens on loopback only")
+
+    def _check_origin(self, request: Request, route: Route) -> None:
+        """Refuse what a web page of another site sends: a browser says whose page it is, the clients say nothing.
+
+        Our own forms come from `null`, by the policy of our pages; those carry a secret of their own.
+        """
+        origin = request.headers.get("origin")
+        own = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        if origin in (None, own) or request.method in ("GET", "HEAD") or (origin == "null" and route.page):
+            return
+        raise not_allowed("This request was sent by a page of another site")
+
+
+def _problem(error: Exception) -> HubProblem:
+    """What a failed call is refused with; what nobody expected is written to the log."""
+    if isinstance(error, HubProblem):
+        return error
+    if isinstance(error, UnicodeEncodeError):
+        return bad_request("The request holds text that is not valid Unicode")
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _log.error("nothing can be stored: %s", error)
+        return storage_full()
+    _log.error("a request failed", exc_info=error)
+    return HubProblem(500, "The Hub failed to answer; its server.log says why")
 
 
 def _find_route(method: str, segments: list[str]) -> tuple[Route, dict[str, str]]:

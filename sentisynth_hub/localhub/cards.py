@@ -2,27 +2,17 @@
 
 import json
 import re
-from datetime import date
 from typing import Any
 
-import yaml
-
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.localhub.names import RepoType
 
 
 LONGEST_CARD = 4 * 1024**2  # bytes
+LONGEST_FRONT_MATTER = 256 * 1024  # characters; some 0.3 s of processor time at worst
 _FRONT_MATTER = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*(?:\r?\n|\Z)", re.S | re.M)
 _WORDS = "a string or a list of strings"
 _TAG_LISTS = ("tags", "language", "datasets", "metrics", "license", "task_categories", "size_categories", "base_model")
-
-
-class _CardLoader(yaml.SafeLoader):
-    """Safe YAML without aliases: a card needs none, and nested ones grow a few bytes into gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("YAML aliases (*name) are not accepted in a card")
-        return super().compose_node(parent, index)
 
 
 def split_card(text: str) -> tuple[str, str]:
@@ -39,16 +29,13 @@ def parse_front_matter(text: str) -> dict[str, Any]:
     """
     source, _ = split_card(text)
     try:
-        value = yaml.load(source, _CardLoader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f"Invalid metadata in README.md: {' '.join(str(error).split())}") from error
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError("Invalid metadata in README.md: a mapping of names to values expected")
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(value, default=_plain, allow_nan=False))
-    except (TypeError, ValueError) as error:
+        value = load_yaml(source, limit=LONGEST_FRONT_MATTER)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise YamlError("a mapping of names to values expected")
+        plain: dict[str, Any] = json.loads(json.dumps(value, allow_nan=False))
+    except ValueError as error:
         raise ValueError(f"Invalid metadata in README.md: {error}") from error
     return plain
 
@@ -90,11 +77,16 @@ def tags_of(data: dict[str, Any], repo_type: RepoType) -> list[str]:
     return list(dict.fromkeys([*tags, "region:local"]))
 
 
+def listed(value: object) -> list[Any]:
+    """A list as it is; anything else is nothing."""
+    return value if isinstance(value, list) else []
+
+
 def words(value: object) -> list[str]:
     """A string or a list of strings as a list; anything else is nothing."""
     if isinstance(value, str):
         return [value]
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return [item for item in listed(value) if isinstance(item, str)]
 
 
 def _is_words(value: object) -> bool:
@@ -117,7 +109,11 @@ def _check_model_index(index: object) -> list[str]:
         if not isinstance(model, dict) or not isinstance(model.get("name"), str) or not model["name"]:
             errors.append(f'"model-index[{number}].name" is required')
             continue
-        for place, result in enumerate(model.get("results") or []):
+        results = model.get("results") or []
+        if not isinstance(results, list):
+            errors.append(f'"model-index[{number}].results" must be an array')
+            continue
+        for place, result in enumerate(results):
             where = f"model-index[{number}].results[{place}]"
             if not isinstance(result, dict):
                 errors.append(f'"{where}" must be a mapping')
@@ -128,9 +124,3 @@ def _check_model_index(index: object) -> list[str]:
             if not isinstance(result.get("metrics"), list):
                 errors.append(f'"{where}.metrics" is required')
     return errors
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, date):  # a datetime is one too
-        return value.isoformat()
-    raise TypeError(f"a {type(value).__name__} is not accepted in a card")

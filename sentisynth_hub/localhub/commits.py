@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.localhub.git import Change, GitRepo
-from sentisynth_hub.localhub.lfs import Pointer, check_oid
+from sentisynth_hub.localhub.lfs import LfsStore, Pointer, check_oid
 from sentisynth_hub.localhub.names import check_path
 from sentisynth_hub.localhub.problems import HubProblem, bad_request, entry_not_found, too_large
 from sentisynth_hub.localhub.repos import HubRepo
@@ -43,12 +43,13 @@ class PlannedCommit:
         return f"{self.summary}\n\n{self.description}" if self.description else self.summary
 
 
-def read_commit(repo: HubRepo, spooled: Path) -> PlannedCommit:
-    """Read and check a commit body.
+def read_commit(repo: HubRepo, spooled: Path, proposer: str = "") -> PlannedCommit:
+    """Read and check a commit body; `proposer` is the name of an author who is no member of the repo.
 
     Raises:
         HubProblem: 400 for a line that is not what it should be, 413 for a file too large to come this way.
     """
+    stores = [repo.lfs, *[repo.lfs.proposals_of(proposer)] * bool(proposer)]
     header: PlannedCommit | None = None
     operations: list[Operation] = []
     with spooled.open("rb") as file:
@@ -65,11 +66,18 @@ def read_commit(repo: HubRepo, spooled: Path) -> PlannedCommit:
             if key == "header":
                 header = _header(value)
             else:
-                operations.append(_operation(repo, key, value, offset))
+                operations.append(_operation(stores, key, value, offset))
     if header is None:
         raise bad_request("The commit has no header line")
     header.operations = operations
     return header
+
+
+def adopt_proposals(repo: HubRepo, commit: PlannedCommit, proposer: str) -> None:
+    """Take the large files that a proposer brought for this commit into the repo."""
+    for operation in commit.operations:
+        if operation.pointer is not None and repo.lfs.size(operation.pointer.oid) is None:
+            repo.lfs.adopt(operation.pointer.oid, repo.lfs.proposals_of(proposer))
 
 
 def plan_changes(repo: HubRepo, git: GitRepo, head: str, commit: PlannedCommit, spooled: Path) -> list[Change]:
@@ -118,7 +126,7 @@ def _header(value: dict[str, Any]) -> PlannedCommit:
     return PlannedCommit(summary, description, parent)
 
 
-def _operation(repo: HubRepo, key: str, value: dict[str, Any], offset: int) -> Operation:
+def _operation(stores: list[LfsStore], key: str, value: dict[str, Any], offset: int) -> Operation:
     path = value.get("path")
     if not isinstance(path, str):
         raise bad_request(f"A {key[:40]!r} line has no path")
@@ -134,7 +142,7 @@ def _operation(repo: HubRepo, key: str, value: dict[str, Any], offset: int) -> O
         return Operation(key, path, offset)
     if key == "lfsFile":
         oid = check_oid(value.get("oid"))
-        size = repo.lfs.size(oid)
+        size = next((size for size in (store.size(oid) for store in stores) if size is not None), None)
         if size is None or value.get("size", size) != size:
             raise bad_request(f"{path}: the LFS object {oid} was not uploaded to this repo")
         return Operation(key, path, pointer=Pointer(oid, size))
@@ -161,4 +169,4 @@ def _deleted(git: GitRepo, head: str, operation: Operation) -> list[str]:
         raise entry_not_found(f"A file with this name doesn't exist: {operation.path}", head)
     if not entry.is_folder:
         return [entry.path]
-    return [found.path for found in git.entries(head, entry.path, recursive=True) if not found.is_folder]
+    return [below.path for below in git.entries(head, entry.path, recursive=True) if not below.is_folder]

@@ -30,6 +30,7 @@ class HubConfig:
         max_commit_bytes: longest commit body (its small files are inside, as base64).
         max_file_bytes: largest LFS file.
         multipart_bytes: LFS files over this size are sent in parts of this size.
+        max_proposed_bytes: how much somebody who is no member of a repo may bring to it by pull requests, in all.
         upload_seconds: how long a signed upload address is good for.
     """
 
@@ -42,13 +43,14 @@ class HubConfig:
     max_commit_bytes: int = 2 * GIB
     max_file_bytes: int = 200 * GIB
     multipart_bytes: int = 1 * GIB
+    max_proposed_bytes: int = 10 * GIB
     upload_seconds: int = 6 * 3600
 
 
 def default_data_dir() -> Path:
     """`$SENTISYNTH_HUB_HOME`, or `~/.sentisynth/hub`."""
-    chosen = os.environ.get(HOME_VARIABLE)
-    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".sentisynth" / "hub"
+    folder = os.environ.get(HOME_VARIABLE)
+    return Path(folder).expanduser().absolute() if folder else Path.home() / ".sentisynth" / "hub"
 
 
 def default_port() -> int:

@@ -26,6 +26,7 @@ from typing import Any
 
 from sentisynth_hub.core.errors import InputError, StageError
 from sentisynth_hub.localhub.config import LOCK_FILE, LOG_FILE, READY, STATE_FILE, default_data_dir, default_port
+from sentisynth_hub.localhub.private import make_private
 
 
 _START_SECONDS = 60
@@ -65,11 +66,11 @@ def start(
         options: further numbers of `HubConfig`, such as `{"max_file_bytes": 1000}`.
 
     Raises:
-        InputError: the port is taken or the tokens file cannot be read.
+        InputError: the port is taken, the tokens file cannot be read, or the folder cannot be closed to others.
         StageError: the server did not come up.
     """
     data = (data_dir or default_data_dir()).expanduser().absolute()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(data)
     with open(data / _START_LOCK_FILE, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         running = status(data)
@@ -94,8 +95,8 @@ def stop(data_dir: Path | None = None) -> bool:
     state = _state(data) if _is_locked(data) else None
     if state is None:
         return False
-    for wanted in (signal.SIGTERM, signal.SIGKILL):
-        os.kill(state.pid, wanted)
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        os.kill(state.pid, signal_number)
         deadline = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < deadline:
             if not _is_locked(data):
@@ -160,9 +161,9 @@ def _launch(command: list[str], data: Path) -> HubState:
             )
         except subprocess.TimeoutExpired as error:
             raise StageError(f"the embedded Hub was not ready after {_START_SECONDS} s; see {log}") from error
-    said = launcher.stdout.decode("utf-8", "replace").strip()
-    if said != READY:
-        raise InputError(f"the embedded Hub did not start: {said or f'see {log}'}")
+    message = launcher.stdout.decode("utf-8", "replace").strip()
+    if message != READY:
+        raise InputError(f"the embedded Hub did not start: {message or f'see {log}'}")
     state = _state(data)
     if state is None or not _answers(state):
         raise StageError(f"the embedded Hub does not answer; see {log}")

@@ -1,16 +1,18 @@
 """Discussions and pull requests: a JSON file beside the history; the commits of pull request N are on `refs/pr/N`."""
 
 import json
+import logging
 import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sentisynth_hub.localhub.durable import write_json
-from sentisynth_hub.localhub.problems import HubProblem
+from sentisynth_hub.localhub.problems import HubProblem, unreadable
 from sentisynth_hub.localhub.repos import HubRepo
 
 
 _FILE = "discussions.json"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,15 @@ class Discussions:
         """Every discussion, oldest first."""
         if not self._path.exists():
             return []
-        found = []
-        for stored in json.loads(self._path.read_text()):
-            stored["events"] = tuple(Event(**event) for event in stored["events"])
-            found.append(Discussion(**stored))
-        return found
+        discussions = []
+        try:
+            for stored in json.loads(self._path.read_text("utf-8")):
+                stored["events"] = tuple(Event(**event) for event in stored["events"])
+                discussions.append(Discussion(**stored))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            _log.warning("%s: %s cannot be read", self._repo.id, _FILE, exc_info=error)
+            raise unreadable(self._repo.id) from error
+        return discussions
 
     def get(self, num: int) -> Discussion:
         """One discussion.
@@ -99,7 +105,7 @@ class Discussions:
 
     def save(self, changed: Discussion) -> None:
         """Store a changed discussion."""
-        self._write([changed if known.num == changed.num else known for known in self.all()])
+        self._write([changed if stored.num == changed.num else stored for stored in self.all()])
 
     def _write(self, discussions: list[Discussion]) -> None:
         write_json(self._path, [asdict(discussion) for discussion in discussions])

@@ -1,5 +1,6 @@
 """One bare git repository, through dulwich: revisions, trees, history, and commits that are whole or not there."""
 
+import logging
 import os
 import stat
 import time
@@ -11,17 +12,26 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from dulwich.errors import NotGitRepository, ObjectFormatException
 from dulwich.object_store import commit_tree_changes
 from dulwich.objects import Blob, Commit, Tag, Tree
 from dulwich.repo import Repo
 
+from sentisynth_hub.localhub.damage import is_damage
 from sentisynth_hub.localhub.durable import fsync_folder
 from sentisynth_hub.localhub.history import last_changes
 from sentisynth_hub.localhub.objects import NewObjects
-from sentisynth_hub.localhub.problems import HubProblem, bad_request, entry_not_found, revision_not_found
+from sentisynth_hub.localhub.problems import (
+    HubProblem,
+    bad_request,
+    entry_not_found,
+    revision_not_found,
+    unreadable,
+)
 
 
 MAIN = "main"
+_log = logging.getLogger(__name__)
 _FILE_MODE = 0o100644
 _SHORTEST_PREFIX = 5
 
@@ -58,16 +68,24 @@ class Change:
 class GitRepo(AbstractContextManager["GitRepo"]):
     """An open bare repository; use it in a `with` and under the repo's lock when writing."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, name: str = ""):
         self.folder = folder
-        self._repo = Repo(str(folder))
+        self._name = name or folder.name
+        try:
+            self._repo = Repo(str(folder))
+        except (NotGitRepository, ValueError, OSError) as error:
+            _log.warning("%s: not a git repository that can be read", self._name, exc_info=error)
+            raise unreadable(self._name) from error
         self._store = self._repo.object_store
         self._new = NewObjects(folder, self._store)
         self._trees: dict[str, Tree] = {}
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._new.discard()
         self._repo.close()
+        if is_damage(error):
+            _log.warning("%s: an object of it cannot be read", self._name, exc_info=error)
+            raise unreadable(self._name) from error
 
     @staticmethod
     def create(folder: Path, author: str, files: dict[str, bytes], message: str) -> None:
@@ -94,8 +112,8 @@ class GitRepo(AbstractContextManager["GitRepo"]):
             except (KeyError, ValueError):
                 continue
         if _SHORTEST_PREFIX <= len(revision) <= 40 and all(digit in "0123456789abcdef" for digit in revision):
-            found = set(self._store.iter_prefix(revision.encode()))
-            commits = [oid for oid in found if isinstance(self._store[oid], Commit)]
+            matching = set(self._store.iter_prefix(revision.encode()))
+            commits = [oid for oid in matching if isinstance(self._store[oid], Commit)]
             if len(commits) == 1:
                 return str(commits[0].decode())
         raise revision_not_found(revision)
@@ -107,8 +125,8 @@ class GitRepo(AbstractContextManager["GitRepo"]):
 
     def refs(self, prefix: str) -> dict[str, str]:
         """Short name to commit, of every ref under `prefix` (such as `refs/heads/`), sorted by name."""
-        found = self._repo.refs.as_dict(prefix.rstrip("/").encode())
-        return {name.decode(): self._peel(oid) for name, oid in sorted(found.items())}
+        refs = self._repo.refs.as_dict(prefix.rstrip("/").encode())
+        return {name.decode(): self._peel(oid) for name, oid in sorted(refs.items())}
 
     def entries(self, commit: str, folder: str = "", *, recursive: bool = False) -> Iterator[TreeEntry]:
         """Files and folders of `folder` at `commit`, sorted as git does.
@@ -155,7 +173,7 @@ class GitRepo(AbstractContextManager["GitRepo"]):
 
     def last_commits(self, commit: str, paths: list[str]) -> dict[str, CommitInfo]:
         """For each path, the newest commit that changed it."""
-        return {path: _commit_info(found) for path, found in last_changes(self._repo, commit.encode(), paths)}
+        return {path: _commit_info(entry) for path, entry in last_changes(self._repo, commit.encode(), paths)}
 
     def changed_paths(self, old: str | None, new: str) -> list[tuple[str, str | None, str | None]]:
         """(path, old blob, new blob) of every file that differs; `old` None means the empty tree."""
@@ -165,11 +183,11 @@ class GitRepo(AbstractContextManager["GitRepo"]):
             for (old_path, new_path), _, (old_blob, new_blob) in changes
         ]
 
-    def common_ancestor(self, one: str, other: str) -> str | None:
+    def common_ancestor(self, left: str, right: str) -> str | None:
         """The newest commit in both histories; None where they share nothing."""
-        seen = {entry.commit.id for entry in self._repo.get_walker(include=[one.encode()])}
-        for entry in self._repo.get_walker(include=[other.encode()]):
-            if entry.commit.id in seen:
+        history = {entry.commit.id for entry in self._repo.get_walker(include=[left.encode()])}
+        for entry in self._repo.get_walker(include=[right.encode()]):
+            if entry.commit.id in history:
                 return str(entry.commit.id.decode())
         return None
 
@@ -262,9 +280,12 @@ class GitRepo(AbstractContextManager["GitRepo"]):
                     raise bad_request(f"{above!r} is a file, so {path!r} cannot lie in it")
 
     def _peel(self, oid: bytes) -> str:
-        item = self._store[oid]
-        while isinstance(item, Tag):
-            item = self._store[item.object[1]]
+        try:
+            item = self._store[oid]
+            while isinstance(item, Tag):
+                item = self._store[item.object[1]]
+        except AssertionError as error:  # what stands in the ref is no id
+            raise KeyError(oid) from error
         if not isinstance(item, Commit):
             raise KeyError(oid)
         return str(item.id.decode())
@@ -314,6 +335,8 @@ def _blob_size(folder: Path, blob: str) -> int:
         with open(os.path.join(folder, "objects", blob[:2], blob[2:]), "rb") as file:
             header = zlib.decompressobj().decompress(file.read(4096), 32)  # `blob 1234`, NUL, content
         return int(header.partition(b"\0")[0].removeprefix(b"blob "))
+    except ValueError as error:
+        raise ObjectFormatException(f"{blob} has no header") from error
     except FileNotFoundError:  # somebody ran `git gc`: it is in a pack
         with GitRepo(folder) as git:
             return len(git.read(blob))

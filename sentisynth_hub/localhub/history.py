@@ -67,7 +67,7 @@ class _Trees:
         if tree not in self._read:
             if len(self._read) >= _KEPT_TREES:
                 self._read.clear()
-            found = self._store[tree]
-            entries = found.iteritems() if isinstance(found, Tree) else []
+            item = self._store[tree]
+            entries = item.iteritems() if isinstance(item, Tree) else []
             self._read[tree] = {entry.path.decode("utf-8", "replace"): entry.sha for entry in entries}
         return self._read[tree]

@@ -6,18 +6,26 @@ encoded segment (`refs%2Fpr%2F1`) that the decoded path no longer shows.
 
 import inspect
 import json
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from sentisynth_hub.localhub.accounts import Account
 from sentisynth_hub.localhub.names import RepoType
-from sentisynth_hub.localhub.problems import HubProblem, bad_request, gated, not_allowed, repo_not_found, too_large
+from sentisynth_hub.localhub.problems import (
+    HubProblem,
+    bad_request,
+    gated,
+    not_allowed,
+    repo_not_found,
+    too_large,
+    unreadable,
+)
 from sentisynth_hub.localhub.repos import HubRepo
 
 
@@ -25,30 +33,35 @@ if TYPE_CHECKING:
     from sentisynth_hub.localhub.hub import Hub
 
 Handler = Callable[["Call"], Response] | Callable[["Call"], Awaitable[Response]]
+SMALL_BODY = 64 * 1024  # bytes; a larger one waits on disk until it is its turn
+_MOST_VALUES = 200_000  # of a JSON body: a few bytes make an object of a hundred
+_MOST_FIELDS = 10_000  # of a form
 
 
 @dataclass(frozen=True)
 class Route:
     """One endpoint: `path` is made of literal pieces, `{name}`, `{name}.git`, and `{name*}` for all that is left.
 
-    A `page` is for people: it may be seen with the cookie of the login page, and is refused with a page.
+    A `page` is for people: it may be seen with the cookie of the login page, and is refused with a page. A handler
+    with the lane `instant` only looks something up: it needs no thread, and so it answers however many wait for one.
     """
 
     method: str
     path: str
     handler: Handler
     page: bool = False
+    lane: Literal["instant", "usual", "joins"] = "usual"
 
     def match(self, method: str, segments: list[str]) -> dict[str, str] | None:
         """The values of the path's names, or None where the route is not meant."""
-        wanted = self.path.split("/")
+        pattern = self.path.split("/")
         if method != self.method and not (method == "HEAD" and self.method == "GET"):
             return None
-        rest = wanted[-1].endswith("*}")
-        if len(segments) < len(wanted) if rest else len(segments) != len(wanted):
+        rest = pattern[-1].endswith("*}")
+        if len(segments) < len(pattern) if rest else len(segments) != len(pattern):
             return None
         values: dict[str, str] = {}
-        for piece, segment in zip(wanted, segments, strict=False):
+        for piece, segment in zip(pattern, segments, strict=False):
             if piece.startswith("{"):
                 name, _, suffix = piece[1:].partition("}")
                 if not segment.endswith(suffix) or (name == "type" and segment not in ("models", "datasets")):
@@ -57,8 +70,8 @@ class Route:
             elif piece != segment:
                 return None
         if rest:
-            name = wanted[-1][1:-2]
-            values[name] = "/".join(segments[len(wanted) - 1 :])
+            name = pattern[-1][1:-2]
+            values[name] = "/".join(segments[len(pattern) - 1 :])
         return values
 
 
@@ -103,6 +116,8 @@ class Call:
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object (an empty body is an empty object)."""
+        if sum(map(self.body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+            raise bad_request(f"The body holds more than {_MOST_VALUES:,} values")
         try:
             value = json.loads(self.body or b"{}")
         except (ValueError, RecursionError) as error:
@@ -116,7 +131,7 @@ class Call:
         if self.request.headers.get("content-type", "").startswith("application/json"):
             return {name: value if isinstance(value, list) else [value] for name, value in self.json().items()}
         try:
-            return parse_qs(self.body.decode(), keep_blank_values=True)
+            return parse_qs(self.body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
         except (UnicodeDecodeError, ValueError) as error:
             raise bad_request("The body is not a form") from error
 
@@ -163,6 +178,8 @@ class Call:
             raise repo_not_found(self.account is None)
         if content and repo.settings.gated and not self._is_member(repo) and not self._is_granted(repo):
             raise gated(self.account is None, repo.id)
+        if repo.damaged:
+            raise unreadable(repo.id)
         return repo
 
     def repo_to_write(self, *, as_pull_request: bool = False) -> tuple[HubRepo, Account]:
@@ -199,31 +216,60 @@ class Call:
         return parse_qsl(self.request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
     def _queries(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        values: dict[str, list[str]] = {}
         for name, value in self._query_pairs():
-            found.setdefault(name, []).append(value)
-        return found
+            values.setdefault(name, []).append(value)
+        return values
 
 
-async def answer(handler: Handler, call: Call) -> Response:
+async def answer(route: Route, call: Call) -> Response:
     """Run a handler: an async one reads its body itself, the others get it whole and run in a thread."""
+    handler = route.handler
     if inspect.iscoroutinefunction(handler):
         response: Response = await handler(call)
         return response
-    limit = call.hub.config.max_json_bytes
-    call.body = b"".join([chunk async for chunk in call.stream(limit, "The body")])
-    return await run_in_threadpool(handler, call)  # type: ignore[arg-type]
+    with tempfile.SpooledTemporaryFile(max_size=SMALL_BODY, dir=str(call.hub.repos.incoming)) as spooled:
+        async for chunk in call.stream(call.hub.config.max_json_bytes, "The body"):
+            spooled.write(chunk)
+        size = spooled.tell()
+        spooled.seek(0)
+
+        def handle() -> Response:
+            call.body = spooled.read()
+            return handler(call)  # type: ignore[return-value]
+
+        lanes = call.hub.lanes
+        if size > SMALL_BODY:
+            return await lanes.large.run(handle)
+        if route.lane == "instant":
+            return handle()
+        return await (lanes.joins if route.lane == "joins" else lanes.usual).run(handle)
 
 
 def refusal(problem: HubProblem) -> Response:
     """The response to a refused call."""
-    headers = {**problem.headers, "X-Error-Message": problem.message.encode("ascii", "replace").decode()}
+    headers = {"X-Error-Message": _header_text(problem.message)}
     if problem.code:
         headers["X-Error-Code"] = problem.code
-    headers["X-Error-Message"] = " ".join(headers["X-Error-Message"].split())
-    return JSONResponse({"error": problem.message, **problem.body}, problem.status, headers)
+    headers |= {name: _header_text(value) for name, value in problem.headers.items()}
+    return HubJson({"error": problem.message, **problem.body}, problem.status, headers)
+
+
+class HubJson(JSONResponse):
+    """JSON in which halves of surrogate pairs, which are no text, have become question marks."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+            "utf-8", "replace"
+        )
 
 
 def ok(value: object, headers: dict[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return JSONResponse(value, headers=headers)
+    return HubJson(value, headers=headers)
+
+
+def _header_text(text: str) -> str:
+    """What a header can hold of a text: printable ASCII on one line."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in " ".join(text.split()))

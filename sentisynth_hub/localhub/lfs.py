@@ -11,13 +11,15 @@ import os
 import re
 import secrets
 import shutil
+import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sentisynth_hub.localhub.durable import TEMPORARY, fsync_all
-from sentisynth_hub.localhub.problems import HubProblem, bad_request
+from sentisynth_hub.localhub.problems import HubProblem, bad_request, too_large
 
 
 _OID = re.compile(r"[0-9a-f]{64}")
@@ -25,6 +27,7 @@ _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"
 )
 LONGEST_POINTER = 200  # bytes
+_LEAST_COUNTED = 1024**2  # bytes a proposed object counts for at least: files cost more than their bytes
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,20 @@ def check_oid(oid: object) -> str:
     return oid
 
 
+def invalid_address() -> HubProblem:
+    """403: an upload address that is not ours, too old, or for a repo that is not there: one answer for all."""
+    return HubProblem(403, "This upload address is not valid or has expired; ask for a new one")
+
+
 class LfsStore:
     """The large files of one repo."""
 
     def __init__(self, folder: Path):
-        self._folder = folder
+        self.folder = folder
 
     def path(self, oid: str) -> Path:
         """Where the object is, or would be."""
-        return self._folder / oid[:2] / oid[2:4] / oid
+        return self.folder / oid[:2] / oid[2:4] / oid
 
     def size(self, oid: str) -> int | None:
         """The object's size in bytes; None when it is not stored here."""
@@ -94,16 +102,53 @@ class LfsStore:
 
     def drop_parts(self) -> None:
         """Forget uploads in parts that were not completed."""
-        shutil.rmtree(self._folder / "parts", ignore_errors=True)
+        shutil.rmtree(self.folder / "parts", ignore_errors=True)
+
+    def proposals_of(self, user: str) -> "LfsStore":
+        """What a user who is no member brought for pull requests; it becomes the repo's when one of them holds it."""
+        return LfsStore(self.folder.parent / "proposals" / user)
+
+    def proposals(self) -> "list[LfsStore]":
+        """What all of them brought."""
+        folder = self.folder.parent / "proposals"
+        return [LfsStore(user) for user in folder.iterdir()] if folder.is_dir() else []
+
+    def adopt(self, oid: str, proposals: "LfsStore") -> None:
+        """Make a proposed object one of ours; it stays among the proposals as a second name and counts there."""
+        target = self.path(oid)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(proposals.path(oid), target)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without second names
+            os.replace(proposals.path(oid), target)
+        fsync_all(target.parents[:3])
+
+    def used_bytes(self) -> int:
+        """What lies here in all, parts included and half-written files not; a small one counts as a mebibyte."""
+        whole = (path for path in _files(self.folder) if not path.name.startswith(TEMPORARY))
+        return sum(max(path.stat().st_size, _LEAST_COUNTED) for path in whole)
+
+    def sweep(self, seconds: float) -> None:
+        """Remove what was proposed longer ago than that and came into no pull request."""
+        for path in _files(self.folder):
+            stored = path.stat()
+            if stored.st_nlink == 1 and stored.st_mtime < time.time() - seconds:
+                path.unlink(missing_ok=True)
 
     def objects(self) -> Iterator[tuple[str, int]]:
         """Every stored object with its size."""
-        for path in self._folder.glob("??/??/*"):
+        for path in self.folder.glob("??/??/*"):
             if _OID.fullmatch(path.name):
                 yield path.name, path.stat().st_size
 
     def _part(self, oid: str, number: int) -> Path:
-        return self._folder / "parts" / oid / str(number)
+        return self.folder / "parts" / oid / str(number)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 class Upload:
@@ -147,8 +192,39 @@ class Upload:
 
     def discard(self) -> None:
         """Remove what was half-written; nothing happens after `finish`."""
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        try:
+            self._file.close()  # which writes, and so may fail
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+class Reservations:
+    """What is being brought by people who are no members, and the limit for each of them in each repo."""
+
+    def __init__(self, limit: int):
+        self._limit = limit
+        self._held: Counter[Path] = Counter()
+        self._lock = threading.Lock()
+
+    def check(self, store: LfsStore, sizes: Iterable[int]) -> None:
+        """Raise 413 unless there is room for objects of these sizes."""
+        self._refuse_beyond(store.used_bytes() + sum(max(size, _LEAST_COUNTED) for size in sizes))
+
+    def take(self, store: LfsStore, size: int) -> None:
+        """Keep room for one object until it has come in; raises 413 when there is none."""
+        with self._lock:
+            self._refuse_beyond(store.used_bytes() + self._held[store.folder] + max(size, _LEAST_COUNTED))
+            self._held[store.folder] += max(size, _LEAST_COUNTED)
+
+    def give_back(self, store: LfsStore, size: int) -> None:
+        """The object is here, or will not come."""
+        with self._lock:
+            self._held[store.folder] -= max(size, _LEAST_COUNTED)
+            self._held += Counter()  # drops what has come to nothing
+
+    def _refuse_beyond(self, count: int) -> None:
+        if count > self._limit:
+            raise too_large("All that you propose to this repo, of which you are no member,", self._limit)
 
 
 class Signer:
@@ -166,7 +242,7 @@ class Signer:
         """Raise 403 unless `signature` is ours for `parts` and not over time."""
         genuine = hmac.compare_digest(self._mac(expires, *parts).encode(), signature.encode())
         if not genuine or not expires.isdecimal() or int(expires) < time.time():
-            raise HubProblem(403, "This upload address is not valid or has expired; ask for a new one")
+            raise invalid_address()
 
     def _mac(self, *parts: str) -> str:
         return hmac.new(self._secret, json.dumps(parts).encode(), hashlib.sha256).hexdigest()

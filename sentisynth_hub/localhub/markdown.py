@@ -3,7 +3,7 @@
 Cards hold generated text, so they are hostile input: no script, no style, no frame, no image from elsewhere.
 """
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
@@ -41,8 +41,15 @@ def render(text: str, *, images_at: str, links_at: str) -> str:
 
 
 def _relative(path: str, base: str) -> str | None:
-    """`path` placed under `base`; None where it is an address of its own, or tries to leave `base`."""
-    parts = urlsplit(path)
-    if parts.scheme or parts.netloc or path.startswith(("/", "\\")) or ".." in parts.path.split("/"):
+    """`path` placed under `base`; None where it is an address of its own, or tries to leave `base`.
+
+    Browsers take `%2e` for a dot and a backslash for a slash, so both are looked for as browsers see them.
+    """
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return None
+    plain = unquote(parts.path).replace("\\", "/")
+    if parts.scheme or parts.netloc or plain.startswith("/") or ".." in plain.split("/"):
         return None
     return base + quote(parts.path.removeprefix("./"), safe="/%") + (f"#{parts.fragment}" if parts.fragment else "")

@@ -33,9 +33,9 @@ class NewObjects:
             self._trees[item.id] = item
         if oid not in self._written and item.id not in self._store:
             temporary = self._folder / f"{TEMPORARY}{secrets.token_hex(8)}"
+            self._written[oid] = temporary  # first, so that `discard` removes what a full disk leaves
             temporary.write_bytes(item.as_legacy_object())
             temporary.chmod(0o444)
-            self._written[oid] = temporary
         return oid
 
     def flush(self) -> None:

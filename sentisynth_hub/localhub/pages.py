@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from sentisynth_hub.localhub.cards import split_card
+from sentisynth_hub.localhub.cards import listed, split_card
 from sentisynth_hub.localhub.content import describe, find_file
 from sentisynth_hub.localhub.diffs import file_diffs
 from sentisynth_hub.localhub.discussions import Discussions
@@ -23,10 +23,12 @@ from sentisynth_hub.localhub.http import Call
 from sentisynth_hub.localhub.info import readme_text, repo_summary
 from sentisynth_hub.localhub.markdown import render
 from sentisynth_hub.localhub.names import REPO_TYPES
-from sentisynth_hub.localhub.problems import HubProblem, not_allowed
+from sentisynth_hub.localhub.problems import HubProblem
 from sentisynth_hub.localhub.repos import HubRepo
-from sentisynth_hub.localhub.sessions import cookie_for, no_cookie
-from sentisynth_hub.localhub.viewer import preview_split, splits_at
+from sentisynth_hub.localhub.sessions import (
+    COOKIE,
+    form_proof,
+)
 
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,30 +47,36 @@ _COMMITS_PAGE = 50
 
 def home(call: Call) -> Response:
     """Every repo the caller may see."""
-    listed = []
-    for repo_type in REPO_TYPES:
-        for repo in call.hub.repos.all(repo_type):
-            if call.can_see(repo):
-                with repo.git() as git:
-                    commit = git.resolve(MAIN)
-                    tags = list(git.refs("refs/tags/"))
-                    listed.append((git.commit_info(commit).time, repo, tags))
-    listed.sort(key=lambda item: (-item[0], item[1].id))
-    groups = [(kind, [item for item in listed if item[1].type == kind]) for kind in ("datasets", "models")]
-    return _page(call, "home.html", groups=groups)
+    visible = [repo for kind in REPO_TYPES for repo in call.hub.repos.all(kind) if call.can_see(repo)]
+    entries = [entry for entry in (_home_entry(call, repo) for repo in visible) if entry is not None]
+    entries.sort(key=lambda entry: (-entry[0], entry[1].id))
+    groups = [(kind, [entry for entry in entries if entry[1].type == kind]) for kind in ("datasets", "models")]
+    return render_page(call, "home.html", groups=groups)
+
+
+def _home_entry(call: Call, repo: HubRepo) -> tuple[float, HubRepo, list[str], bool] | None:
+    """When a repo changed last, the repo, its tags, and whether it is damaged; None where it was deleted meanwhile."""
+    try:
+        with repo.git() as git:
+            return git.commit_info(git.resolve(MAIN)).time, repo, list(git.refs("refs/tags/")), False
+    except Exception as error:  # whatever is wrong with it must not hide the others
+        if not repo.folder.exists():
+            return None
+        call.hub.repos.report(repo, error)
+        return repo.settings.created, repo, [], True
 
 
 def card(call: Call) -> Response:
     """A repo's card."""
     repo = call.repo(content=True)
     with repo.git() as git:
-        revision, commit = _revision(call, git)
+        revision, commit = revision_of(call, git)
         summary = repo_summary(repo, git, commit)
         _, body = split_card(readme_text(repo, git, commit))
         places = {name: f"/{quote(repo.web_path)}/{name}/{quote(revision, safe='')}/" for name in ("resolve", "blob")}
         html = render(body, images_at=places["resolve"], links_at=places["blob"])
         results = _results(summary["cardData"].get("model-index"))
-        return _repo_page(
+        return render_repo_page(
             call, repo, git, "card.html", "card", revision, summary=summary, html=Markup(html), results=results
         )
 
@@ -78,24 +86,24 @@ def tree(call: Call) -> Response:
     repo = call.repo(content=True)
     folder = call.params.get("path", "")
     with repo.git() as git:
-        revision, commit = _revision(call, git)
+        revision, commit = revision_of(call, git)
         entries = sorted(git.entries(commit, folder), key=lambda entry: (not entry.is_folder, entry.path))
         last = git.last_commits(commit, [entry.path for entry in entries])
         rows = [
             (entry, None if entry.is_folder else describe(repo, git, entry), last.get(entry.path)) for entry in entries
         ]
-        return _repo_page(call, repo, git, "tree.html", "files", revision, folder=folder, rows=rows)
+        return render_repo_page(call, repo, git, "tree.html", "files", revision, folder=folder, rows=rows)
 
 
 def blob(call: Call) -> Response:
     """One file: its text where it is text."""
     repo = call.repo(content=True)
     with repo.git() as git:
-        revision, commit = _revision(call, git)
+        revision, commit = revision_of(call, git)
         file = find_file(repo, git, commit, call.params["path"])
         content = b"\0" if file.pointer or file.size > _LARGEST_SHOWN else git.read(file.oid)
         lines = None if b"\0" in content else content.decode("utf-8", "replace").splitlines()
-        return _repo_page(call, repo, git, "blob.html", "files", revision, file=file, lines=lines)
+        return render_repo_page(call, repo, git, "blob.html", "files", revision, file=file, lines=lines)
 
 
 def commits(call: Call) -> Response:
@@ -103,11 +111,11 @@ def commits(call: Call) -> Response:
     repo = call.repo(content=True)
     page = call.number("p", 0)
     with repo.git() as git:
-        revision, commit = _revision(call, git)
-        found = git.log(commit, page * _COMMITS_PAGE, _COMMITS_PAGE + 1)
-        more = len(found) > _COMMITS_PAGE
-        return _repo_page(
-            call, repo, git, "commits.html", "commits", revision, commits=found[:_COMMITS_PAGE], page=page, more=more
+        revision, commit = revision_of(call, git)
+        history = git.log(commit, page * _COMMITS_PAGE, _COMMITS_PAGE + 1)
+        more = len(history) > _COMMITS_PAGE
+        return render_repo_page(
+            call, repo, git, "commits.html", "commits", revision, commits=history[:_COMMITS_PAGE], page=page, more=more
         )
 
 
@@ -116,9 +124,9 @@ def commit(call: Call) -> Response:
     repo = call.repo(content=True)
     with repo.git() as git:
         oid = git.resolve(call.params["rev"])
-        found = git.commit_info(oid)
-        diffs = file_diffs(repo, git, found.parents[0] if found.parents else None, oid)
-        return _repo_page(call, repo, git, "commit.html", "commits", oid, commit=found, diffs=diffs)
+        info = git.commit_info(oid)
+        diffs = file_diffs(repo, git, info.parents[0] if info.parents else None, oid)
+        return render_repo_page(call, repo, git, "commit.html", "commits", oid, commit=info, diffs=diffs)
 
 
 def tags(call: Call) -> Response:
@@ -129,30 +137,15 @@ def tags(call: Call) -> Response:
             (title, [(name, git.commit_info(oid)) for name, oid in git.refs(prefix).items()])
             for title, prefix in (("Tags", "refs/tags/"), ("Branches", "refs/heads/"))
         ]
-        return _repo_page(call, repo, git, "tags.html", "tags", MAIN, groups=groups)
-
-
-def viewer(call: Call) -> Response:
-    """The first rows of a split, its labels and lengths."""
-    repo = call.repo(content=True)
-    with repo.git() as git:
-        revision, commit = _revision(call, git)
-        splits = splits_at(repo, git, commit)
-        wanted = (call.query.get("config"), call.query.get("split"))
-        chosen = next((split for split in splits if (split.config, split.name) == wanted), None)
-        chosen = chosen or (splits[0] if splits else None)
-        preview = preview_split(call.hub, repo, git, commit, chosen) if chosen else None
-        return _repo_page(
-            call, repo, git, "viewer.html", "viewer", revision, splits=splits, chosen=chosen, preview=preview
-        )
+        return render_repo_page(call, repo, git, "tags.html", "tags", MAIN, groups=groups)
 
 
 def discussions(call: Call) -> Response:
     """Discussions and pull requests."""
     repo = call.repo(content=True)
     with repo.git() as git:
-        found = list(reversed(Discussions(repo).all()))
-        return _repo_page(call, repo, git, "discussions.html", "discussions", MAIN, discussions=found)
+        newest_first = list(reversed(Discussions(repo).all()))
+        return render_repo_page(call, repo, git, "discussions.html", "discussions", MAIN, discussions=newest_first)
 
 
 def discussion(call: Call) -> Response:
@@ -161,36 +154,18 @@ def discussion(call: Call) -> Response:
     number = call.params["num"]
     if not number.isdecimal() or len(number) > 9:
         raise HubProblem(404, "Discussion not found")
-    found = Discussions(repo).get(int(number))
+    thread = Discussions(repo).get(int(number))
     with repo.git() as git:
         diffs = []
-        if found.is_pull_request:
-            until = git.commit_info(found.merge_commit).parents[0] if found.merge_commit else git.resolve(found.base)
-            head = git.resolve(f"refs/pr/{found.num}")
+        if thread.is_pull_request:
+            until = (
+                git.commit_info(thread.merge_commit).parents[0] if thread.merge_commit else git.resolve(thread.base)
+            )
+            head = git.resolve(f"refs/pr/{thread.num}")
             diffs = file_diffs(repo, git, git.common_ancestor(until, head), head)
-        return _repo_page(call, repo, git, "discussion.html", "discussions", MAIN, discussion=found, diffs=diffs)
-
-
-def login_page(call: Call) -> Response:
-    """Where a person shows their token, to see private repos."""
-    return _page(call, "login.html", problem="", wanted=_own_path(call.query.get("next", "/")))
-
-
-def login(call: Call) -> Response:
-    """Check the token that was shown and remember it in a cookie."""
-    origin = call.request.headers.get("origin", call.endpoint)
-    if origin not in (call.endpoint, "null"):
-        raise not_allowed("This form was sent from another site")
-    form = call.form()
-    token, wanted = form.get("token", [""])[-1].strip(), _own_path(form.get("next", ["/"])[-1])
-    if call.hub.accounts.find(token) is None:
-        return _page(call, "login.html", 403, problem="This is not a token of this Hub.", wanted=wanted)
-    return RedirectResponse(wanted, 303, {"Set-Cookie": cookie_for(call.hub, token)})
-
-
-def logout(call: Call) -> Response:
-    """Forget the cookie."""
-    return RedirectResponse("/", 303, {"Set-Cookie": no_cookie()})
+        return render_repo_page(
+            call, repo, git, "discussion.html", "discussions", MAIN, discussion=thread, diffs=diffs
+        )
 
 
 def stylesheet(call: Call) -> Response:
@@ -209,28 +184,27 @@ def refusal_page(problem: HubProblem, path: str) -> Response:
     status = 404 if problem.code in ("RepoNotFound", "RevisionNotFound", "EntryNotFound") else problem.status
     template = _templates().get_template("problem.html")
     html = template.render(status=status, message=problem.message, path=path, account=None)
-    return Response(html, status, _HEADERS, "text/html")
+    later = {name: value for name, value in problem.headers.items() if name == "Retry-After"}
+    return Response(html.encode("utf-8", "replace"), status, _HEADERS | later, "text/html")
 
 
-def _own_path(address: str) -> str:
-    """`address` if it is a path of this server, the home page otherwise: a login must not lead elsewhere."""
-    own = address.startswith("/") and not address.startswith("//") and "\\" not in address and address.isprintable()
-    return address if own else "/"
+def render_page(call: Call, template: str, status: int = 200, **values: Any) -> Response:
+    """A page of one of the templates, for the caller."""
+    proof = form_proof(call.hub, call.request.cookies.get(COOKIE, ""))
+    html = _templates().get_template(template).render(account=call.account, logout_proof=proof, **values)
+    return Response(html.encode("utf-8", "replace"), status, _HEADERS, "text/html")
 
 
-def _page(call: Call, template: str, status: int = 200, **values: Any) -> Response:
-    html = _templates().get_template(template).render(account=call.account, **values)
-    return Response(html, status, _HEADERS, "text/html")
-
-
-def _repo_page(
+def render_repo_page(
     call: Call, repo: HubRepo, git: GitRepo, template: str, tab: str, revision: str, **values: Any
 ) -> Response:
+    """A page of a repo, with its tabs and versions."""
     versions = [*reversed(git.refs("refs/tags/")), *git.refs("refs/heads/")]
-    return _page(call, template, repo=repo, tab=tab, revision=revision, versions=versions, **values)
+    return render_page(call, template, repo=repo, tab=tab, revision=revision, versions=versions, **values)
 
 
-def _revision(call: Call, git: GitRepo) -> tuple[str, str]:
+def revision_of(call: Call, git: GitRepo) -> tuple[str, str]:
+    """The revision a page is about, as it was asked for and as a commit."""
     revision = call.params.get("rev") or call.query.get("revision") or MAIN
     return revision, git.resolve(revision)
 
@@ -238,13 +212,13 @@ def _revision(call: Call, git: GitRepo) -> tuple[str, str]:
 def _results(index: object) -> list[dict[str, str]]:
     """The rows of a model-index, whatever shape its author gave it."""
     rows = []
-    for model in index if isinstance(index, list) else []:
-        for result in (model.get("results") or []) if isinstance(model, dict) else []:
+    for model in listed(index):
+        for result in listed(model.get("results")) if isinstance(model, dict) else []:
             if not isinstance(result, dict):
                 continue
             named = result.get("dataset")
             dataset: dict[str, Any] = named if isinstance(named, dict) else {}
-            for metric in result.get("metrics") or []:
+            for metric in listed(result.get("metrics")):
                 if isinstance(metric, dict):
                     rows.append(
                         {

@@ -67,6 +67,28 @@ def too_large(what: str, limit: int) -> HubProblem:
     return HubProblem(413, f"{what} is larger than the {limit:,} bytes this server accepts")
 
 
+def unreadable(repo_id: str) -> HubProblem:
+    """403, as the Hub answers for a repo it has disabled: what is stored of it is damaged.
+
+    Not a 5xx, after which the clients would ask again and again for half a minute.
+    """
+    return HubProblem(
+        403,
+        f"{repo_id} is damaged on this server's disk and cannot be read; its server.log says more",
+        headers={"X-Error-Message": "Access to this resource is disabled."},
+    )
+
+
+def storage_full() -> HubProblem:
+    """507: the disk is full; nothing was changed. The clients do not repeat it, as they would a 500."""
+    return HubProblem(507, "The disk of this Hub is full: nothing was stored; make room and try again")
+
+
+def busy(what: str) -> HubProblem:
+    """503: too many callers want the same thing at once; the clients try again."""
+    return HubProblem(503, f"Too many {what} at once; try again in a moment", headers={"Retry-After": "2"})
+
+
 def conflict(message: str, **body: object) -> HubProblem:
     """409: it already exists."""
     return HubProblem(409, message, body=body)

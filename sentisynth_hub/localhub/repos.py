@@ -4,6 +4,7 @@ A repo appears by one rename and disappears by one rename; a kill in between lea
 """
 
 import json
+import logging
 import secrets
 import shutil
 import threading
@@ -17,10 +18,12 @@ from sentisynth_hub.localhub.durable import fsync_folder, write_json
 from sentisynth_hub.localhub.git import GitRepo
 from sentisynth_hub.localhub.lfs import LfsStore
 from sentisynth_hub.localhub.names import WEB_PREFIX, RepoType, is_repo_name
+from sentisynth_hub.localhub.problems import unreadable
 
 
 Gated = Literal["auto", "manual", False]
 _SETTINGS_FILE = "hub.json"
+_log = logging.getLogger(__name__)
 
 # The extensions the Hub keeps as large files from the start.
 _LFS_SUFFIXES = """
@@ -43,13 +46,14 @@ class RepoSettings:
 
 @dataclass(frozen=True)
 class HubRepo:
-    """One repo: where it is and how it is set."""
+    """One repo: where it is and how it is set; `damaged` where its settings cannot be read, and then private."""
 
     type: RepoType
     namespace: str
     name: str
     folder: Path
     settings: RepoSettings
+    damaged: bool = False
 
     @property
     def id(self) -> str:
@@ -67,8 +71,14 @@ class HubRepo:
         return lfs_store(self.folder)
 
     def git(self) -> GitRepo:
-        """Open its history; close it after use."""
-        return GitRepo(self.folder)
+        """Open its history; close it after use.
+
+        Raises:
+            HubProblem: 403 when it is damaged; so does the end of the `with` when something in it is.
+        """
+        if self.damaged:
+            raise unreadable(self.id)
+        return GitRepo(self.folder, self.id)
 
 
 def lfs_store(folder: Path) -> LfsStore:
@@ -87,6 +97,7 @@ class RepoStore:
             folder.mkdir(parents=True, exist_ok=True)
         self._locks: dict[Path, threading.RLock] = {}
         self._locks_lock = threading.Lock()
+        self._reported: set[Path] = set()
 
     def find(self, repo_type: RepoType, namespace: str, name: str) -> HubRepo | None:
         """The repo of this name, or None."""
@@ -94,11 +105,14 @@ class RepoStore:
             return None
         folder = self._folder(repo_type, namespace, name)
         try:
-            stored = json.loads((folder / _SETTINGS_FILE).read_text())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        stored["granted"] = tuple(stored["granted"])
-        return HubRepo(repo_type, namespace, name, folder, RepoSettings(**stored))
+            settings = _read_settings(folder / _SETTINGS_FILE)
+        except (OSError, ValueError, RecursionError) as error:
+            if not folder.is_dir():
+                return None
+            repo = HubRepo(repo_type, namespace, name, folder, RepoSettings(private=True), damaged=True)
+            self.report(repo, error)
+            return repo
+        return HubRepo(repo_type, namespace, name, folder, settings)
 
     def all(self, repo_type: RepoType) -> Iterator[HubRepo]:
         """Every repo of a type, by namespace and name."""
@@ -107,20 +121,28 @@ class RepoStore:
             if repo is not None:
                 yield repo
 
+    def report(self, repo: HubRepo, error: BaseException) -> None:
+        """Say in the log, once, why a repo cannot be read."""
+        if repo.folder not in self._reported:
+            self._reported.add(repo.folder)
+            _log.error("%s/%s cannot be read", repo.type, repo.id, exc_info=error)
+
     def create(self, repo_type: RepoType, namespace: str, name: str, author: str, private: bool) -> HubRepo | None:
         """Make a repo with branch main and a first commit; None when it exists already, or somebody was faster."""
         folder = self._folder(repo_type, namespace, name)
         folder.parent.mkdir(parents=True, exist_ok=True)
         half = self.incoming / secrets.token_hex(8)
-        half.mkdir()
-        GitRepo.create(half, author, {".gitattributes": GITATTRIBUTES}, "initial commit")
-        (half / "lfs" / "objects").mkdir(parents=True)
-        write_json(half / _SETTINGS_FILE, asdict(RepoSettings(private, created=time.time())))
-        with self._locks_lock:
-            if folder.exists():
-                shutil.rmtree(half)
-                return None
-            half.rename(folder)
+        try:
+            half.mkdir()
+            GitRepo.create(half, author, {".gitattributes": GITATTRIBUTES}, "initial commit")
+            (half / "lfs" / "objects").mkdir(parents=True)
+            write_json(half / _SETTINGS_FILE, asdict(RepoSettings(private, created=time.time())))
+            with self._locks_lock:
+                if folder.exists():
+                    return None
+                half.rename(folder)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
         fsync_folder(folder.parent)
         return self.find(repo_type, namespace, name)
 
@@ -145,3 +167,16 @@ class RepoStore:
 
     def _folder(self, repo_type: RepoType, namespace: str, name: str) -> Path:
         return self._root / repo_type / namespace / f"{name}.git"
+
+
+def _read_settings(path: Path) -> RepoSettings:
+    """Read the settings of a repo; raises ValueError when they are not what `RepoSettings` says."""
+    stored = json.loads(path.read_text("utf-8"))
+    try:
+        private, gated, created, granted = (stored[name] for name in ("private", "gated", "created", "granted"))
+        well_formed = isinstance(private, bool) and isinstance(created, int | float)
+        if not well_formed or gated not in ("auto", "manual", False) or not all(isinstance(n, str) for n in granted):
+            raise ValueError(f"settings of the wrong type in {path.name}")
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} does not hold the settings of a repo") from error
+    return RepoSettings(private, gated, created, tuple(granted))

@@ -5,7 +5,9 @@ miss the commit in the last response's headers.
 """
 
 import re
+import tempfile
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -15,7 +17,7 @@ from sentisynth_hub.localhub.content import HubFile, find_file
 from sentisynth_hub.localhub.http import Call
 from sentisynth_hub.localhub.names import check_path
 from sentisynth_hub.localhub.problems import HubProblem
-from sentisynth_hub.localhub.sending import send_file
+from sentisynth_hub.localhub.sending import PIECE, send_file
 
 
 # What a browser may show in place; everything else is text or a download, so that nothing uploaded is ever run.
@@ -25,20 +27,21 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class FileResponse(Response):
-    """Part of a file on disk, from byte `start`, `count` bytes long."""
+    """Part of an open file, from byte `start`, `count` bytes long; closed when it was sent."""
 
-    def __init__(self, path: Path, start: int, count: int, status: int, headers: dict[str, str]):
+    def __init__(self, file: BinaryIO, start: int, count: int, status: int, headers: dict[str, str]):
         super().__init__(None, status, headers)
-        self._path, self._start, self._count = path, start, count
+        self._file, self._start, self._count = file, start, count
         self.headers["content-length"] = str(count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] == "HEAD":
-            await send({"type": "http.response.body", "body": b""})
-        else:
-            await send_file(scope, send, self._path, self._start, self._count)
+        with self._file:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await send_file(scope, send, self._file, self._start, self._count)
 
 
 def download(call: Call) -> Response:
@@ -64,9 +67,19 @@ def download(call: Call) -> Response:
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
         status = 206 if "Content-Range" in headers else 200
         if file.pointer:
-            return FileResponse(repo.lfs.path(file.pointer.oid), start, end - start, status, headers)
+            return FileResponse(repo.lfs.path(file.pointer.oid).open("rb"), start, end - start, status, headers)
         content = git.read(file.oid)[start:end]
-    return Response(content, status, headers)
+    if len(content) <= PIECE:
+        return Response(content, status, headers)
+    return FileResponse(_spooled(content, call.hub.repos.incoming), 0, len(content), status, headers)
+
+
+def _spooled(content: bytes, folder: Path) -> BinaryIO:
+    """The content in a file without a name: a client that stands still must not hold it in memory."""
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (the response closes it)
+    file.write(content)
+    file.flush()
+    return file
 
 
 def _range(header: str | None, file: HubFile) -> tuple[int, int]:

@@ -6,6 +6,7 @@ It holds a lock on its data folder for as long as it lives; whoever can take tha
 import argparse
 import fcntl
 import os
+import resource
 import socket
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from sentisynth_hub.localhub.app import HubApp
 from sentisynth_hub.localhub.config import LOCK_FILE, READY, STATE_FILE, HubConfig
 from sentisynth_hub.localhub.durable import write_json
 from sentisynth_hub.localhub.hub import Hub
+from sentisynth_hub.localhub.private import make_private
 from sentisynth_hub.localhub.protocol import HubProtocol
 from sentisynth_hub.localhub.recovery import recover
 
@@ -36,11 +38,14 @@ def serve(config: HubConfig) -> None:
     Raises:
         InputError: another server holds the data folder, or the port is taken.
     """
-    os.makedirs(config.data, mode=0o700, exist_ok=True)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a client that stands still holds three of them
+    os.umask(0o077)  # whatever is made from here on is nobody else's to read
+    make_private(config.data)
     with open(config.data / LOCK_FILE, "w") as lock:
         _take(lock, config.data)
         hub = Hub(config)
-        recover(hub.repos)
+        recover(hub.repos, config.upload_seconds)
         with _listen(config) as listener:
             port = listener.getsockname()[1]
             state = {
@@ -118,6 +123,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=Path)
     for name in ("json", "commit", "file"):
         parser.add_argument(f"--max-{name}-bytes", type=int, default=getattr(HubConfig, f"max_{name}_bytes"))
+    parser.add_argument("--max-proposed-bytes", type=int, default=HubConfig.max_proposed_bytes)
     parser.add_argument("--multipart-bytes", type=int, default=HubConfig.multipart_bytes)
     parser.add_argument("--upload-seconds", type=int, default=HubConfig.upload_seconds)
     parser.add_argument("--detach", action="store_true", help="leave the server behind and end")

@@ -1,40 +1,62 @@
 """What the dataset page shows: the splits of a commit and a preview of one of them."""
 
+import json
 import secrets
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Hashable
+from dataclasses import asdict
 
-from sentisynth_hub.localhub.cards import card_data
+from sentisynth_hub.localhub.cache import TextCache
 from sentisynth_hub.localhub.content import HubFile, find_file, list_files
 from sentisynth_hub.localhub.file_splits import Split, splits_of
 from sentisynth_hub.localhub.git import GitRepo
 from sentisynth_hub.localhub.hub import Hub
-from sentisynth_hub.localhub.info import readme_text
+from sentisynth_hub.localhub.info import card_at
 from sentisynth_hub.localhub.preview import Preview, preview_of
-from sentisynth_hub.localhub.repos import HubRepo, lfs_store
+from sentisynth_hub.localhub.repos import HubRepo
+
+
+_previews = TextCache(32 * 1024**2)
 
 
 def splits_at(repo: HubRepo, git: GitRepo, commit: str) -> list[Split]:
     """The splits of a dataset at a commit."""
     paths = [file.path for file in list_files(repo, git, commit)]
-    return splits_of(card_data(readme_text(repo, git, commit)), paths)
+    return splits_of(card_at(repo, git, commit), paths)
 
 
-def preview_split(hub: Hub, repo: HubRepo, git: GitRepo, commit: str, split: Split) -> Preview:
-    """A preview of a split's first file."""
-    file = find_file(repo, git, commit, split.paths[0])
-    return _preview(repo.folder, hub.repos.incoming, file)
+def first_file(repo: HubRepo, git: GitRepo, commit: str, split: Split) -> HubFile:
+    """The file of a split that is previewed."""
+    return find_file(repo, git, commit, split.paths[0])
 
 
-@lru_cache(maxsize=256)
-def _preview(folder: Path, incoming: Path, file: HubFile) -> Preview:
-    suffix = "." + file.path.rpartition(".")[2]
+def kept_preview(repo: HubRepo, file: HubFile) -> Preview | None:
+    """The preview of a file if it was made before."""
+    text = _previews.kept(_key(repo, file))
+    return Preview(**json.loads(text)) if text else None
+
+
+def make_preview(hub: Hub, repo: HubRepo, file: HubFile) -> Preview:
+    """The preview of a file; it may take a while."""
+    return Preview(
+        **json.loads(_previews.get(_key(repo, file), lambda: json.dumps(asdict(_preview(hub, repo, file)))))
+    )
+
+
+def _key(repo: HubRepo, file: HubFile) -> Hashable:
+    return repo.folder, file.oid, _suffix(file)
+
+
+def _suffix(file: HubFile) -> str:
+    return "." + file.path.rpartition(".")[2]
+
+
+def _preview(hub: Hub, repo: HubRepo, file: HubFile) -> Preview:
     if file.pointer:
-        return preview_of(lfs_store(folder).path(file.pointer.oid), suffix)
-    unpacked = incoming / secrets.token_hex(8)
-    with GitRepo(folder) as git:
-        unpacked.write_bytes(git.read(file.oid))
+        return preview_of(repo.lfs.path(file.pointer.oid), _suffix(file))
+    unpacked = hub.repos.incoming / secrets.token_hex(8)
     try:
-        return preview_of(unpacked, suffix)
+        with repo.git() as git:
+            unpacked.write_bytes(git.read(file.oid))
+        return preview_of(unpacked, _suffix(file))
     finally:
-        unpacked.unlink()
+        unpacked.unlink(missing_ok=True)

@@ -141,7 +141,7 @@ def _listed() -> frozenset[str]:
 
 @cache
 def _words_of(language: str) -> frozenset[str]:
-    lines = (LEXICONS / f"{language}.txt").read_text("utf-8").splitlines()
+    lines = (LEXICONS / f"{language}.txt").read_text("utf-8").split("\n")
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 

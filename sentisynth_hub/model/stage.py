@@ -1,12 +1,14 @@
-"""The model that is published: a stock classifier fine-tuned on one variant of replicate 0, and what it says of every
-test row.
+"""The model stage: the student that was judged, saved so that anybody can load it, and its own score.
 
-The stored predictions are made by `pipeline("text-classification", model=folder)` itself, text by text on the CPU, so
-whoever loads the model that way gets the same labels. `truncation=True` only matters for texts longer than the encoder
-can read, which the plain call refuses.
+    result = train_model(recipe, samples, corpora, natural, "mixed", folder, features)
+
+The model one gets is the model that was judged: the chosen variant's student in replicate 0, trained by the very
+function that trained it in the study. A head on a frozen encoder is saved in the layout of `sentence-transformers`, a
+fine-tuned network as a stock `AutoModelForSequenceClassification`. Its answers and its score on every test row are
+those of the saved folder, opened again as any user opens it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,93 +16,187 @@ import numpy as np
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
+from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import StageFolder
-from sentisynth_hub.metrics.classification import METRICS, confusion_counts
+from sentisynth_hub.model.saved_model import MODEL_FOLDER, PREDICTIONS, ModelResult, ScoreInterval, TrainingRows, load
+from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.pretrained.batching import fixed_threads
+from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
+from sentisynth_hub.pretrained.head_model import save_head_model
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.study import stage as study_stage
 from sentisynth_hub.study.choice import head_fitter
-from sentisynth_hub.study.encoding import readable_length
 from sentisynth_hub.study.finetune import run_finetune
+from sentisynth_hub.study.head_trial import fit_head
 from sentisynth_hub.study.loop import start_launch
-from sentisynth_hub.study.plan import plan_replicate
-from sentisynth_hub.study.training_rows import Corpus
-from sentisynth_hub.study.trial import score
+from sentisynth_hub.study.plan import plan_replicate, sample_of
+from sentisynth_hub.study.training_rows import Corpus, Option
+from sentisynth_hub.study.trial import Outcome, Trial
 from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
+from sentisynth_hub.verdict.statistics.single_model import single_model_scores
 
 
-VERSION = 1
-MODEL_FOLDER = "model"
-PREDICTIONS = "test_predictions.parquet"
+__all__ = ["MODEL_FOLDER", "PREDICTIONS", "VERSION", "ModelResult", "decides", "load", "train_model"]
+
+VERSION = 2
+_REPLICATE = 0
+_DIGITS = 6  # of a stored score
 
 
-def train_published(
-    recipe: Recipe, sample: Sample, corpus: Corpus, variant: str, folder: StageFolder, natural: NaturalData
-) -> dict[str, Any]:
-    """Fine-tune the student on `variant` of `sample` on one process; save it, predict the test rows with it, return
-    the manifest.
+def decides(recipe: Recipe) -> dict[str, Any]:
+    """What of the recipe decides the model, beside the variant, which the study chose: the way a student is trained.
 
-    The folder `model` holds safetensors, tokenizer and label names.
+    Neither which other variants were compared, nor how many replicates, nor the margin.
     """
-    content = recipe.model_dump()
-    recipe = recipe.with_content(content | {"study": content["study"] | {"mode": "finetune"}})
-    (trial,) = plan_replicate(recipe, sample, natural, corpus, [variant])
+    study = study_stage.decides(recipe)["study"]
+    others = {"variants", "replicates"}
+    return {
+        **recipe.part("labels", "seed"),
+        "validation": recipe.natural.validation,
+        "study": {key: value for key, value in study.items() if key not in others},
+    }
+
+
+def train_model(
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    corpora: Mapping[int, Corpus],
+    natural: NaturalData,
+    variant: str,
+    folder: StageFolder,
+    features: Path,
+) -> ModelResult:
+    """Train the student of `variant` in replicate 0 on one process, save it, and let the saved model answer the test
+    rows.
+
+    Args:
+        samples, corpora: As the study got them.
+        natural: All natural rows; when cross-fitting, replicate 0 tests on its own fold of them.
+        folder: Gets `model/`, `test_predictions.parquet` and, last, the manifest.
+        features: Where the study keeps its features.
+    """
+    sample, corpus = sample_of(recipe, samples[_REPLICATE], corpora)
+    splits = natural_of_replicate(recipe, natural, _REPLICATE)
+    (trial,) = plan_replicate(recipe, sample, splits, corpus, [variant])
     target = folder.path / MODEL_FOLDER
     with fixed_threads(recipe.study.student.threads):
-        launch = start_launch(recipe.study, Processes(), shared=False)
-        fitter = head_fitter(recipe, trial, folder.path / "features", Processes()) if trial.needs_heads else None
-        outcome, model, tokenizer = run_finetune(recipe, trial, launch, fitter=fitter, checkpoints=folder.path)
-        # A tokenizer that does not know the encoder's limit would let long texts through to an error.
-        tokenizer.model_max_length = readable_length(tokenizer, model.config)
-        model.cpu().save_pretrained(target)
-        tokenizer.save_pretrained(target)
-        found = classify(target, [row.text for row in natural.test])
-    truth = [str(row.label) for row in natural.test]
-    write_trials(
-        folder.path / PREDICTIONS,
+        save = _save_head if recipe.study.mode == "head" else _save_network
+        outcome, option = save(recipe, trial, target, features)
+        classifier = open_classifier(target)
+        probabilities = classifier.probabilities([row.text for row in trial.test])
+    rows = count_origins(option, trial, corpus)
+    result = _result(recipe, trial, rows, outcome, classifier, probabilities)
+    _write_predictions(folder.path / PREDICTIONS, recipe, trial, probabilities)
+    folder.finish(result.model_dump(mode="json"))
+    for line in result.warnings():
+        log.warn(line)
+    return result
+
+
+def _save_head(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> tuple[Outcome, Option]:
+    student = recipe.study.student
+    fitter = head_fitter(recipe, trial, cache, Processes())
+    outcome, option, head = fit_head(recipe, trial, fitter)
+    dimensions = len(fitter.scaling.mean)
+    weights = np.zeros((dimensions + 1, len(recipe.labels)))  # without a row to learn from every label is as likely
+    save_head_model(
+        target,
+        student.model,
+        student.revision,
+        weights if head is None else fitter.scaling.fold_into(head.weights),
         recipe.labels,
-        [TrialPredictions(variant, sample.replicate, item_ids(natural.test), truth, *_split(found, recipe.labels))],
+        max_length=student.max_length,
+        prefix=student.prefix,
+        unit_length=True,
     )
+    return outcome, option
+
+
+def _save_network(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> tuple[Outcome, Option]:
+    launch = start_launch(recipe.study, Processes(), shared=False)
+    fitter = head_fitter(recipe, trial, cache, Processes()) if trial.needs_heads else None
+    trained = run_finetune(recipe, trial, launch, fitter=fitter, checkpoints=target.parent)
+    trained.model.cpu().save_pretrained(target)
+    trained.tokenizer.save_pretrained(target)
+    return trained.outcome, trained.option
+
+
+def _result(
+    recipe: Recipe,
+    trial: Trial,
+    rows: TrainingRows,
+    outcome: Outcome,
+    classifier: TextClassifier,
+    probabilities: Any,
+) -> ModelResult:
     place = {label: i for i, label in enumerate(recipe.labels)}
-    counts = confusion_counts(
-        np.array([place[label] for label in truth]),
-        np.array([place[best(scores)] for scores in found]),
-        len(recipe.labels),
+    truth = np.array([place[str(row.label)] for row in trial.test])
+    answers = probabilities.argmax(1)
+    study_answers = np.array([place[label] for label in outcome.test.predicted])
+    scores = single_model_scores(truth, answers, len(place))
+    distinct_answers = set(answers.tolist())
+    return ModelResult(
+        variant=trial.variant,
+        mode=recipe.study.mode,
+        layout=classifier.layout,
+        labels=list(classifier.labels),
+        training_rows=rows,
+        human_labels={use: len(ids) for use, ids in outcome.human_labels.items()},
+        missing_labels=outcome.missing_labels,
+        settings={key: float(value) for key, value in outcome.budget.items() if key in ("penalty", "steps")},
+        test_items=len(truth),
+        test_scores={
+            name: ScoreInterval(**{key: round(value, _DIGITS) for key, value in score._asdict().items()})
+            for name, score in scores.items()
+        },
+        confidence=round(float(probabilities.max(1).mean()), _DIGITS),
+        changed_answers=int((answers != study_answers).sum()),
+        constant_label=recipe.labels[answers[0]] if len(distinct_answers) == 1 < len(set(truth.tolist())) else None,
+        folder=Path(classifier.source),
     )
-    return folder.finish(
-        {
-            "variant": variant,
-            "chosen": outcome.budget | {"tried": outcome.tried},
-            "training_rows": sum(outcome.training_rows),
-            "human_labels": {use: len(ids) for use, ids in outcome.human_labels.items()},
-            "missing_labels": outcome.missing_labels,
-            "validation_score": score(recipe, trial.validation.rows, outcome.validation.predicted),
-            "test_items": len(truth),
-            "test_scores": {name: round(float(metric(counts)), 6) for name, metric in METRICS.items()},
-        }
+
+
+def count_origins(option: Option, trial: Trial, corpus: Corpus) -> TrainingRows:
+    """Count the distinct training rows of an option by where they come from; a row that is repeated counts once."""
+
+    def keys(rows: Iterable[Row]) -> set[tuple[str, str, str | None]]:
+        return {(row.id, row.request_id, row.label) for row in rows}
+
+    origins = {
+        "natural": keys([*trial.natural, *trial.validation.rows, *option.human]),
+        "synthetic": keys([*corpus.kept, *corpus.candidates, *corpus.judged]),
+        "pseudo_labelled": keys(corpus.pseudo_labelled),
+    }
+    remaining = keys(option.rows)
+    counts = {}
+    for origin, rows in origins.items():
+        counts[origin] = len(remaining & rows)
+        remaining -= rows
+    return TrainingRows(**counts, augmented=len(remaining))
+
+
+def hyperparameters(recipe: Recipe, model: ModelResult) -> dict[str, str | int | float]:
+    """How it was trained, as the card lists it."""
+    student = recipe.study.student
+    listed: dict[str, str | int | float] = {"training rows": model.training_rows.describe(), "seed": recipe.seed}
+    if model.mode == "head":
+        return listed | {"trained": "a linear head; the encoder is as it came"} | model.settings
+    return listed | {
+        "trained": "all layers",
+        "steps": int(model.settings.get("steps", 0)),
+        "batch size": student.batch_size,
+        "learning rate": student.learning_rate,
+        "weight decay": student.weight_decay,
+        "warm-up ratio": student.warmup_ratio,
+    }
+
+
+def _write_predictions(path: Path, recipe: Recipe, trial: Trial, probabilities: Any) -> None:
+    predicted = [recipe.labels[i] for i in probabilities.argmax(1)]
+    truth = [str(row.label) for row in trial.test]
+    write_trials(
+        path,
+        recipe.labels,
+        [TrialPredictions(trial.variant, _REPLICATE, item_ids(trial.test), truth, predicted, probabilities.tolist())],
     )
-
-
-def classify(model: Path | str, texts: Sequence[str], *, revision: str | None = None) -> list[dict[str, float]]:
-    """Label probabilities of each text by a Hub model or folder, exactly as the plain pipeline computes them, one text
-    at a time.
-    """
-    from transformers import pipeline
-
-    classifier = pipeline(
-        "text-classification", model=str(model), revision=revision, device="cpu", trust_remote_code=False
-    )
-    found = []
-    for text in log.progress("predictions", texts, total=len(texts)):
-        scores = classifier(text, top_k=None, truncation=True)
-        found.append({item["label"]: float(item["score"]) for item in scores})
-    return found
-
-
-def best(scores: dict[str, float]) -> str:
-    """The likeliest label."""
-    return max(scores, key=lambda label: scores[label])
-
-
-def _split(found: Sequence[dict[str, float]], labels: Sequence[str]) -> tuple[list[str], list[list[float]]]:
-    return [best(scores) for scores in found], [[scores[label] for label in labels] for scores in found]

@@ -1,34 +1,44 @@
 """From a file of labelled texts to a recipe folder, with an honest word on what that much data can show.
 
-made = start_recipe("reviews.csv", text_column="review", label_column="stars")
-made.folder      # recipes/reviews: recipe.yaml, prompt.jinja2, README.md, data/ (kept out of git)
+started = start_recipe(Source("reviews.csv", "review", "stars"))
+started.folder      # recipes/reviews: recipe.yaml, prompt.jinja2, README.md, data/ (kept out of git)
+
+All or nothing: the folder is written elsewhere first, read back as every command reads it, and only then moved to its
+place.
 """
 
 import json
 import re
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import DataError, InputError, did_you_mean
-from sentisynth_hub.core.files import replaced
-from sentisynth_hub.core.read_files import read_file
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.open_records import is_file_name
+from sentisynth_hub.core.read_files import ending_of
+from sentisynth_hub.core.rows import Row
+from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.natural.stage import load_natural
-from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.verdict.statistics.power import detectable_effect
+from sentisynth_hub.plan.source_rows import Source, SourceRows, check_labels, check_same_labels, read_source
+from sentisynth_hub.recipe import Recipe, load_recipe
+from sentisynth_hub.recipe.languages import check_languages
+from sentisynth_hub.recipe.load import dump_yaml
+from sentisynth_hub.recipe.schema import NAME
+from sentisynth_hub.verdict.statistics.power import detectable_effect, detectable_effect_cross_fitted
 
 
 ENGLISH_STUDENT = "sentence-transformers/all-MiniLM-L6-v2"
 OTHER_STUDENT = "intfloat/multilingual-e5-small"
 SMALL_WRITER = "HuggingFaceTB/SmolLM2-135M-Instruct"
 EMBEDDED = {"generator": "quickstart/SmolLM2-135M-Instruct", "student": "quickstart/all-MiniLM-L6-v2"}
-MOST_LABELS = 20  # more distinct values than this is a column of something else
-FEWEST_PER_LABEL = 12  # below this a label cannot be split into train, validation and test and still say anything
+CROSS_FITTED_BELOW = 1000  # rows; with fewer, a test split of their own would waste labels (docs/concepts/evidence.md)
+FOLDS, REPETITIONS = 5, 2
+_MOST_VALUES = 50  # distinct values of a column that may say which rows are to blame; with more it is an id or a text
 
 
 @dataclass(frozen=True)
@@ -39,220 +49,247 @@ class Started:
     lines: list[str]
 
 
-def start_recipe(
-    source: str,
-    *,
-    text_column: str,
-    label_column: str,
-    name: str | None = None,
-    languages: Sequence[str] = ("en",),
-    generator: str | None = None,
-    endpoint_model: str | None = None,
-    student: str | None = None,
-    synthetic: str | None = None,
-    embedded: bool = False,
-    folder: Path | None = None,
-) -> Started:
-    """Write a recipe folder for a CSV, JSONL or Parquet file, or a Hub dataset id.
+@dataclass(frozen=True)
+class Choices:
+    """What the user chose for the new recipe; None: the default."""
+
+    name: str | None = None
+    languages: Sequence[str] = ("en",)
+    generator: str | None = None
+    endpoint_model: str | None = None
+    student: str | None = None
+    embedded: bool = False
+    folder: Path | None = None
+
+
+def start_recipe(source: Source, choices: Choices | None = None, *, synthetic: Source | None = None) -> Started:
+    """Write a recipe folder for labelled rows.
 
     Args:
-        synthetic: The same kind of source, of synthetic rows that are there already: they take the generator's place.
+        synthetic: Synthetic rows that are there already: they take the generator's place.
 
     Raises:
         DataError: A source cannot be read, a column is missing, a label has too few rows, or the synthetic rows have
             another one.
-        InputError: The folder is there already.
+        InputError: The folder is there already, or the name or a language is none. Nothing is written in any case.
     """
-    name = name or re.sub(r"[^a-z0-9]+", "-", Path(source).stem.lower()).strip("-") or "my-recipe"
-    folder = folder or Path("recipes") / name
-    if folder.exists():
+    choices = choices or Choices()
+    name = _name(source, choices)
+    languages = check_languages(choices.languages)
+    folder = choices.folder or Path("recipes") / name
+    if folder.exists() or folder.is_symlink():
         raise InputError(f"{folder}: is there already; choose another with --name or --folder")
-    rows = _read(source, text_column, label_column)
-    counts = Counter(row["label"] for row in rows)
-    _check(source, label_column, counts)
-    given = _read(synthetic, text_column, label_column) if synthetic else []
-    if strange := sorted({row["label"] for row in given} - set(counts)):
-        raise DataError(
-            f"{synthetic}: {log.printable(repr(strange[0]), 40)} is no label of {source}, whose labels are "
-            f"{', '.join(sorted(counts))}; rename it, or leave those rows out"
-        )
-    english = [tag.split("-")[0] for tag in languages] == ["en"]
-    models = (
-        EMBEDDED if embedded else {"generator": SMALL_WRITER, "student": ENGLISH_STUDENT if english else OTHER_STUDENT}
-    )
-    models = {"generator": generator or models["generator"], "student": student or models["student"]}
-    prefix = "query: " if "e5-" in models["student"] else ""
-    content = _recipe(name, languages, sorted(counts), models, endpoint_model, prefix)
-    if synthetic:
-        written_by = f"the author of {Path(synthetic).name}"
-        generator_of_rows = {"kind": "rows", "file": "data/synthetic.jsonl", "written_by": written_by}
-        content["generate"] = {"generator": generator_of_rows, "candidates": len(given)}
-    _write(folder, content, rows, given)
-    return Started(folder, _expectations(folder, len(rows), endpoint_model, " --hub local" if embedded else ""))
+    natural = read_source(source)
+    check_labels(natural, source.label_column)
+    given = read_source(synthetic) if synthetic is not None else None
+    if given is not None:
+        check_same_labels(given, natural.labels, natural.name)
+    content = _recipe(name, languages, natural, given, choices)
+    with _moved_into(folder) as draft:
+        recipe, rows = _write(draft, content, natural, given)
+        lines = _expectations(folder, recipe, rows, choices)
+    return Started(folder, lines)
 
 
-def _read(source: str, text_column: str, label_column: str) -> list[dict[str, str]]:
-    """Rows with a text and a label, as id / text / label."""
-    if Path(source).suffix:
-        records = list(read_file(Path(source)))
-    else:
-        import datasets
-
-        try:
-            part = datasets.load_dataset(source, split="train")
-        except (datasets.exceptions.DatasetNotFoundError, ValueError) as error:
-            raise DataError(
-                f"{source}: neither a file with an ending nor a Hub dataset ({str(error).splitlines()[0]})"
-            ) from None
-        names = getattr(part.features.get(label_column), "names", None)
-        records = [
-            (n, {**r, label_column: names[r[label_column]] if names else r[label_column]}) for n, r in enumerate(part)
-        ]
-    rows, empty = [], 0
-    for number, record in records:
-        for column in (text_column, label_column):
-            if column not in record:
-                raise DataError(
-                    f"{source}: no column {column!r}{did_you_mean(column, record)}; the columns are "
-                    f"{', '.join(record)}; "
-                    "name them with --text and --label"
-                )
-        text, label = (
-            str(record[text_column] or "").strip(),
-            str(record[label_column] if record[label_column] is not None else "").strip(),
-        )
-        if text and label:
-            rows.append({"id": str(number), "text": text, "label": label})
-        else:
-            empty += 1
-    if empty:
-        log.warn(f"{source}: {empty} rows without a text or a label are left out")
-    if not rows:
-        raise DataError(f"{source}: no row has both a text and a label")
-    return rows
+def _name(source: Source, choices: Choices) -> str:
+    if choices.name is not None:
+        if re.fullmatch(NAME, choices.name) is None:
+            raise InputError(
+                f"--name {choices.name!r}: a recipe's name has lower-case letters, digits and hyphens only, such as "
+                f"{_slug(choices.name)!r}"
+            )
+        return choices.name
+    last = Path(source.name).name
+    if is_file_name(source.name):
+        while ending_of(last):  # reviews.csv.gz
+            last = Path(last).stem
+    return _slug(last)
 
 
-def _check(source: str, label_column: str, counts: Counter[str]) -> None:
-    if len(counts) < 2:
-        raise DataError(
-            f"{source}: column {label_column!r} holds one value, {next(iter(counts))!r}; a classifier needs at "
-            f"least two"
-        )
-    if len(counts) > MOST_LABELS:
-        raise DataError(
-            f"{source}: column {label_column!r} holds {len(counts)} different values; is it the label? name it "
-            f"with --label"
-        )
-    rare = [f"{label!r} ({count})" for label, count in sorted(counts.items()) if count < FEWEST_PER_LABEL]
-    if rare:
-        raise DataError(
-            f"{source}: fewer than {FEWEST_PER_LABEL} rows with label {', '.join(rare)}; bring more, or merge labels"
-        )
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "my-recipe"
 
 
 def _recipe(
-    name: str,
-    languages: Sequence[str],
-    labels: list[str],
-    models: dict[str, str],
-    endpoint_model: str | None,
-    prefix: str,
+    name: str, languages: Sequence[str], natural: SourceRows, given: SourceRows | None, choices: Choices
 ) -> dict[str, Any]:
-    generator: dict[str, Any] = {"kind": "transformers", "model": models["generator"]}
-    if endpoint_model:
-        generator = {"kind": "openai", "model": endpoint_model}
-    encoder = {"model": models["student"]} | ({"prefix": prefix} if prefix else {})
+    english = [tag.split("-")[0] for tag in languages] == ["en"]
+    defaults = (
+        EMBEDDED
+        if choices.embedded
+        else {"generator": SMALL_WRITER, "student": ENGLISH_STUDENT if english else OTHER_STUDENT}
+    )
+    student = choices.student or defaults["student"]
+    encoder = {"model": student} | ({"prefix": "query: "} if "e5-" in student else {})
+    small = len(natural.rows) < CROSS_FITTED_BELOW and given is None
+    files = {"train": "data/rows.jsonl"} if small else {split: f"data/{split}.jsonl" for split in _SPLITS}
+    study: dict[str, Any] = {"student": encoder, "mode": "head"}
+    if small:
+        study |= {"cross_fitting": {"folds": FOLDS}, "replicates": REPETITIONS}
+    else:
+        study |= {"design": "conditional", "replicates": 10}
     return {
         "name": name,
         "description": f"Synthetic rows for {name}.",
         "language": list(languages),
-        "labels": labels,
+        "labels": natural.labels,
         "seed": 0,
-        "natural": {"files": {split: f"data/{split}.jsonl" for split in ("train", "validation", "test")}},
-        "generate": {
-            "generator": generator,
-            # A small local model keeps to the label best when it sees only that label, and to the language when it is
-            # not too hot.
-            "prompt": {"num_shots": 8, "demonstrations_of": "all_labels" if endpoint_model else "asked_label"},
-            "sampling": {"temperature": 1.0 if endpoint_model else 0.8},
-            "candidates": 100 * len(labels),
-        },
+        "natural": {"files": files} | ({"licence": natural.licence} if natural.licence else {}),
+        "generate": _generate(natural, given, choices, choices.generator or defaults["generator"], small),
         "filter": {
             "length": {},
             "exact_duplicates": {},
             "overlap": {},
             "teacher": {"teacher": dict(encoder), "min_confidence": 0.5},
         },
-        "study": {
-            "student": encoder,
-            "mode": "head",
-            "design": "conditional",
-            "replicates": 10,
-            "variants": ["natural", "natural_repeated", "synthetic", "unfiltered", "mixed"],
-        },
+        "study": study | {"variants": ["natural", "natural_repeated", "synthetic", "unfiltered", "mixed"]},
         "publish": {"dataset": f"YOUR-NAME/{name}-synthetic", "model": f"YOUR-NAME/{name}-classifier"},
     }
 
 
-def _write(folder: Path, content: dict[str, Any], rows: list[dict[str, str]], given: list[dict[str, str]]) -> None:
-    """Write the folder: splits are made here once, so that the user sees them and may move rows between them."""
-    whole = folder / "data" / "all.jsonl"
-    with replaced(whole) as temporary:
-        temporary.write_text(_json_lines(rows), "utf-8")
-    if given:
-        (folder / "data" / "synthetic.jsonl").write_text(_json_lines(given), "utf-8")
+def _generate(
+    natural: SourceRows, given: SourceRows | None, choices: Choices, writer: str, small: bool
+) -> dict[str, Any]:
+    if given is not None:
+        generator: dict[str, Any] = {
+            "kind": "rows",
+            "file": "data/synthetic.jsonl",
+            "written_by": f"the author of {Path(given.name).name}",
+        }
+        if columns := _telling_columns(given):
+            generator["attribute_columns"] = columns
+        return {"generator": generator, "candidates": len(given.rows)}
+    candidates = (60 if small else 100) * len(natural.labels)  # of each corpus; cross-fitting makes ten
+    if choices.endpoint_model:
+        return {
+            "generator": {"kind": "openai", "model": choices.endpoint_model},
+            "prompt": {"chat": True, "num_shots": 8},
+            "sampling": {"temperature": 1.0, "max_new_tokens": 200},
+            "candidates": candidates,
+        }
+    return {
+        "generator": {"kind": "transformers", "model": writer},
+        # A small local model keeps to the label best when it sees only that label, and to the language when it is
+        # not too hot.
+        "prompt": {"num_shots": 8, "demonstrations_of": "asked_label"},
+        "sampling": {"temperature": 0.8},
+        "candidates": candidates,
+    }
+
+
+def _telling_columns(given: SourceRows) -> list[str]:
+    """Columns of the synthetic rows that tell groups of them apart, for `study --leave-out`."""
+    return [
+        column
+        for column in given.other_columns
+        if 1 < len({str(row.get(column)) for row in given.rows}) <= min(_MOST_VALUES, len(given.rows) // 2)
+    ]
+
+
+_SPLITS = ("train", "validation", "test")
+
+
+def _write(
+    folder: Path, content: dict[str, Any], natural: SourceRows, given: SourceRows | None
+) -> tuple[Recipe, NaturalData]:
+    """Write the folder and read it back. Splits are made here once, so that the user sees them and may move rows
+    between them; a cross-fitted study has none.
+    """
+    (folder / "data").mkdir()
+    (folder / "data" / "rows.jsonl").write_text(_json_lines(natural.rows), "utf-8")
+    if given is not None:
+        (folder / "data" / "synthetic.jsonl").write_text(_json_lines(given.rows), "utf-8")
     else:
-        (folder / "prompt.jinja2").write_text(_PROMPT, "utf-8")
-    unsplit = content | {"natural": {"files": {"train": "data/all.jsonl"}}}
-    (folder / "recipe.yaml").write_text(_yaml(unsplit), "utf-8")
-    natural = load_natural(load_recipe(str(folder)))
-    for split in ("train", "validation", "test"):
-        part = [{"id": row.request_id, "text": row.text, "label": row.label} for row in getattr(natural, split)]
-        (folder / "data" / f"{split}.jsonl").write_text(_json_lines(part), "utf-8")
-    whole.unlink()
-    (folder / "recipe.yaml").write_text(_HEADER + _yaml(content), "utf-8")
+        template = _CHAT_PROMPT if content["generate"]["prompt"].get("chat") else _PROMPT
+        (folder / "prompt.jinja2").write_text(template, "utf-8")
+    if "validation" in content["natural"]["files"]:
+        one_file = content | {"natural": content["natural"] | {"files": {"train": "data/rows.jsonl"}}}
+        (folder / "recipe.yaml").write_text(dump_yaml(one_file), "utf-8")
+        parts = load_natural(load_recipe(str(folder)))
+        by_id = {f"train/{row['id']}": row for row in natural.rows}
+        for split in _SPLITS:
+            rows: list[Row] = getattr(parts, split)
+            part = _json_lines([by_id[row.request_id] for row in rows])
+            (folder / "data" / f"{split}.jsonl").write_text(part, "utf-8")
+        (folder / "data" / "rows.jsonl").unlink()
+    (folder / "recipe.yaml").write_text(_HEADER + dump_yaml(content), "utf-8")
     (folder / ".gitignore").write_text("data/\n", "utf-8")
-    show = "" if given else _SHOW
+    show = "" if given is not None else _SHOW
     (folder / "README.md").write_text(_README.format(name=content["name"], show=show), "utf-8")
+    recipe = load_recipe(str(folder))
+    return recipe, load_natural(recipe)
 
 
-def _json_lines(rows: Sequence[Mapping[str, str | None]]) -> str:
+@contextmanager
+def _moved_into(folder: Path) -> Iterator[Path]:
+    """A new folder beside `folder` that takes its name at the end; on an error it goes, with every parent made for
+    it.
+    """
+    made = [parent for parent in folder.absolute().parents if not parent.exists()]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name[:60]}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another with --folder") from None
+    try:
+        yield draft
+        draft.chmod(0o755)
+        if folder.exists():
+            raise InputError(f"{folder}: is there already; choose another with --name or --folder")
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        for parent in made:
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
+        raise
+
+
+def _json_lines(rows: Sequence[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _yaml(content: dict[str, Any]) -> str:
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
-
-
-def _expectations(folder: Path, rows: int, endpoint_model: str | None, hub: str) -> list[str]:
-    recipe = load_recipe(str(folder))
-    natural = load_natural(recipe)
-    shares = [count / len(natural.test) for count in Counter(row.label for row in natural.test).values()]
-    effect = detectable_effect(len(natural.test), recipe.study.replicates, label_shares=shares)
-    lines = [
-        f"{rows} rows: {len(natural.train)} train, {len(natural.validation)} validation, {len(natural.test)} "
-        f"test, in {folder}/data",
-        f"With {len(natural.test)} test rows a study detects a difference of about {100 * effect:.0f} points of "
-        f"macro-F1 "
-        "(4 times in 5); smaller ones end as 'too small to tell'. More test rows lower that, more synthetic rows "
-        "do not.",
-    ]
-    if endpoint_model:
+def _expectations(folder: Path, recipe: Recipe, natural: NaturalData, choices: Choices) -> list[str]:
+    study, hub = recipe.study, " --hub local" if choices.embedded else ""
+    rows = [*natural.train, *natural.validation, *natural.test]
+    tested = rows if study.cross_fitting is not None else natural.test
+    shares = [count / len(tested) for count in Counter(row.label for row in tested).values()]
+    if study.cross_fitting is not None:
+        folds, corpora = study.cross_fitting.folds, study.replicates * study.cross_fitting.folds
+        effect = detectable_effect_cross_fitted(len(tested), folds, study.replicates, label_shares=shares)
+        lines = [
+            f"{len(rows):,} rows in {folder}/data; too few to set test rows aside, so each is tested in turn: "
+            f"{folds} folds, {study.replicates} times over, with {recipe.generate.candidates} "
+            f"synthetic rows for each of the {corpora}"
+        ]
+    else:
+        effect = detectable_effect(len(tested), study.replicates, label_shares=shares)
+        lines = [
+            f"{len(rows):,} rows: {len(natural.train):,} train, {len(natural.validation):,} validation, "
+            f"{len(natural.test):,} test, in {folder}/data"
+        ]
+    lines.append(
+        f"With {len(tested):,} test rows a study detects a difference of about {100 * effect:.0f} points of macro-F1 "
+        "(4 times in 5); smaller ones end as 'too small to tell'. More natural rows lower that, more synthetic rows "
+        "do not."
+    )
+    if choices.endpoint_model:
         lines.append(
             f"Rows will leave this machine: every prompt shows {recipe.generate.prompt.num_shots} of your texts "
-            f"to the endpoint's operator."
+            "to the endpoint's operator."
         )
     look = f"{folder}/recipe.yaml"
-    if recipe.generate.generator.kind != "rows":
-        look += f" and `sentisynth prompt show {folder} --label {recipe.labels[0]}{hub}`"
+    if recipe.generate.generator.has_prompt:
+        label = recipe.labels[0] if re.fullmatch(r"[\w.-]+", recipe.labels[0]) else f"'{recipe.labels[0]}'"
+        look += f" and `sentisynth prompt show {folder} --label {label}{hub}`"
     lines.append(f"Next: look at {look}, then `sentisynth run {folder} --no-publish{hub}`")
     return lines
 
 
 _HEADER = """\
 # Made by `sentisynth init`; every key is explained by `sentisynth schema`. Repos under `publish` are created private.
-# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial; the published model is fine-tuned
-# either way.
+# study.mode `head` trains in minutes on a CPU, `finetune` fine-tunes every trial; the model that is judged is the one
+# that is published.
 """
 
 _PROMPT = """\
@@ -263,12 +300,32 @@ _PROMPT = """\
 {{ verbalizer | capitalize }} text:
 """
 
+_CHAT_PROMPT = """\
+{# Chat messages, as YAML. Say what the texts are ("review", "tweet", "comment"), and in which language. -#}
+- role: system
+  content: |
+    You write texts as different people write them.
+    Write only what is asked for: no preamble, no explanation, no label, no quotation marks.
+- role: user
+  content: |
+    {% if demonstrations %}
+    These are real examples:
+    {% for demonstration in demonstrations %}
+    [{{ demonstration.verbalizer }}] {{ demonstration.text }}
+    {% endfor %}
+
+    {% endif %}
+    Write one new text of the kind [{{ verbalizer }}], in the language and the manner of the examples.
+    It must differ from all of them.
+    Answer with the text alone, on one line.
+"""
+
 _SHOW = "    sentisynth prompt show .          what will be sent\n"
 _README = """\
 # {name}
 
-{show}    sentisynth run . --no-publish     every stage, nothing leaves this machine
+{show}    sentisynth run . --no-publish     every stage, nothing is published
     sentisynth run .                  the same, then publish to the repos that recipe.yaml names
 
-`data/` holds the natural rows, split once; `.gitignore` keeps them out of version control.
+`data/` holds the natural rows, without copies; `.gitignore` keeps them out of version control.
 """

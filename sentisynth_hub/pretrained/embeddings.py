@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sentisynth_hub.core import log
 from sentisynth_hub.pretrained.batching import best_device, fixed_threads, length_sorted_batches, model_digest, stored
+from sentisynth_hub.pretrained.load_model import cut_length, load_pretrained
 
 
 _PROGRESS_FROM = 1000  # texts from which a progress line is worth its place
@@ -85,7 +86,7 @@ def _embed(
     vectors = np.zeros((len(texts), encoder.config.hidden_size), dtype=np.float32)
     if not texts:
         return vectors
-    token_ids = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
+    token_ids = tokenizer(texts, truncation=True, max_length=cut_length(tokenizer, max_length))["input_ids"]
     batches = length_sorted_batches([len(ids) for ids in token_ids], texts, batch_size)
     bar = log.Progress("embedding", len(texts)) if len(texts) >= _PROGRESS_FROM else None
     with torch.inference_mode(), fixed_threads(threads):
@@ -105,9 +106,5 @@ def _embed(
 
 @lru_cache(maxsize=1)  # a run asks for one encoder many times; two at once would double the memory
 def _load(model: str, revision: str | None) -> tuple[Any, Any]:
-    import torch
-    from transformers import AutoModel, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model, revision=revision)
-    encoder = AutoModel.from_pretrained(model, revision=revision, dtype=torch.float32)
-    return tokenizer, encoder.to(best_device()).eval()
+    tokenizer, encoder = load_pretrained("encoder", model, revision=revision, dtype="float32")
+    return tokenizer, encoder.to(best_device())

@@ -64,6 +64,11 @@ class Scaling:
         """The features as the head reads them, float64."""
         return np.asarray((_unit(x) - self.mean) / self.spread)
 
+    def fold_into(self, weights: Array) -> Array:
+        """Weights (dimensions + 1, labels) that give the same logits for features of length 1."""
+        raw = weights[:-1] / self.spread
+        return np.concatenate([raw, weights[-1:] - self.mean @ raw])
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -215,8 +220,8 @@ class _Problem:
     def minimise(self, penalty: float, anchor: Array, start: Array) -> Array:
         """Weights with the least penalised loss in every fit, (fits, dimensions + 1, labels).
 
-        `anchor` and `start` have the same shape. Inside, the labels come first and the fits last: what is done label by
-        label is then done to whole matrices.
+        `anchor` and `start` have the same shape. Inside, the labels come first and the fits last: what is done label
+        by label is then done to whole matrices.
         """
         from scipy.optimize import minimize
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sentisynth_hub.core import log
 from sentisynth_hub.pretrained.batching import best_device, fixed_threads, length_sorted_batches, model_digest, stored
+from sentisynth_hub.pretrained.load_model import cut_length, load_pretrained
 
 
 _HEAD_POSITIONS = 1024  # positions whose vocabulary-wide logits are held at once
@@ -67,7 +68,8 @@ def _score(
     if not texts:
         return values
     start = start_token(tokenizer)
-    encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=max_length)["input_ids"]
+    limit = cut_length(tokenizer, max_length + len(start)) - len(start)
+    encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=limit)["input_ids"]
     ids = [[*start, *found] for found in encoded]
     scorable = [index for index, found in enumerate(ids) if len(found) > 1]
     batches = length_sorted_batches([len(ids[i]) for i in scorable], [texts[i] for i in scorable], batch_size)
@@ -135,10 +137,5 @@ def _head_is_plain(model: Any, ids: list[int]) -> bool:
 
 @lru_cache(maxsize=1)
 def _load(name: str, revision: str | None, dtype: str) -> tuple[Any, Any]:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-    format_of = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    model = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=format_of[dtype])
-    return tokenizer, model.to(best_device()).eval()
+    tokenizer, model = load_pretrained("causal_lm", name, revision=revision, dtype=dtype)
+    return tokenizer, model.to(best_device())

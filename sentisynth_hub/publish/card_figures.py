@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.publish.repo_head import Head
+from sentisynth_hub.publish.repo_head import RepoHead
+from sentisynth_hub.verdict.evaluation import parse_evaluation
 
 
 SHOWN = ("effects", "curve", "confusion", "slices")
@@ -29,7 +30,7 @@ class Pictures:
     evaluation: Mapping[str, Any] | None
     _drawn: dict[str, bytes] | None = field(default=None, init=False)
 
-    def plan(self, head: Head | None, found: Mapping[str, Any] | None) -> tuple[list[str], dict[str, bytes]]:
+    def plan(self, head: RepoHead | None, found: Mapping[str, Any] | None) -> tuple[list[str], dict[str, bytes]]:
         """Paths the version will have, and the content of those that have to be sent.
 
         Args:
@@ -50,6 +51,6 @@ class Pictures:
             elif self.evaluation is not None:
                 from sentisynth_hub.verdict.figures import draw_png
 
-                drawn = draw_png(self.evaluation, SHOWN)
-                self._drawn = {f"{FOLDER}/{name}.png": content for name, content in drawn.items()}
+                pictures = draw_png(parse_evaluation(self.evaluation), SHOWN)
+                self._drawn = {f"{FOLDER}/{name}.png": content for name, content in pictures.items()}
         return self._drawn

@@ -21,7 +21,7 @@ from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE
 from sentisynth_hub.publish.dataset_repo import DatasetPublication
 from sentisynth_hub.publish.model_repo import ModelPublication
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
-from sentisynth_hub.publish.repo_head import Head, check_ours, heal_tag, read_head, set_tag
+from sentisynth_hub.publish.repo_head import RepoHead, check_ours, heal_tag, read_head, set_tag
 from sentisynth_hub.publish.version_plan import Plan
 from sentisynth_hub.publish.versions.tags import Version
 
@@ -145,7 +145,7 @@ def _publish(
     )
 
 
-def _standing_commit(head: Head | None, plan: Plan) -> str | None:
+def _standing_commit(head: RepoHead | None, plan: Plan) -> str | None:
     """Commit of the version that stands: its tag's, since people may have edited the card after it."""
     return head.tags.get(plan.version.tag, head.commit) if head is not None else None
 

@@ -11,7 +11,7 @@ from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.core.text import digest, nfc
+from sentisynth_hub.core.text import nfc
 from sentisynth_hub.publish.card_figures import Pictures
 from sentisynth_hub.publish.cards.published_manifest import (
     MANIFEST_FILE,
@@ -28,12 +28,12 @@ from sentisynth_hub.publish.checks.safety import (
     check_files,
     check_funnel,
     check_rows,
+    check_tables,
     hidden_texts,
-    salt,
 )
 from sentisynth_hub.publish.dataset_tables import SCORES, Table, dataset_tables, read_config, write_parquet
-from sentisynth_hub.publish.release import DatasetRelease, publishable_recipe
-from sentisynth_hub.publish.repo_head import Head
+from sentisynth_hub.publish.release import DatasetRelease, publishable_recipe, recipe_digest
+from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.publish.version_plan import Plan
 from sentisynth_hub.publish.versions.changes import Changes, RowCounts, compare_rows, dataset_changes
 from sentisynth_hub.publish.versions.corpus_statistics import (
@@ -68,7 +68,8 @@ class DatasetPublication:
         check_budget(release)
         check_rows(release, self.natural)
         hidden = hidden_texts(release, self.natural)
-        self.tables = dataset_tables(release, hidden, salt(release.natural))
+        self.tables = dataset_tables(release, hidden, release.hiding_key)
+        check_tables(self.tables, release.recipe)
         self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
         if release.prompt_text:
             self.texts["prompt.jinja2"] = release.prompt_text
@@ -76,7 +77,7 @@ class DatasetPublication:
         self.pictures = Pictures(self.facts["evaluation"])
         self._written: dict[str, tuple[ConfigRecord, dict[str, Path]]] = {}
 
-    def plan(self, head: Head | None) -> Plan:
+    def plan(self, head: RepoHead | None) -> Plan:
         """Decide what to do about `head`.
 
         Raises:
@@ -118,7 +119,7 @@ class DatasetPublication:
             "recipe": {
                 "name": recipe.name,
                 "description": recipe.description,
-                "digest": digest([json.dumps(self.texts["recipe.yaml"])]),
+                "digest": recipe_digest(self.texts["recipe.yaml"]),
             },
             "pretty_name": recipe.publish.pretty_name or _title(self.repo_id),
             "language": recipe.language,
@@ -164,7 +165,7 @@ class DatasetPublication:
         made = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
         return made | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
 
-    def _differences(self, head: Head, found: DatasetManifest) -> list[str]:
+    def _differences(self, head: RepoHead, found: DatasetManifest) -> list[str]:
         """What would differ if this were published as the head's version again; empty: nothing to do."""
         differing = [f"config {name} changed" for name in self.tables if self._config_differs(name, found)]
         differing += [f"config {name} removed" for name in found["configs"] if name not in self.tables]
@@ -186,7 +187,7 @@ class DatasetPublication:
         table = self.tables[name]
         return record is None or record["digest"] != table.digest or record["columns"] != table.kinds
 
-    def _changes(self, head: Head | None, found: DatasetManifest | None, differing: list[str]) -> Changes:
+    def _changes(self, head: RepoHead | None, found: DatasetManifest | None, differing: list[str]) -> Changes:
         now = self.facts["statistics"]
         if head is None or found is None:
             rows = RowCounts(added=len(self.release.kept), removed=0, relabelled=0, unchanged=0)
@@ -267,7 +268,7 @@ class DatasetPublication:
         }
         return cast(DatasetManifest, rounded(made))
 
-    def _files(self, manifest: DatasetManifest, head: Head | None) -> dict[str, bytes | Path]:
+    def _files(self, manifest: DatasetManifest, head: RepoHead | None) -> dict[str, bytes | Path]:
         existing = {
             path: (head.text(path) if head is not None else None) or "" for path in ("README.md", "CHANGELOG.md")
         }
@@ -287,7 +288,7 @@ def manifest_text(manifest: Mapping[str, Any]) -> str:
     return json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def published_rows(head: Head, manifest: DatasetManifest) -> list[Row]:
+def published_rows(head: RepoHead, manifest: DatasetManifest) -> list[Row]:
     """Rows of the `default` config at `head`.
 
     Raises:

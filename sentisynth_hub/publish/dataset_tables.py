@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.core.rows import Rejected, Row
 from sentisynth_hub.core.text import digest, nfc, text_ids
 from sentisynth_hub.publish.cards.published_manifest import ConfigRecord
+from sentisynth_hub.publish.parquet_limits import read_tables
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.versions.digests import rows_digest, spelled, table_digests
 
@@ -82,6 +84,14 @@ class Table:
         """A column as Python values."""
         return list(self.arrays[name].to_pylist())
 
+    def distinct(self, name: str) -> list[str]:
+        """Every text that stands in a column of texts or of lists of texts, once."""
+        import pyarrow.compute as pc
+
+        array = self.arrays[name]
+        values = array.flatten() if self.kinds[name].startswith("list<") else array
+        return list(pc.unique(values.drop_null()).to_pylist())
+
 
 def dataset_tables(release: DatasetRelease, hidden: Sequence[bool], salt: str) -> dict[str, Table]:
     """The tables of every config.
@@ -139,25 +149,28 @@ def read_config(paths: Iterable[Path], labels: Sequence[str]) -> list[Row]:
     """Rows of a published `default` config, labels by name.
 
     A row keeps its published id only through its text, so a changed text shows as another row.
-    """
-    import pyarrow.parquet as pq
 
-    rows: list[Row] = []
-    for path in sorted(paths):
-        table = pq.read_table(path)
-        text, label, language, generator = (table.column(name).to_pylist() for name in _READ)
-        measured = {name: table.column(name).to_pylist() for name in SCORES if name in table.column_names}
-        rows += [
-            Row(
-                text[i],
-                labels[label[i]],
-                language=language[i],
-                generator=generator[i],
-                scores={name: values[i] for name, values in measured.items() if values[i] is not None},
-            )
-            for i in range(table.num_rows)
-        ]
-    return rows
+    Raises:
+        PublishError: A file cannot be read, or holds other columns or labels than such a config.
+    """
+    table = read_tables(sorted(paths))
+    lacking = [name for name in _READ if name not in table.column_names]
+    if lacking:
+        raise PublishError(f"config default: its files have no column {lacking[0]!r}; restore them from the tag")
+    text, label, language, generator = (table.column(name).to_pylist() for name in _READ)
+    if not all(isinstance(value, int) and 0 <= value < len(labels) for value in label):
+        raise PublishError(f"config default: a label is none of the {len(labels)}; restore its files from the tag")
+    measured = {name: table.column(name).to_pylist() for name in SCORES if name in table.column_names}
+    return [
+        Row(
+            text[i],
+            labels[label[i]],
+            language=language[i],
+            generator=generator[i],
+            scores={name: values[i] for name, values in measured.items() if values[i] is not None},
+        )
+        for i in range(table.num_rows)
+    ]
 
 
 def _table(

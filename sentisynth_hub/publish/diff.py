@@ -9,6 +9,7 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import read_json
 from sentisynth_hub.core.rows import Row, read_rows
+from sentisynth_hub.core.run_folder import MANIFEST, current_stage
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, rounded
 from sentisynth_hub.publish.dataset_repo import published_rows
 from sentisynth_hub.publish.dataset_tables import ROW_COLUMNS
@@ -32,7 +33,7 @@ class Side:
 
 
 def read_side(spec: str) -> Side:
-    """Read `namespace/name@revision` from the Hub, or a run folder (`runs/<recipe>`, its newest complete filter
+    """Read `namespace/name@revision` from the Hub, or a run folder (`runs/<recipe>`, its current filter
     stage).
 
     Raises:
@@ -118,11 +119,9 @@ def lines(before: Side, after: Side) -> list[str]:
 
 
 def _read_run(folder: Path) -> Side:
-    manifests = sorted(folder.glob("filter/*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    if not manifests:
-        raise InputError(f"{folder}: no complete filter stage in this run folder; run the recipe's filter stage first")
-    labels = list(read_json(manifests[-1])["key"]["recipe"]["labels"])
-    rows = read_rows(manifests[-1].parent / "replicate-0" / "kept.parquet")
+    stage = current_stage(folder, "filter")
+    labels = list(read_json(stage / MANIFEST)["key"]["recipe"]["labels"])
+    rows = read_rows(stage / "replicate-0" / "kept.parquet")
     return Side(str(folder), labels, dict(ROW_COLUMNS), rows)
 
 

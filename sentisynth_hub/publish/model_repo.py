@@ -1,4 +1,4 @@
-"""Planning a model version: from a fine-tuned classifier and the head to the files of one commit."""
+"""Planning a model version: from a saved classifier and the head to the files of one commit."""
 
 import json
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from typing import Any, cast
 from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.core.files import canonical_json
-from sentisynth_hub.core.text import digest
+from sentisynth_hub.pretrained.head_model import ENCODER_FOLDER, MODULES_FILE, read_head_model
 from sentisynth_hub.publish.card_figures import Pictures
 from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, SCHEMA, ModelManifest, rounded
 from sentisynth_hub.publish.cards.render import render_changelog, render_model_card
 from sentisynth_hub.publish.checks.licences import gather_licences
-from sentisynth_hub.publish.checks.safety import NaturalTexts, check_files
+from sentisynth_hub.publish.checks.safety import NaturalTexts, check_files, check_model_files
 from sentisynth_hub.publish.dataset_repo import manifest_text
-from sentisynth_hub.publish.release import ModelRelease, publishable_recipe
-from sentisynth_hub.publish.repo_head import Head
+from sentisynth_hub.publish.release import ModelRelease, publishable_recipe, recipe_digest
+from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.publish.version_plan import Plan
 from sentisynth_hub.publish.versions.changes import Changes, model_changes
 from sentisynth_hub.publish.versions.tags import FIRST
@@ -31,7 +31,7 @@ class ModelPublication:
     """A checked model release, ready to be planned against any head of `repo_id`.
 
     Raises:
-        DataError: The folder is not a fine-tuned classifier with the recipe's labels.
+        DataError: The folder is not a saved classifier with the recipe's labels.
         InputError: A licence is unknown or clashes.
     """
 
@@ -40,13 +40,14 @@ class ModelPublication:
     def __init__(self, release: ModelRelease, repo_id: str):
         self.release, self.repo_id = release, repo_id
         self.weights = _model_files(release.folder)
+        check_model_files(self.weights)
         self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
         self.natural = NaturalTexts(release.natural)
         _check_labels(release)
         self.facts = self._facts()
         self.pictures = Pictures(self.facts["evaluation"])
 
-    def plan(self, head: Head | None) -> Plan:
+    def plan(self, head: RepoHead | None) -> Plan:
         """Decide what to do about `head`; weight bytes alone never make a version.
 
         Raises:
@@ -77,7 +78,7 @@ class ModelPublication:
             "recipe": {
                 "name": recipe.name,
                 "description": recipe.description,
-                "digest": digest([json.dumps(self.texts["recipe.yaml"])]),
+                "digest": recipe_digest(self.texts["recipe.yaml"]),
             },
             "pretty_name": recipe.publish.pretty_name or self.repo_id.split("/")[1],
             "language": recipe.language,
@@ -93,11 +94,12 @@ class ModelPublication:
             "hyperparameters": dict(release.hyperparameters),
             "label_budget": release.label_budget,
             "max_length": release.max_length,
+            "layout": release.layout,
             "files": sorted([*self.weights, *self.texts, "README.md", "CHANGELOG.md", MANIFEST_FILE]),
         }
         return cast(dict[str, Any], rounded(facts))
 
-    def _changes(self, head: Head | None, found: ModelManifest | None) -> Changes | None:
+    def _changes(self, head: RepoHead | None, found: ModelManifest | None) -> Changes | None:
         """What changed since the head; None where nothing did."""
         if head is None or found is None:
             return model_changes(None, labels=([], []), sources=[], metadata=[])
@@ -136,7 +138,7 @@ class ModelPublication:
         }
         return cast(ModelManifest, rounded(made))
 
-    def _files(self, manifest: ModelManifest, head: Head | None) -> dict[str, bytes]:
+    def _files(self, manifest: ModelManifest, head: RepoHead | None) -> dict[str, bytes]:
         existing = {
             path: (head.text(path) if head is not None else None) or "" for path in ("README.md", "CHANGELOG.md")
         }
@@ -153,8 +155,9 @@ class ModelPublication:
 def _model_files(folder: Path) -> dict[str, bytes | Path]:
     """Every file of the model by its path in the repo; notes of where this machine keeps its base model are taken
     out."""
-    missing = [name for name in _NEEDED if not (folder / name).is_file()]
-    if missing or not list(folder.glob("*.safetensors")):
+    encoder = folder / ENCODER_FOLDER if (folder / MODULES_FILE).is_file() else folder
+    missing = [name for name in _NEEDED if not (encoder / name).is_file()]
+    if missing or not list(encoder.glob("*.safetensors")):
         raise DataError(f"{folder}: not a saved classifier: {(missing or ['*.safetensors'])[0]} is missing")
     files: dict[str, bytes | Path] = {}
     for path in sorted(folder.rglob("*")):
@@ -171,11 +174,14 @@ def _without_paths(path: Path) -> bytes:
 
 
 def _check_labels(release: ModelRelease) -> None:
-    config: Mapping[str, Any] = json.loads((release.folder / "config.json").read_text("utf-8"))
-    names = [name for _, name in sorted(config.get("id2label", {}).items(), key=lambda pair: int(pair[0]))]
+    if (release.folder / MODULES_FILE).is_file():
+        names = list(read_head_model(release.folder).labels)
+    else:
+        config: Mapping[str, Any] = json.loads((release.folder / "config.json").read_text("utf-8"))
+        names = [name for _, name in sorted(config.get("id2label", {}).items(), key=lambda pair: int(pair[0]))]
     if names != release.recipe.labels:
         raise DataError(
-            f"{release.folder}/config.json: id2label is {names}, the recipe's labels are {release.recipe.labels}"
+            f"{release.folder}: config.json: id2label is {names}, the recipe's labels are {release.recipe.labels}"
         )
 
 

@@ -16,7 +16,7 @@ from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.stage import load_natural
-from sentisynth_hub.publish.verify import Check
+from sentisynth_hub.publish.card_check import Check
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, model_sections, pin_recipe
 
@@ -40,7 +40,7 @@ def rebuild(recipe: Recipe, manifest: dict[str, Any], folder: Path) -> list[Chec
     """
     if "content_digest" not in manifest:
         raise InputError("verify --rebuild: this is a model; verify the dataset that its card names with --rebuild")
-    if recipe.generate.generator.kind == "openai":
+    if not recipe.generate.generator.repeatable:
         raise InputError(
             "verify --rebuild: the rows came from an endpoint, which answers differently every time; leave it out"
         )
@@ -55,7 +55,7 @@ def rebuild(recipe: Recipe, manifest: dict[str, Any], folder: Path) -> list[Chec
     refresh = manifest["generator"].get("refresh", 0)
     generation.generate(pinned, samples, generated, Processes(), refresh=refresh)
     filtering.filter_candidates(pinned, samples, natural, generated, filtered, Processes())
-    found = content_digest(filtering.read_kept(filtered, 0))
+    found = content_digest(filtering.load(filtered).kept(0))
     said = manifest["content_digest"]
     return [
         _models(pins, manifest),
@@ -95,13 +95,13 @@ def _check_paths(recipe: Recipe) -> None:
 def _missing_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Key path and what to write, of every local file and model folder of the recipe that is not here."""
     for split, path in recipe.natural.files or ():
-        if path is not None and not recipe.local_file(path).is_file():
+        if path is not None and not recipe.has_file(path, f"natural.files.{split}"):
             yield f"natural.files.{split}", "FILE"
-    generator = recipe.generate.generator
-    if generator.kind == "rows" and generator.file is not None and not recipe.local_file(generator.file).is_file():
+    rows_file = recipe.generate.generator.rows_file
+    if rows_file is not None and not recipe.has_file(rows_file, "generate.generator.file"):
         yield "generate.generator.file", "FILE"
     seeds = recipe.generate.prompt.seed_texts
-    if seeds is not None and not recipe.local_file(seeds).is_file():
+    if seeds is not None and not recipe.has_file(seeds, "generate.prompt.seed_texts"):
         yield "generate.prompt.seed_texts", "FILE"
     for path, section in model_sections(recipe.model_dump(mode="json")):
         name = section["model"]

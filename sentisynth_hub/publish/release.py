@@ -1,5 +1,8 @@
 """What a run hands over to be published."""
 
+import json
+import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,8 +10,11 @@ from typing import Any
 
 import yaml
 
+from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Rejected, Row
+from sentisynth_hub.core.text import digest
 from sentisynth_hub.natural.splits import NaturalData
+from sentisynth_hub.pretrained.classifier import Layout
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin
 
@@ -34,6 +40,8 @@ class DatasetRelease:
         inputs_digest: Digest of all that decides what is published.
         dataset_model: Repo id of the model trained on it, if one is published.
         human_evaluation: human_evaluation.json, None where people were not asked.
+        hiding_key: Key of the hashes that stand for hidden texts; random, never published, and kept with the run so
+            that the same text has the same hash in every version.
     """
 
     recipe: Recipe
@@ -51,15 +59,16 @@ class DatasetRelease:
     label_budget: Mapping[str, Any] | None = None
     dataset_model: str | None = None
     human_evaluation: Mapping[str, Any] | None = None
+    hiding_key: str = field(default_factory=lambda: secrets.token_hex(32))
 
 
 @dataclass(frozen=True)
 class ModelRelease:
-    """A fine-tuned classifier with everything its repo will say about it.
+    """A trained classifier with everything its repo will say about it.
 
     Attributes:
         recipe, pins, natural, evaluation, inputs_digest, label_budget: As for `DatasetRelease`.
-        folder: config.json, safetensors, tokenizer.
+        folder: The saved model, in the `layout` of the library that loads it.
         variant: Variant of the study it is replicate 0 of.
         scores: This very checkpoint's scores on the natural test rows, by metric key.
         base_model: `id` and `commit`.
@@ -81,30 +90,56 @@ class ModelRelease:
     label_budget: Mapping[str, Any] | None = None
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)
     max_length: int | None = None
+    layout: Layout = "transformers"
 
 
 def publishable_recipe(recipe: Recipe) -> str:
-    """The recipe as YAML that anyone may read: no endpoint address, no path of a machine; the prompt lies beside
+    """The recipe as YAML that anyone may read: no endpoint address, of a path its last part; the prompt lies beside
     it."""
     content = recipe.model_dump(mode="json", exclude_unset=True, exclude={"scales": True})
     content["generate"]["generator"].pop("base_url", None)
-    if recipe.generate.generator.kind != "rows":
+    if recipe.generate.generator.has_prompt:
         content["generate"].setdefault("prompt", {})["template"] = "prompt.jinja2"
-    files = content["natural"].get("files")
-    if files:
-        content["natural"]["files"] = {split: path and Path(path).name for split, path in files.items()}
-    for source in (content["generate"]["generator"], content["study"].get("zero_shot")):
-        if source and source.get("file"):
-            source["file"] = Path(source["file"]).name
-    return yaml.safe_dump(_without_paths(content), allow_unicode=True, sort_keys=False, width=120)
+    served = recipe.generate.generator.kind == "openai"  # such a model has a name of the server's making
+    return yaml.safe_dump(
+        {key: _without_paths(value, (key,), served) for key, value in content.items()},
+        allow_unicode=True,
+        sort_keys=False,
+        width=120,
+    )
 
 
-def _without_paths(value: Any) -> Any:
-    """`value` with every absolute or home path inside cut to its last part."""
-    if isinstance(value, str):
-        return Path(value).name if value.startswith(("/", "~")) and "\n" not in value else value
+def recipe_digest(text: str) -> str:
+    """Digest of a published recipe.yaml, as a manifest records it."""
+    return digest([json.dumps(text)])
+
+
+_NAMES_A_FILE = frozenset({"dataset", "file", "lexicon", "model", "seed_texts", "template"})
+_PATH = re.compile(r"(?<![\w/:.~\\])(?:file://|~[\w.\-]*/|[A-Za-z]:[\\/]|\\\\|\.{1,2}[\\/]|/(?=[^\s/]+/))[^\s'\"<>|]*")
+
+
+def last_part(path: str) -> str:
+    """The name at the end of a path of any system: `enc` of `/home/me/enc`, `..\\\\enc` and `file:///srv/enc/`."""
+    return re.split(r"[\\/]+", path.rstrip("\\/"))[-1]
+
+
+def _without_paths(value: Any, key: tuple[str, ...], served: bool) -> Any:
+    """`value` with of every path inside it the last part; ids of Hub repos stay."""
     if isinstance(value, dict):
-        return {key: _without_paths(inner) for key, inner in value.items()}
+        return {last_part_of_paths(name): _without_paths(inner, (*key, name), served) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_without_paths(inner) for inner in value]
-    return value
+        return [_without_paths(inner, key, served) for inner in value]
+    if not isinstance(value, str):
+        return value
+    is_file = key[-1] in _NAMES_A_FILE or key[:-1] == ("natural", "files")
+    if not is_file or (served and key == ("generate", "generator", "model")):
+        return last_part_of_paths(value)
+    is_repo = repo_id_problem(value) is None and not Path(value).expanduser().exists()
+    return value if is_repo and key[-1] in ("dataset", "model") else last_part(value)
+
+
+def last_part_of_paths(text: str) -> str:
+    """`text` with every path in it cut to its last part; a text that is one, spaces and all, as a whole."""
+    if _PATH.match(text) and "\n" not in text:
+        return last_part(text)
+    return _PATH.sub(lambda match: last_part(match[0]), text)

@@ -21,7 +21,7 @@ _DATA = (".parquet", ".csv", ".tsv", ".jsonl", ".arrow", ".safetensors", ".bin")
 
 
 @dataclass(frozen=True)
-class Head:
+class RepoHead:
     """A repo at one commit.
 
     Attributes:
@@ -77,7 +77,7 @@ class Head:
         return Path(hf_hub_download(self.repo_id, path, repo_type=self.repo_type, revision=self.commit))
 
 
-def read_head(api: "HfApi", repo_id: str, repo_type: str, revision: str = "main") -> Head | None:
+def read_head(api: "HfApi", repo_id: str, repo_type: str, revision: str = "main") -> RepoHead | None:
     """Read what a repo holds at `revision`; None where there is no such repo that may be read."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -89,10 +89,10 @@ def read_head(api: "HfApi", repo_id: str, repo_type: str, revision: str = "main"
         return None
     assert info.sha is not None
     paths = frozenset(sibling.rfilename for sibling in info.siblings or [])  # type: ignore[union-attr]
-    return Head(repo_id, repo_type, info.sha, paths, {tag.name: tag.target_commit for tag in refs.tags})
+    return RepoHead(repo_id, repo_type, info.sha, paths, {tag.name: tag.target_commit for tag in refs.tags})
 
 
-def check_ours(head: Head) -> None:
+def check_ours(head: RepoHead) -> None:
     """Make sure that publishing builds upon our own work, or upon an empty repo.
 
     Raises:
@@ -109,7 +109,7 @@ def check_ours(head: Head) -> None:
         )
 
 
-def heal_tag(api: "HfApi", head: Head) -> bool:
+def heal_tag(api: "HfApi", head: RepoHead) -> bool:
     """Set the tag that a publisher who died after its commit could not set; return whether one was missing.
 
     The tag goes to the oldest commit that brought the head's manifest: people may have edited the card since.
@@ -146,7 +146,7 @@ def set_tag(api: "HfApi", repo_id: str, repo_type: str, version: Version, commit
             ) from None
 
 
-def _commit_of_manifest(api: "HfApi", head: Head) -> str:
+def _commit_of_manifest(api: "HfApi", head: RepoHead) -> str:
     """The oldest commit of an unbroken run that holds the same manifest as the head."""
 
     def manifest_id(commit: str) -> str | None:

@@ -3,18 +3,25 @@ nothing twice.
 
 Stage folders are named by digests and never change once complete; journals only grow. So a path that is on both sides
 is the same file, or a journal of which each side may know lines the other does not: then the union of their lines is
-kept, on both sides.
+kept, on both sides. A local journal that begins with the remote one has it all already and is left as it is.
+
+Both directions hold the run folder's lock: a run that appends to a journal must not have it replaced under its hands.
+Only regular files under the run folder are sent or written; links are neither followed nor sent.
 """
 
 import hashlib
+import json
+import os
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.errors import InputError, PublishError
 from sentisynth_hub.core.files import replaced
+from sentisynth_hub.core.repo_ids import repo_id_problem
+from sentisynth_hub.core.run_folder import locked
 from sentisynth_hub.publish.repo_head import read_head
 
 
@@ -30,28 +37,18 @@ def restore_run(run: Path, repo_id: str) -> int:
     """Fetch what the repo has and this folder lacks; return how many files were written. No repo: nothing to restore.
 
     Raises:
-        PublishError: The repo is public.
+        InputError: Another process is running in the folder, or `repo_id` can be no repo's.
+        PublishError: The repo is public, or holds what no run folder can hold; nothing of that was written.
     """
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi
 
+    _check_repo_id(repo_id)
     api = HfApi()
-    head = read_head(api, repo_id, "dataset")
-    if head is None:
+    if read_head(api, repo_id, "dataset") is None:
         return 0
     _must_be_private(api, repo_id)
-    written = 0
-    for path, remote in _remote_files(api, repo_id, head.commit).items():
-        local = run / path
-        if local.exists() and (_same(local, remote) or local.suffix != _JOURNAL):
-            continue
-        fetched = Path(hf_hub_download(repo_id, path, repo_type="dataset", revision=head.commit))
-        with replaced(local) as temporary:
-            if local.exists():
-                temporary.write_text(_union(fetched, local), "utf-8")
-            else:
-                shutil.copyfile(fetched, temporary)
-        written += 1
-    return written
+    with locked(run):
+        return _fetch(api, run, repo_id)
 
 
 def save_run(run: Path, repo_id: str) -> int:
@@ -59,37 +56,89 @@ def save_run(run: Path, repo_id: str) -> int:
     private.
 
     Raises:
+        InputError: Another process is running in the folder, or `repo_id` can be no repo's.
         PublishError: The repo is public, or the Hub refused.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
+    _check_repo_id(repo_id)
     api = HfApi()
-    if read_head(api, repo_id, "dataset") is None:
-        api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
-    _must_be_private(api, repo_id)
-    for _ in range(_ATTEMPTS):
-        restore_run(run, repo_id)  # journals become the union of both sides before they are sent
-        head = read_head(api, repo_id, "dataset")
-        assert head is not None
-        remote = _remote_files(api, repo_id, head.commit)
-        changed = [path for path in _local_files(run) if path not in remote or not _same(run / path, remote[path])]
-        if not changed:
-            return 0
-        try:
-            api.create_commit(
-                repo_id,
-                [CommitOperationAdd(path, run / path) for path in changed],
-                repo_type="dataset",
-                commit_message=f"Save {len(changed)} files of the run",
-                parent_commit=head.commit,
-            )
-            return len(changed)
-        except HfHubHTTPError as error:
-            if error.response.status_code not in (409, 412):
-                raise PublishError(f"{repo_id}: the Hub answered {error.response.status_code}; run again") from None
-            log.info(f"{repo_id}: another machine saved first; trying again")
+    with locked(run):
+        if read_head(api, repo_id, "dataset") is None:
+            api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
+        _must_be_private(api, repo_id)
+        for _ in range(_ATTEMPTS):
+            _fetch(api, run, repo_id)  # journals become the union of both sides before they are sent
+            head = read_head(api, repo_id, "dataset")
+            assert head is not None
+            remote = _remote_files(api, repo_id, head.commit)
+            changed = [path for path in _local_files(run) if path not in remote or not _same(run / path, remote[path])]
+            if not changed:
+                return 0
+            try:
+                api.create_commit(
+                    repo_id,
+                    [CommitOperationAdd(path, run / path) for path in changed],
+                    repo_type="dataset",
+                    commit_message=f"Save {len(changed)} files of the run",
+                    parent_commit=head.commit,
+                )
+                return len(changed)
+            except HfHubHTTPError as error:
+                if error.response.status_code not in (409, 412):
+                    raise PublishError(
+                        f"{repo_id}: the Hub answered {error.response.status_code}; run again"
+                    ) from None
+                log.info(f"{repo_id}: another machine saved first; trying again")
     raise PublishError(f"{repo_id}: others keep saving there; run again later")
+
+
+def _check_repo_id(repo_id: str) -> None:
+    problem = repo_id_problem(repo_id)
+    if problem is not None:
+        raise InputError(f"{log.printable(repo_id, 120)}: {problem}; name a private dataset repo with --repo")
+
+
+def _fetch(api: "HfApi", run: Path, repo_id: str) -> int:
+    """Write what the head of the repo has and `run` lacks; return how many files were written."""
+    from huggingface_hub import hf_hub_download
+
+    head = read_head(api, repo_id, "dataset")
+    if head is None:
+        return 0
+    written = 0
+    for path, remote in _remote_files(api, repo_id, head.commit).items():
+        local = _inside(run, path, repo_id)
+        if local.exists() and (local.suffix != _JOURNAL or _same(local, remote)):
+            continue
+        fetched = Path(hf_hub_download(repo_id, path, repo_type="dataset", revision=head.commit))
+        if not local.exists():
+            with replaced(local) as temporary:
+                shutil.copyfile(fetched, temporary)
+        elif not _begins_with(local, fetched):
+            _write_union(local, fetched, f"{repo_id}: {path}")
+        else:
+            continue
+        written += 1
+    return written
+
+
+def _inside(run: Path, path: str, repo_id: str) -> Path:
+    """Where a file of the repo belongs in the run folder.
+
+    Raises:
+        PublishError: The name leads out of the folder, by itself or through a link that lies in it.
+    """
+    parts = PurePosixPath(path).parts
+    local = run.joinpath(*parts)
+    leads_out = path.startswith("/") or "\\" in path or "\0" in path or ".." in parts
+    if leads_out or any(place.is_symlink() for place in [local, *local.parents][: len(parts)]):
+        raise PublishError(
+            f"{repo_id}: {log.printable(path, 200)} would be written outside {run}; remove the file from the repo, "
+            "or the link from the folder"
+        )
+    return local
 
 
 def _must_be_private(api: "HfApi", repo_id: str) -> None:
@@ -100,17 +149,33 @@ def _must_be_private(api: "HfApi", repo_id: str) -> None:
 
 
 def _local_files(run: Path) -> list[str]:
-    """Files worth keeping: no locks, no temporary names."""
-    return sorted(
-        path.relative_to(run).as_posix()
-        for path in run.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(run).parts)
-    )
+    """Files worth keeping: regular ones, no locks, no temporary names."""
+    files: list[str] = []
+    links: list[str] = []
+    for folder, folders, names in os.walk(run):
+        place = Path(folder)
+        links += [name for name in folders if (place / name).is_symlink()]
+        folders[:] = [name for name in folders if not name.startswith(".") and not (place / name).is_symlink()]
+        for name in names:
+            if name.startswith("."):
+                continue
+            if (place / name).is_symlink():
+                links.append(name)
+            elif (place / name).is_file():
+                files.append((place / name).relative_to(run).as_posix())
+    if links:
+        log.warn(f"{run}: {len(links)} links are not saved, e.g. {log.printable(links[0], 80)}")
+    return sorted(files)
 
 
 def _remote_files(api: "HfApi", repo_id: str, commit: str) -> Mapping[str, Any]:
-    found = api.list_repo_tree(repo_id, repo_type="dataset", revision=commit, recursive=True)
-    return {item.path: item for item in found if "size" in vars(item) and not item.path.startswith(".")}
+    items = api.list_repo_tree(repo_id, repo_type="dataset", revision=commit, recursive=True)
+    return {item.path: item for item in items if "size" in vars(item) and not _is_hidden(item.path)}
+
+
+def _is_hidden(path: str) -> bool:
+    """Locks, temporary names and the repo's own `.gitattributes`; `..` is not hidden but refused."""
+    return any(part.startswith(".") and part != ".." for part in PurePosixPath(path).parts)
 
 
 def _same(local: Path, remote: Any) -> bool:
@@ -124,12 +189,48 @@ def _same(local: Path, remote: Any) -> bool:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == str(remote.blob_id)
 
 
-def _union(remote: Path, local: Path) -> str:
-    """The remote journal's whole lines, then the local ones it lacks; a line torn by a crash has no end and is left
-    out."""
-    lines: dict[str, None] = {}
-    for path in (remote, local):
-        for line in path.read_text("utf-8").splitlines(keepends=True):
-            if line.endswith("\n"):
-                lines.setdefault(line)
-    return "".join(lines)
+def _begins_with(local: Path, remote: Path) -> bool:
+    """Whether the local file starts with every byte of the remote one: then it only grew since it was saved."""
+    size = remote.stat().st_size
+    if local.stat().st_size < size:
+        return False
+    with open(local, "rb") as ours, open(remote, "rb") as theirs:
+        while block := theirs.read(1 << 20):
+            if ours.read(len(block)) != block:
+                return False
+    return True
+
+
+def _write_union(local: Path, remote: Path, where: str) -> None:
+    """Put the union of two journals in place of the local one: the remote journal's lines, then the local ones it
+    lacks. A line torn by a crash has no end and is left out.
+
+    Raises:
+        PublishError: A line is not a JSON object, so that no run could read the union; both files stay as they are.
+    """
+    lines: dict[bytes, None] = {}
+    for path, name in ((remote, where), (local, str(local))):
+        for line in _whole_lines(path, name):
+            lines.setdefault(line)
+    with replaced(local) as temporary, open(temporary, "wb") as handle:
+        handle.writelines(lines)
+
+
+def _whole_lines(path: Path, name: str) -> Iterator[bytes]:
+    """The lines of a journal, ended by a line feed and by nothing else."""
+    offset = 0
+    with open(path, "rb") as handle:
+        for line in handle:
+            if not line.endswith(b"\n"):
+                return
+            try:
+                is_object = isinstance(json.loads(line), dict)
+            except (ValueError, RecursionError):
+                is_object = False
+            if not is_object:
+                raise PublishError(
+                    f"{log.printable(name, 200)}: byte {offset}: not a journal line; restore that file, or move it "
+                    "away"
+                )
+            yield line
+            offset += len(line)

@@ -1,24 +1,39 @@
 """Handing a finished run over to be published: what the stages left, as releases."""
 
+import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.annotate.rating_files import RESULT_FILE
 from sentisynth_hub.core import log
-from sentisynth_hub.core.files import read_json
+from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.rows import content_digest
+from sentisynth_hub.core.run_folder import make_run_folder
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.publish.checks.non_inferiority import check_non_inferiority
+from sentisynth_hub.model.stage import hyperparameters
+from sentisynth_hub.natural.folds import natural_of_replicate
+from sentisynth_hub.publish.checks.non_inferiority import check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
+from sentisynth_hub.verdict.evaluation import Evaluation
 
 
 if TYPE_CHECKING:
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.pipeline import Pipeline, Results
+
+
+HIDING_KEY = "hiding_key.json"
 
 
 def publish_run(
-    pipeline: "Pipeline", *, only: str | None = None, create_pr: bool = False, dry_run: bool = False
+    pipeline: "Pipeline",
+    results: "Results",
+    *,
+    only: str | None = None,
+    create_pr: bool = False,
+    dry_run: bool = False,
+    allow_worse: bool = False,
 ) -> tuple[Published | None, Published | None]:
     """Publish the dataset, then the model, as far as the recipe names them.
 
@@ -26,91 +41,95 @@ def publish_run(
         only: `dataset` or `model`: just that one.
         create_pr: Propose the version as a pull request.
         dry_run: Plan, write nothing.
+        allow_worse: Publish the model although it is worse than the last published one.
     """
     wanted = pipeline.recipe.publish
     dataset = model = None
     # before either: a version whose model is worse does not go out
-    if wanted.gates.non_inferiority_margin is not None:
-        check_non_inferiority(pipeline.recipe, pipeline.natural.validation, pipeline.model().path / "model")
+    if wanted.model is not None and only != "dataset":
+        tested = natural_of_replicate(pipeline.recipe, pipeline.natural, 0).test
+        check_not_worse(pipeline.recipe, tested, results.model.folder, allow_worse=allow_worse)
     if wanted.dataset is not None and only != "model":
-        release = dataset_release(pipeline)
+        release = dataset_release(pipeline, results)
         dataset = publish_dataset(
             release, wanted.dataset, private=wanted.private, create_pr=create_pr, dry_run=dry_run
         )
     if wanted.model is not None and only != "dataset":
         trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(wanted.dataset)
-        release_ = model_release(pipeline, trained_on)
+        release_ = model_release(pipeline, results, trained_on)
         model = publish_model(release_, wanted.model, private=wanted.private, create_pr=create_pr, dry_run=dry_run)
     return dataset, model
 
 
-def dataset_release(pipeline: "Pipeline") -> DatasetRelease:
+def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
     """The corpus of replicate 0 with everything its repo will say about it."""
-    generated, filtered = pipeline.generate(), pipeline.filter()
-    evaluation = pipeline.verdict()
-    given = pipeline.recipe.generate.generator.kind == "rows"
-    template = pipeline.recipe.folder / pipeline.recipe.generate.prompt.template
+    generated, filtered, evaluation = results.generate, results.filter, results.verdict
+    given = not pipeline.recipe.generate.generator.has_prompt
     return DatasetRelease(
         recipe=pipeline.recipe,
-        prompt_text="" if given else template.read_text("utf-8"),
+        prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
-        kept=filtering.read_kept(filtered, 0),
-        rejected=filtering.read_rejected_rows(filtered, 0),
+        kept=filtering.load(filtered).kept(0),
+        rejected=filtering.load(filtered).rejected(0),
         lineage=list(generation.read_lineage(generated, 0)),
-        funnel=filtered.manifest()["replicates"]["0"]["funnel"],
+        funnel=[step.model_dump() for step in filtering.load(filtered).replicates[0].funnel],
         generation=generated.manifest() | {"refresh": pipeline.refreshed},
         requests=generated.manifest()["replicates"]["0"]["requests"],
-        evaluation=evaluation,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, evaluation["primary"]),
+        label_budget=_budget(evaluation, evaluation.primary),
         dataset_model=pipeline.recipe.publish.model,
-        human_evaluation=human_evaluation(pipeline),
+        human_evaluation=human_evaluation(pipeline, results),
+        hiding_key=hiding_key(pipeline.run),
     )
 
 
-def human_evaluation(pipeline: "Pipeline") -> dict[str, Any] | None:
+def hiding_key(run: Path) -> str:
+    """The random key that hides texts in this run's rejected rows, made when first needed.
+
+    It cannot be worked out from anything that is published, and `runs save` takes it to other machines; one that has
+    none makes its own, which changes no version, since digests leave those hashes out.
+    """
+    path = run / HIDING_KEY
+    if not path.exists():
+        make_run_folder(run)
+        write_json(path, {"key": secrets.token_hex(32)})
+    return str(read_json(path)["key"])
+
+
+def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any] | None:
     """What people said of the corpus, as `annotate score` left it in the run folder; None where it is about other
     rows."""
     path = pipeline.run / RESULT_FILE
     if not path.exists():
         return None
     record = dict(read_json(path))
-    kept = filtering.read_kept(pipeline.filter(), 0)
+    kept = filtering.load(results.filter).kept(0)
     if record.get("settings") == [""] and record.get("content_digest") == content_digest(kept):
         return record
     log.warn(f"{path}: about other rows than these, so it is left off the card; ask people again or remove it")
     return None
 
 
-def model_release(pipeline: "Pipeline", dataset: dict[str, str] | None) -> ModelRelease:
+def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None) -> ModelRelease:
     """The classifier of replicate 0; `dataset` is the synthetic dataset's id, version and commit."""
-    folder = pipeline.model()
-    trained = folder.manifest()
-    student = pipeline.recipe.study.student
-    evaluation = pipeline.verdict()
+    model, evaluation = results.model, results.verdict
     return ModelRelease(
         recipe=pipeline.recipe,
         pins=pipeline.pins,
         natural=pipeline.natural,
-        folder=folder.path / "model",
-        variant=trained["variant"],
-        scores=trained["test_scores"],
+        folder=model.folder,
+        layout=model.layout,
+        variant=model.variant,
+        scores={name: score.value for name, score in model.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
         dataset=dataset,
-        evaluation=evaluation,
+        evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
-        label_budget=_budget(evaluation, trained["variant"]),
-        hyperparameters={
-            "training rows": trained["training_rows"],
-            "steps": trained["chosen"]["steps"],
-            "batch size": student.batch_size,
-            "learning rate": student.learning_rate,
-            "weight decay": student.weight_decay,
-            "warm-up ratio": student.warmup_ratio,
-            "seed": pipeline.recipe.seed,
-        },
-        max_length=student.max_length,
+        label_budget=_budget(evaluation, model.variant),
+        hyperparameters=hyperparameters(pipeline.recipe, model),
+        max_length=pipeline.recipe.study.student.max_length,
     )
 
 
@@ -133,8 +152,7 @@ def published_dataset(repo_id: str | None) -> dict[str, str] | None:
     return {"id": head.repo_id, "version": head.version.tag, "commit": head.tags.get(head.version.tag, head.commit)}
 
 
-def _budget(evaluation: dict[str, Any], variant: str) -> dict[str, Any] | None:
+def _budget(evaluation: Evaluation, variant: str) -> dict[str, Any] | None:
     """The label budget of a variant."""
-    return next(
-        (dict(one["budget"]) for one in evaluation["variants"] if one["name"] == variant and one["budget"]), None
-    )
+    scores = evaluation.variant(variant)
+    return None if scores is None or scores.budget is None else scores.budget.model_dump(mode="json")

@@ -3,24 +3,27 @@ from the data."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
-from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Row, content_digest
 from sentisynth_hub.core.text import normalised, text_id
 from sentisynth_hub.filter.personal_data import PersonalData
+from sentisynth_hub.generate.prompts import template_digest
 from sentisynth_hub.natural.splits import NaturalData
-from sentisynth_hub.publish.cards.front_matter import split_card
+from sentisynth_hub.publish.card_check import Check, check_card
 from sentisynth_hub.publish.cards.published_manifest import ConfigRecord, DatasetManifest, ModelManifest, rounded
 from sentisynth_hub.publish.cards.render import render_dataset_card, render_model_card
 from sentisynth_hub.publish.checks.safety import HIDING, NaturalTexts
+from sentisynth_hub.publish.checks.secret_scan import texts_with_secrets
 from sentisynth_hub.publish.dataset_tables import read_config
-from sentisynth_hub.publish.repo_head import Head, read_head
+from sentisynth_hub.publish.parquet_limits import read_tables
+from sentisynth_hub.publish.release import recipe_digest
+from sentisynth_hub.publish.repo_head import RepoHead, read_head
 from sentisynth_hub.publish.versions.corpus_statistics import statistics
 from sentisynth_hub.publish.versions.digests import table_digests
 from sentisynth_hub.publish.versions.tags import parse_tag
@@ -30,22 +33,7 @@ from sentisynth_hub.recipe import Recipe
 _ROUNDING = 1e-5  # scores are stored with six digits
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: what is said, what was found, and whether they agree (None: it could not be
-    looked at)."""
-
-    name: str
-    agrees: bool | None
-    said: Any
-    found: Any
-
-    def record(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return dict(vars(self))
-
-
-def read_version(spec: str, repo_type: str | None = None) -> Head:
+def read_version(spec: str, repo_type: str | None = None) -> RepoHead:
     """Find `namespace/name@vX.Y.Z`, as a dataset or else as a model.
 
     Raises:
@@ -67,25 +55,32 @@ def read_version(spec: str, repo_type: str | None = None) -> Head:
     raise InputError(f"{spec}: no repo published by sentisynth-hub there that you may read; check the id and HF_TOKEN")
 
 
-def verify_dataset(head: Head, tag: str, natural: NaturalData | None = None) -> list[Check]:
-    """Check a dataset version; `natural` rows, where they can be read, are looked for in it."""
+def verify_dataset(
+    head: RepoHead, tag: str, natural: NaturalData | None = None, *, allow_personal_data: bool = False
+) -> list[Check]:
+    """Check a dataset version; `natural` rows, where they can be read, are looked for in it.
+
+    Args:
+        allow_personal_data: Whoever verifies accepts rows with personal data; the publisher's own permission counts
+            for nothing here.
+    """
     manifest = cast(DatasetManifest, head.manifest)
     tables = {name: _columns(head, record) for name, record in manifest["configs"].items()}
     checks = [*_identity(head, tag), *_files(head, manifest["files"])]
     for name, record in manifest["configs"].items():
         checks += _config(head, name, record, tables[name], manifest["labels"])
     checks += _numbers(head, manifest, tables)
-    checks += _privacy(head, tables, natural)
+    checks += _privacy(tables, natural, allow_personal_data)
     checks += _natural_rows(manifest, natural)
-    checks.append(_card(head, render_dataset_card(manifest, head.text("README.md") or "")))
+    checks += check_card(head, partial(render_dataset_card, manifest))
     return checks
 
 
-def verify_model(head: Head, tag: str, natural: NaturalData | None = None) -> list[Check]:
-    """Check a model version; with `natural` rows its test scores are measured again with plain `pipeline()`."""
+def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -> list[Check]:
+    """Check a model version; with `natural` rows its test scores are measured again."""
     manifest = cast(ModelManifest, head.manifest)
     checks = [*_identity(head, tag), *_files(head, manifest["files"])]
-    checks.append(_card(head, render_model_card(manifest, head.text("README.md") or "")))
+    checks += check_card(head, partial(render_model_card, manifest))
     checks += _natural_rows(manifest, natural)
     if natural is None:
         return [*checks, Check("test scores", None, manifest["scores"], "the natural test rows cannot be read")]
@@ -94,7 +89,7 @@ def verify_model(head: Head, tag: str, natural: NaturalData | None = None) -> li
     return [*checks, Check("test scores", near, manifest["scores"], found)]
 
 
-def published_recipe(head: Head, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
+def published_recipe(head: RepoHead, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe that a version published, laid out in `folder` with its prompt.
 
     Args:
@@ -107,36 +102,40 @@ def published_recipe(head: Head, folder: Path, overrides: Sequence[str] = ()) ->
 
     for name in ("recipe.yaml", "prompt.jinja2"):
         (folder / name).write_text(head.text(name) or "", "utf-8")
-    return load_recipe(str(folder), overrides)
+    return load_recipe(str(folder), overrides, origin="hub")
 
 
 def _check(name: str, said: Any, found: Any) -> Check:
     return Check(name, said == found, said, found)
 
 
-def _identity(head: Head, tag: str) -> Iterator[Check]:
+def _identity(head: RepoHead, tag: str) -> Iterator[Check]:
     assert head.manifest is not None
     yield _check("version in the manifest", tag, f"v{head.manifest['version']}")
     yield _check("repo in the manifest", head.repo_id, head.manifest["repo_id"])
     yield _check("commit of the tag", head.tags.get(tag), head.commit)
+    yield _check("recipe digest", head.manifest["recipe"]["digest"], recipe_digest(head.text("recipe.yaml") or ""))
+    if "prompt_digest" in head.manifest:  # a model's manifest has none: its dataset's has
+        prompt = head.text("prompt.jinja2")
+        found = None if prompt is None else template_digest(prompt)
+        yield _check("prompt digest", head.manifest["prompt_digest"], found)
 
 
-def _files(head: Head, said: Sequence[str]) -> Iterator[Check]:
+def _files(head: RepoHead, said: Sequence[str]) -> Iterator[Check]:
     yield _check("files that are missing", [], sorted(set(said) - head.paths))
 
 
-def _columns(head: Head, record: ConfigRecord) -> dict[str, list[Any]]:
+def _columns(head: RepoHead, record: ConfigRecord) -> dict[str, list[Any]]:
     """A config's columns over all its shards."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    paths = [head.file(path) for path in sorted(record["files"])]
-    table = pa.concat_tables([pq.read_table(path) for path in paths if path is not None])
+    paths = [local for path in sorted(record["files"]) if (local := head.file(path)) is not None]
+    if not paths:
+        return {}
+    table = read_tables(paths)
     return {name: table.column(name).to_pylist() for name in table.column_names}
 
 
 def _config(
-    head: Head, name: str, record: ConfigRecord, columns: dict[str, list[Any]], labels: Sequence[str]
+    head: RepoHead, name: str, record: ConfigRecord, columns: dict[str, list[Any]], labels: Sequence[str]
 ) -> Iterator[Check]:
     yield _check(f"{name}: columns", list(record["columns"]), list(columns))
     if list(record["columns"]) != list(columns):
@@ -164,7 +163,7 @@ def _config(
         yield _check(f"{name}: ids that are not their text's", [], wrong)
 
 
-def _numbers(head: Head, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
+def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
     """The numbers of the card."""
     paths = [local for path in manifest["configs"]["default"]["files"] if (local := head.file(path)) is not None]
     kept = read_config(paths, manifest["labels"])
@@ -194,7 +193,10 @@ def _numbers(head: Head, manifest: DatasetManifest, tables: Mapping[str, dict[st
     yield Check("duplicates", copies == 0 if deduplicated else None, 0 if deduplicated else "not filtered", copies)
 
 
-def _privacy(head: Head, tables: Mapping[str, dict[str, list[Any]]], natural: NaturalData | None) -> Iterator[Check]:
+def _privacy(
+    tables: Mapping[str, dict[str, list[Any]]], natural: NaturalData | None, allow_personal_data: bool
+) -> Iterator[Check]:
+    """Whether anything got out that must not. What counts is decided here: the published recipe may say otherwise."""
     rejected = tables["rejected"]
     open_ones = [
         request
@@ -202,12 +204,12 @@ def _privacy(head: Head, tables: Mapping[str, dict[str, list[Any]]], natural: Na
         if name in HIDING and text is not None
     ]
     yield _check("texts that should be hidden", [], open_ones)
-    wanted = _recipe_section(head, "filter").get("personal_data") or {}
-    personal = PersonalData(tuple(wanted["regions"])) if "regions" in wanted else PersonalData()
+    personal = PersonalData()
     shown = [text for name in ("unfiltered", "rejected") for text in tables[name]["text"] if text is not None]
-    found = sum(personal.find(text) is not None for text in shown)
-    allowed = bool(_recipe_section(head, "publish").get("allow_personal_data"))
-    yield Check("texts with personal data", None if allowed else found == 0, "allowed" if allowed else 0, found)
+    count = sum(personal.find(text) is not None for text in shown)
+    said = "allowed by whoever verifies" if allow_personal_data else 0
+    yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), said, count)
+    yield _check("texts with something like a secret", 0, len(texts_with_secrets(shown)))
     if natural is None:
         yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
         return
@@ -224,37 +226,21 @@ def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalDat
         yield _check(f"natural {split} rows", said["content_digest"], found[split]["content_digest"])
 
 
-def _recipe_section(head: Head, name: str) -> Mapping[str, Any]:
+def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:
     """A section of the published recipe as it is written; empty where it is not there."""
     content = yaml.safe_load(head.text("recipe.yaml") or "{}")
     return dict(content.get(name) or {})
 
 
-def _card(head: Head, rendered: str) -> Check:
-    """The card is what its manifest gives, so every number on it is one of the manifest's.
-
-    Another version of the toolkit words its cards otherwise: then a card that differs says nothing.
-    """
-    found = head.text("README.md") or ""
-    split_card(found)
-    name = "card says what the manifest says"
-    if found == rendered:
-        return Check(name, True, "equal", "equal")
-    assert head.manifest is not None
-    if (by := head.manifest["toolkit"]) != __version__:
-        return Check(name, None, "equal", f"different; written by sentisynth-hub {by}, compare with that version")
-    return Check(name, False, "equal", "different")
-
-
-def _measured(head: Head, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
-    """The model's scores on the natural test rows, through plain `pipeline()`."""
+def _measured(head: RepoHead, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
+    """The model's scores on the natural test rows, as whoever opens it gets them."""
     import numpy as np
 
     from sentisynth_hub.metrics.classification import METRICS, confusion_counts
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
     place = {label: number for number, label in enumerate(manifest["labels"])}
-    predicted = [best(scores) for scores in classify(head.repo_id, [row.text for row in test], revision=tag)]
+    predicted = open_classifier(head.repo_id, tag).predict([row.text for row in test])
     counts = confusion_counts(
         np.array([place[str(row.label)] for row in test]), np.array([place[label] for label in predicted]), len(place)
     )

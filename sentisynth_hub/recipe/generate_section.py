@@ -1,24 +1,45 @@
 """`generate:` who writes the synthetic rows, how they are asked, how many, and what may be spent."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
 from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.core.plugins import is_object_path, load_outside, outside_names
+from sentisynth_hub.recipe.endpoint_rules import check_base_url, check_key_name
 from sentisynth_hub.recipe.section import RowSource, Section
 
 
 class Sampling(Section):
     """How the next token is drawn."""
 
-    temperature: float = Field(default=1.0, ge=0)
-    """Softmax temperature; 0: always the likeliest token."""
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    """Nucleus: the smallest set of tokens with this much probability."""
+    temperature: float | None = Field(default=1.0, ge=0)
+    """Softmax temperature; 0: always the likeliest token. null: not sent to the endpoint, which uses its own."""
+    top_p: float | None = Field(default=0.95, gt=0, le=1)
+    """Nucleus: the smallest set of tokens with this much probability. null: not sent to the endpoint."""
+    seed: Literal["per_request"] | None = "per_request"
+    """Every request has a seed of its own. null: not sent to the endpoint, for servers that refuse it."""
     top_k: int | None = Field(default=None, ge=1)
     """Only the k likeliest tokens; None: no limit. Local models only: OpenAI's protocol has no such field."""
     max_new_tokens: int = Field(default=48, ge=1)
     """Tokens a completion may have; what reaches the limit is unfinished and becomes no row."""
+
+    def record(self) -> dict[str, Any]:
+        """What decides how tokens are drawn, JSON-ready; keys added since the first version only where they are set,
+        so that stored answers are found again.
+        """
+        content = self.model_dump()
+        if self.seed is not None:
+            del content["seed"]
+        return content
 
 
 class Prompting(Section):
@@ -53,7 +74,81 @@ class Prompting(Section):
     """
 
 
-class LocalGenerator(Section):
+class GeneratorSection(Section):
+    """What the section of every kind of generator has, of the package and from outside it.
+
+    What can be asked of a kind stands here, since a recipe is checked by it; what the kind does is its `Provider`
+    (`sentisynth_hub.generate.providers.base`).
+    """
+
+    kind: str
+    """Which kind it is."""
+
+    has_prompt: ClassVar[bool] = True
+    """Prompts are rendered and sent; False: the rows are there already."""
+    no_labels_because: ClassVar[str | None] = None
+    """Why it cannot be asked for labels, to follow `ask the generator for labels, and`; None: it can."""
+    leaves_machine: ClassVar[bool] = False
+    """Natural texts in its prompts leave this machine."""
+    repeatable: ClassVar[bool] = True
+    """The same request gives the same text again, so that a corpus can be generated anew to check it."""
+    samples_per_prompt: ClassVar[int] = 32
+    """Completions asked of one prompt where the recipe does not say."""
+    decides_nothing: ClassVar[frozenset[str]] = frozenset()
+    """Fields that only decide when and at what price an answer comes: changing them asks nothing again."""
+    later_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields added since the first version: part of a digest only where they are set."""
+
+    @property
+    def name(self) -> str:
+        """Who writes, for people: the model's name."""
+        return str(getattr(self, "model", self.kind))
+
+    @property
+    def key_variables(self) -> list[str]:
+        """Environment variables with the keys it needs."""
+        return []
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Tokens it may reason with, on top of those of a text."""
+        return 0
+
+    @property
+    def stated_licence(self) -> str | None:
+        """The licence of what it gives, where the recipe states one."""
+        return None
+
+    @property
+    def rows_file(self) -> str | None:
+        """The local file its rows are taken from, if any."""
+        return None
+
+    def attribute_names(self, prompt: Prompting) -> list[str]:
+        """What is told apart from row to row."""
+        return list(prompt.attributes)
+
+    def check(self, generate: "Generate") -> None:
+        """Raise a ValueError, `key: what to do`, where the rest of the `generate` section does not suit this kind."""
+
+    def record(self) -> dict[str, Any]:
+        """What of it decides what is answered, JSON-ready."""
+        content = self.model_dump(mode="json", exclude=set(self.decides_nothing))
+        for field in self.later_fields:
+            if content.get(field) == type(self).model_fields[field].get_default(call_default_factory=True):
+                del content[field]
+        return content
+
+
+def _sampling_is_set(generate: "Generate") -> None:
+    for field in ("temperature", "top_p", "seed"):
+        if getattr(generate.sampling, field) is None:
+            raise ValueError(
+                f"sampling.{field}: null leaves a field out of a call, and a model that runs here needs it"
+            )
+
+
+class LocalGenerator(GeneratorSection):
     """A causal language model through transformers, on this machine."""
 
     kind: Literal["transformers"]
@@ -69,8 +164,12 @@ class LocalGenerator(Section):
     batch_size: int = Field(default=64, ge=1)
     """Samples drawn together; a prompt is encoded once for all its samples."""
 
+    def check(self, generate: "Generate") -> None:
+        """A model that runs here draws by temperature, nucleus and seeds."""
+        _sampling_is_set(generate)
 
-class FineTunedGenerator(Section):
+
+class FineTunedGenerator(GeneratorSection):
     """A small causal language model, trained on each replicate's natural rows to write a text after its label's
     prompt.
     """
@@ -96,6 +195,18 @@ class FineTunedGenerator(Section):
     batch_size: int = Field(default=64, ge=1)
     """Samples drawn together."""
 
+    no_labels_because: ClassVar[str | None] = "a fine-tuned one only writes texts; leave them out, or prompt a model"
+
+    def check(self, generate: "Generate") -> None:
+        """It continues a bare prompt with one text."""
+        _sampling_is_set(generate)
+        if generate.prompt.num_shots:
+            raise ValueError("prompt.num_shots: a fine-tuned generator learned from the rows themselves; set it to 0")
+        if generate.prompt.chat or generate.prompt.texts_per_call > 1:
+            raise ValueError(
+                "prompt: a fine-tuned generator continues plain text, one a call; no chat, no texts_per_call"
+            )
+
 
 class Price(Section):
     """What a model costs, where the shipped table does not know it."""
@@ -108,7 +219,7 @@ class Price(Section):
     """Day this price was looked up, YYYY-MM-DD."""
 
 
-class EndpointGenerator(Section):
+class EndpointGenerator(GeneratorSection):
     """Any OpenAI-compatible endpoint."""
 
     kind: Literal["openai"]
@@ -118,7 +229,9 @@ class EndpointGenerator(Section):
     base_url: str | None = None
     """Address of the server; None: `OPENAI_BASE_URL` or OpenAI's own. Never published."""
     api_key_variable: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key."""
+    """Environment variable that holds the key: a name that ends in `_API_KEY`. It is sent to its own provider, and to
+    servers that you allowed with `sentisynth trust HOST` or that your environment or command line names.
+    """
     concurrency: int = Field(default=8, ge=1)
     """Calls in flight, in each process."""
     requests_per_minute: float | None = Field(default=None, gt=0)
@@ -142,9 +255,51 @@ class EndpointGenerator(Section):
     """Submit everything through the Batch API and leave; the same command collects it later."""
     price: Price | None = None
     """Price of the model; None: from the shipped table."""
+    thinking_tokens: int = Field(default=0, ge=0)
+    """Tokens a model may reason with, on top of `sampling.max_new_tokens`; they are paid like any other."""
+    extra_body: dict[str, Any] = {}
+    """More fields of a call, sent as they are, such as `reasoning_effort: low` or
+    `chat_template_kwargs: {enable_thinking: false}`.
+    """
+
+    leaves_machine: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = False
+    samples_per_prompt: ClassVar[int] = 1
+    decides_nothing: ClassVar[frozenset[str]] = frozenset({
+        "base_url", "api_key_variable", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout_seconds",
+        "max_attempts", "batch_api", "price",
+    })  # fmt: skip
+    later_fields: ClassVar[frozenset[str]] = frozenset({"thinking_tokens", "extra_body"})
+
+    @property
+    def key_variables(self) -> list[str]:
+        """The variable with the endpoint's key."""
+        return [self.api_key_variable]
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """As the recipe says."""
+        return self.thinking_tokens
+
+    def check(self, generate: "Generate") -> None:
+        """Fields are those of the protocol, each said once."""
+        if generate.sampling.top_k is not None:
+            raise ValueError("sampling.top_k: OpenAI's protocol has no such field; use top_p, or generator.extra_body")
+        if taken := sorted(_OWN_FIELDS & self.extra_body.keys()):
+            raise ValueError(f"generator.extra_body.{taken[0]}: the toolkit sets this field itself; leave it out")
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        return None if url is None else check_base_url(url)
+
+    @field_validator("api_key_variable")
+    @classmethod
+    def _is_a_provider_s_key(cls, variable: str) -> str:
+        return check_key_name(variable)
 
 
-class GivenRows(RowSource):
+class GivenRows(GeneratorSection, RowSource):
     """Rows that are there already, whoever wrote them: nobody is asked, and everything after that is the same."""
 
     kind: Literal["rows"]
@@ -156,12 +311,74 @@ class GivenRows(RowSource):
     licence: str | None = None
     """Licence of these rows as a Hub licence id; None: read from the dataset's card."""
 
+    has_prompt: ClassVar[bool] = False
+    no_labels_because: ClassVar[str | None] = "the rows of this recipe are given; leave them out"
 
-AskedGenerator = LocalGenerator | FineTunedGenerator | EndpointGenerator
-Generator = Annotated[AskedGenerator | GivenRows, Field(discriminator="kind")]
+    @property
+    def name(self) -> str:
+        """Who wrote the rows."""
+        return self.written_by
+
+    @property
+    def stated_licence(self) -> str | None:
+        """The licence the recipe states for the rows."""
+        return self.licence
+
+    @property
+    def rows_file(self) -> str | None:
+        """The local file with the rows."""
+        return self.file
+
+    def attribute_names(self, prompt: Prompting) -> list[str]:
+        """The columns that say how a row came about."""
+        return self.attribute_columns
 
 
-class Budget(Section):
+_OWN_FIELDS = {
+    "model", "messages", "prompt", "n", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p",
+    "seed",
+}  # fmt: skip
+PROVIDERS = "sentisynth_hub.providers"
+"""Entry point group of kinds of generators from outside the package."""
+BUILT_IN_KINDS = ("transformers", "fine_tuned", "openai", "rows")
+
+
+def _from_outside(value: Any, built_in: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """A section of a kind that is not the package's is read by that kind's own model."""
+    if isinstance(value, GeneratorSection):
+        return value
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind in BUILT_IN_KINDS or not (is_object_path(kind) or kind in _outside()):
+        return built_in(value)
+    own = bool((info.context or {}).get("own"))
+    provider = load_outside(kind, PROVIDERS, where="generate.generator.kind", own=own)
+    section = getattr(provider, "section", None)
+    if not (isinstance(section, type) and issubclass(section, GeneratorSection)):
+        raise RecipeError(
+            f"generate.generator.kind: {kind!r} is no provider: it has no `section` that is a GeneratorSection; see "
+            "docs/how-to/generate.md"
+        )
+    return section.model_validate(value)
+
+
+def _outside() -> list[str]:
+    return outside_names(PROVIDERS)
+
+
+if TYPE_CHECKING:
+    Generator = GeneratorSection  # code outside asks a section what it can do, not which kind it is
+else:
+    Generator = SerializeAsAny[
+        Annotated[
+            Annotated[
+                LocalGenerator | FineTunedGenerator | EndpointGenerator | GivenRows, Field(discriminator="kind")
+            ],
+            WrapValidator(_from_outside),
+        ]
+    ]
+
+
+class BudgetLimits(Section):
     """What a run may spend; the worst case of a call is reserved before it is sent."""
 
     max_usd: float | None = Field(default=None, gt=0)
@@ -172,7 +389,7 @@ class Budget(Section):
     """Minutes this run may take."""
 
 
-class Diversity(Section):
+class DiversityLimits(Section):
     """What is watched while texts come in, from the 200th on."""
 
     max_duplicates: float = Field(default=0.5, ge=0, le=1)
@@ -200,21 +417,21 @@ class Generate(Section):
     """
     samples_per_prompt: int | None = Field(default=None, ge=1)
     """Texts asked of one prompt; None: 32 for a local model, 1 for an endpoint."""
-    budget: Budget = Budget()
+    budget: BudgetLimits = BudgetLimits()
     """What may be spent; changing it never asks anything again."""
-    diversity: Diversity = Diversity()
+    diversity: DiversityLimits = DiversityLimits()
     """When a corpus that repeats itself is not worth going on with."""
     human_usd_per_row: float = Field(default=0.20, gt=0)
     """What one human label costs you, for the comparison beside the cost of an accepted row."""
 
     @property
-    def asked(self) -> AskedGenerator:
-        """The model that is asked.
+    def asked(self) -> GeneratorSection:
+        """The generator, which is asked.
 
         Raises:
             RecipeError: The rows are given.
         """
-        if self.generator.kind == "rows":
+        if not self.generator.has_prompt:
             raise RecipeError(
                 "generate.generator: the rows are given (kind: rows) and nobody is asked: there is no prompt, no "
                 "pilot and nothing to refresh; go on with `sentisynth filter` and `sentisynth study`"
@@ -222,19 +439,16 @@ class Generate(Section):
         return self.generator
 
     @property
+    def new_tokens(self) -> int:
+        """Tokens an answer may have at most, reasoning included."""
+        return self.sampling.max_new_tokens + self.generator.reasoning_tokens
+
+    @property
     def attribute_names(self) -> list[str]:
         """What is told apart from row to row: the prompt's attributes, or the columns of given rows."""
-        generator = self.generator
-        return generator.attribute_columns if generator.kind == "rows" else list(self.prompt.attributes)
+        return self.generator.attribute_names(self.prompt)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Generate":
-        if self.generator.kind == "fine_tuned" and self.prompt.num_shots:
-            raise ValueError("prompt.num_shots: a fine-tuned generator learned from the rows themselves; set it to 0")
-        if self.generator.kind == "fine_tuned" and (self.prompt.chat or self.prompt.texts_per_call > 1):
-            raise ValueError(
-                "prompt: a fine-tuned generator continues plain text, one a call; no chat, no texts_per_call"
-            )
-        if self.generator.kind == "openai" and self.sampling.top_k is not None:
-            raise ValueError("sampling.top_k: OpenAI's protocol has no such field; use top_p")
+        self.generator.check(self)
         return self

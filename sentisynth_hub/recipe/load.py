@@ -1,7 +1,8 @@
 """Reading a recipe: by name or path, with `key=value` overrides, every mistake one line."""
 
 import re
-from collections.abc import Iterable, Mapping
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,7 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from sentisynth_hub.core.errors import RecipeError, did_you_mean
 from sentisynth_hub.core.files import shipped
-from sentisynth_hub.recipe.schema import Recipe
+from sentisynth_hub.core.safe_yaml import LONGEST, YamlError, load_yaml
+from sentisynth_hub.recipe.filter_section import FilterSection, options_of
+from sentisynth_hub.recipe.schema import Origin, Recipe
 
 
 RECIPE_FILE = "recipe.yaml"
@@ -49,6 +52,7 @@ def load_recipe(
     scale: str | None = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
+    origin: Origin = "local",
 ) -> Recipe:
     """Read and check a recipe.
 
@@ -57,6 +61,8 @@ def load_recipe(
         overrides: `key.path=value` strings; the value is read as YAML.
         scale: Name of one of the recipe's `scales`; applied first.
         before, after: Values by key path, as a question sets them, applied before and after the overrides.
+        origin: Where the recipe came from; one from a Hub gets less trust, and may not name Python code
+            (`module:object`).
 
     Raises:
         RecipeError: Anything is wrong with it; one line naming file, key path, what was found and what to do.
@@ -64,33 +70,39 @@ def load_recipe(
     path = find_recipe(name)
     content = read_yaml(path)
     if scale is not None:
-        scales = content.get("scales") or {}
-        if scale not in scales:
-            raise RecipeError(f"{path}: scale {scale!r} is not in `scales` ({', '.join(scales) or 'it has none'})")
+        scales = content.get("scales")
+        scales = scales if isinstance(scales, dict) else {}
+        if not isinstance(scales.get(scale), dict):
+            raise RecipeError(
+                f"{path}: scale {scale!r} is not in `scales` ({', '.join(map(str, scales)) or 'it has none'})"
+            )
         for key, value in scales[scale].items():
             _set(content, key, value, where=f"{path}: scales.{scale}")
     for key, value in (before or {}).items():
         _set(content, key, value, where=f"{path}: {key}")
+    named: set[str] = set()
     for override in overrides:
-        key, sign, value = override.partition("=")
+        key, sign, written = override.partition("=")
         if not sign or not key:
             raise RecipeError(f"{override!r}: an override is written key.path=value, e.g. generate.candidates=100")
         try:
-            _set(content, key, yaml.load(value, _Loader), where=override)  # noqa: S506 (a SafeLoader)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"{override!r}: the value is not YAML; quote it") from error
+            value = load_yaml(written)
+        except YamlError as error:
+            raise RecipeError(f"{override!r}: the value is not YAML ({error}); quote it") from None
+        named.update(_strings(value))
+        _set(content, key, value, where=override)
     for key, value in (after or {}).items():
         _set(content, key, value, where=f"{path}: {key}")
     try:
-        recipe = Recipe.model_validate(content)
+        recipe = Recipe.model_validate(content, context={"own": origin == "local"})
     except ValidationError as error:
         raise RecipeError(f"{path}: {explain(error)}") from None
-    recipe._folder = path.parent.resolve()
-    template = recipe.folder / recipe.generate.prompt.template
-    if recipe.generate.generator.kind != "rows" and not template.is_file():
-        raise RecipeError(
-            f"{path}: generate.prompt.template: {recipe.generate.prompt.template} is not beside the recipe; add it"
-        )
+    recipe.placed(path.parent.resolve(), named=frozenset(named), origin=origin)
+    if recipe.generate.generator.has_prompt:
+        try:
+            _ = recipe.template_file
+        except RecipeError as error:
+            raise RecipeError(f"{path}: {error}") from None
     return recipe
 
 
@@ -103,24 +115,6 @@ def recipe_schema() -> dict[str, Any]:
     }
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which 2e-5 is a number, as everyone expects, and a key written twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.MarkedYAMLError(None, None, f"key {key!r} is written twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9][0-9_]*)(?:\.[0-9_]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
@@ -128,17 +122,44 @@ def read_yaml(path: Path) -> dict[str, Any]:
         RecipeError: It is not UTF-8, not YAML (names the line), or not a mapping.
     """
     try:
-        content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 (a SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise RecipeError(f"{path}: line {line}: {error.problem}; mend the YAML there") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not readable as UTF-8 YAML: {str(error).splitlines()[0]}") from None
+        if path.stat().st_size > 4 * LONGEST:
+            raise RecipeError(f"{path}: has more than {4 * LONGEST:,} bytes; this is no recipe")
+        content = load_yaml(path.read_text("utf-8"))
+    except YamlError as error:
+        raise RecipeError(f"{path}: {error}; mend the YAML there") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
     if not isinstance(content, dict):
         raise RecipeError(
             f"{path}: a YAML mapping is expected, such as `name: value` on every line; found {type(content).__name__}"
         )
     return content
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what `load_yaml` reads as the same: a string that YAML 1.2 takes for a number is quoted too."""
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
+
+
+def dump_yaml(content: Mapping[str, Any]) -> str:
+    """Write a mapping so that `read_yaml` gives it back."""
+    return yaml.dump(dict(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
 
 
 def _set(content: dict[str, Any], key: str, value: Any, *, where: str) -> None:
@@ -157,7 +178,7 @@ def explain(error: ValidationError, model: type[BaseModel] = Recipe) -> str:
     """Say the first mistake in one line: key path, what was found, what to do; and how many more there are."""
     details = error.errors()
     first = details[0]
-    location = [str(part) for part in first["loc"] if part not in ("transformers", "openai")]
+    location = _location(first["loc"])
     path = ".".join(location) or model.__name__.lower()
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, location[:-1])
@@ -168,22 +189,38 @@ def explain(error: ValidationError, model: type[BaseModel] = Recipe) -> str:
         what = "missing; add it"
     elif first["type"] == "value_error":
         what = str(first["msg"]).removeprefix("Value error, ")
+    elif first["type"] == "string_type" and isinstance(first["input"], bool | int | float):
+        read_as = "true or false" if isinstance(first["input"], bool) else "a number"
+        word = str(first["input"]).lower()
+        what = f"YAML reads {word} as {read_as}; put it in quotes: '{word}'"
     else:
-        what = f"found {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        what = f"found {reprlib.repr(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return f"{path}: {what}{more}"
+
+
+def _location(loc: tuple[int | str, ...]) -> list[str]:
+    """Key path of a mistake, without pydantic's own marks: the kind of a generator, and that a key itself is wrong."""
+    parts = [str(part) for part in loc if part != "[key]"]
+    if parts[:2] == ["generate", "generator"] and parts[2:3] and parts[2] in _KINDS:
+        del parts[2]
+    return parts
+
+
+_KINDS = ("transformers", "openai", "fine_tuned", "rows")
 
 
 def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
     models = [model]
     for name in location:
-        models = [
-            inner
-            for outer in models
-            if name in outer.model_fields
-            for inner in _models_in(outer.model_fields[name].annotation)
-        ]
+        models = [inner for outer in models for inner in _models_at(outer, name)]
     return [field for inner in models for field in inner.model_fields]
+
+
+def _models_at(model: type[BaseModel], name: str) -> list[type[BaseModel]]:
+    if issubclass(model, FilterSection) and name not in model.model_fields:
+        return [options_of(name)]
+    return _models_in(model.model_fields[name].annotation) if name in model.model_fields else []
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -1,7 +1,10 @@
 """`publish:` what goes to the Hub, where, under which licence, and what must hold before it does."""
 
+import reprlib
+
 from pydantic import Field, field_validator
 
+from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.recipe.section import Section
 
 
@@ -9,8 +12,8 @@ class Gates(Section):
     """What must hold for a new version; leaks and an overspent budget stop publishing in any case."""
 
     non_inferiority_margin: float | None = Field(default=None, gt=0, lt=1)
-    """The new model may score at most this much lower on natural validation rows than the last published one; None:
-    not checked."""
+    """The new model must be shown, with an interval, to score less than this much lower on the natural test rows than
+    the last published one; None: it may score up to `study.margin` lower, and nothing need be shown."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Rate of letting a worse model pass: the lower bound of the difference has this one-sided level."""
 
@@ -33,12 +36,16 @@ class Publish(Section):
     """Title of the cards; None: made from the repo id."""
     allow_personal_data: bool = False
     """Publish kept rows although they hold e-mail addresses, telephone numbers or handles."""
+    allow_invented_keys: bool = False
+    """Publish kept rows although they hold what looks like an access token or a private key. Set this after reading
+    them: a model invents such strings. Recipe, prompt and cards are never published with one."""
     gates: Gates = Gates()
     """What must hold before a new version is published."""
 
     @field_validator("dataset", "model")
     @classmethod
     def _repo_id(cls, repo_id: str | None) -> str | None:
-        if repo_id is not None and repo_id.count("/") != 1:
-            raise ValueError(f"found {repo_id!r}: a repo id is written namespace/name")
+        problem = None if repo_id is None else repo_id_problem(repo_id)
+        if problem is not None:
+            raise ValueError(f"found {reprlib.repr(repo_id)}: {problem}")
         return repo_id

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core.errors import RecipeError, StageError
-from sentisynth_hub.core.hub_endpoint import unreachable
+from sentisynth_hub.core.hub_endpoint import refusal, unreachable
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.recipe import Recipe
 
@@ -62,11 +62,11 @@ def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple
     if natural["files"] is not None:
         for split, path in natural["files"].items():
             if path is not None:
-                pins[f"natural.files.{split}"] = _pin_file(recipe.local_file(path), f"natural.files.{split}")
+                pins[f"natural.files.{split}"] = _pin_file(recipe, path, f"natural.files.{split}")
     else:
         pins["natural"] = _pin_repo(natural["dataset"], natural["revision"], "dataset", "natural.dataset")
         natural["revision"] = pins["natural"].commit
-    if recipe.generate.generator.kind == "rows":
+    if not recipe.generate.generator.has_prompt:
         pins[GIVEN_ROWS] = _pin_rows(recipe, content["generate"]["generator"], GIVEN_ROWS)
     if (sections is None or "study" in sections) and "zero_shot" in recipe.study.variants:
         pins[ZERO_SHOT] = _pin_rows(recipe, content["study"]["zero_shot"], ZERO_SHOT)
@@ -76,6 +76,7 @@ def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple
         where = f"{path}.model"
         folder = Path(section["model"]).expanduser()
         if folder.is_dir():
+            _check_model_folder(recipe, section["model"], where)
             pins[path] = _pin_folder(folder)
         else:
             pins[path] = _pin_repo(section["model"], section["revision"], "model", where)
@@ -94,16 +95,23 @@ def model_sections(content: Any, path: str = "") -> list[tuple[str, dict[str, An
     ]
 
 
+def _check_model_folder(recipe: Recipe, name: str, where: str) -> None:
+    """A recipe on the user's own disk may name any folder of a model; one that a stranger published, none that the
+    user did not name.
+
+    Raises:
+        RecipeError: It does.
+    """
+    if recipe.origin == "hub" and name not in recipe.named:
+        raise RecipeError(
+            f"{where}: a published recipe names the folder {name} of this machine; name it yourself on the command "
+            f"line if that is meant: {where}=FOLDER"
+        )
+
+
 def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) -> Pin:
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
     try:
         info = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
@@ -113,20 +121,11 @@ def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) ->
                 snapshot_download(repo_id, revision=revision, repo_type=repo_type, local_files_only=True)
             ).name
         except LocalEntryNotFoundError:
-            raise RecipeError(f"{where}: {repo_id} is not in the cache and HF_HUB_OFFLINE is set; unset it") from None
+            raise RecipeError(f"{where}: {repo_id!r} {refusal(OfflineModeIsEnabled(), repo_type)}") from None
         return Pin(repo_id, repo_type, revision, commit, None)
-    except GatedRepoError:
-        raise RecipeError(f"{where}: {repo_id} is gated; accept its terms on its page and set HF_TOKEN") from None
-    except RevisionNotFoundError:
-        raise RecipeError(
-            f"{where}: {repo_id} has no revision {revision!r}; its page lists its tags and branches"
-        ) from None
-    except (RepositoryNotFoundError, HFValidationError):
-        raise RecipeError(
-            f"{where}: {repo_id!r} is neither a folder here nor a {repo_type} on the Hub you may read; check the "
-            f"id and HF_TOKEN"
-        ) from None
     except Exception as error:
+        if (why := refusal(error, repo_type, revision)) is not None:
+            raise RecipeError(f"{where}: {repo_id!r} {why}") from None
         if (why := unreachable(error)) is None:
             raise
         raise StageError(f"{where}: {repo_id} cannot be looked up: {why}") from None
@@ -139,15 +138,14 @@ def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) ->
 def _pin_rows(recipe: Recipe, section: dict[str, Any], key: str) -> Pin:
     """Pin a file or a split of a Hub dataset; the section then carries its commit."""
     if section["file"] is not None:
-        return _pin_file(recipe.local_file(section["file"]), f"{key}.file")
+        return _pin_file(recipe, section["file"], f"{key}.file")
     pin = _pin_repo(section["dataset"], section["revision"], "dataset", f"{key}.dataset")
     section["revision"] = pin.commit
     return pin
 
 
-def _pin_file(path: Path, where: str) -> Pin:
-    if not path.is_file():
-        raise RecipeError(f"{where}: {path} is not a file; give the path of a CSV, JSONL or Parquet file")
+def _pin_file(recipe: Recipe, name: str, where: str) -> Pin:
+    path = recipe.local_file(name, where)
     return Pin(path.name, "dataset", None, _sha256(path), None)
 
 

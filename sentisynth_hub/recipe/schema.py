@@ -3,17 +3,21 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from sentisynth_hub.recipe.filter_section import Filter
+from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.core.text import nfc
+from sentisynth_hub.recipe import paths
+from sentisynth_hub.recipe.filter_section import FilterSection
 from sentisynth_hub.recipe.generate_section import Generate
+from sentisynth_hub.recipe.languages import language_problem
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.publish_section import Publish
 from sentisynth_hub.recipe.section import Section
 from sentisynth_hub.recipe.study_section import Study
-from sentisynth_hub.recipe.variants import built_in
+from sentisynth_hub.recipe.variant_table import built_in
 
 
 DATA_PATHS: dict[str, Any] = {
@@ -24,10 +28,16 @@ DATA_PATHS: dict[str, Any] = {
 """Where a recipe says on what disk rows lie, as pydantic excludes it: what lies there is pinned by its content."""
 
 
+NAME = r"^[a-z0-9][a-z0-9-]*$"
+"""What a recipe may be called."""
+Origin = Literal["local", "hub"]
+"""Where a recipe came from: a disk of the user's own, or a repo that somebody published."""
+
+
 class Recipe(Section):
     """One experiment."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str = Field(pattern=NAME, max_length=96)
     """Short name: also its run folder's."""
     description: str
     """What it does, in a sentence."""
@@ -41,7 +51,7 @@ class Recipe(Section):
     """Human-labelled rows."""
     generate: Generate
     """Who writes synthetic rows."""
-    filter: Filter = Filter()
+    filter: FilterSection = FilterSection()
     """Which of them stay."""
     study: Study
     """Whether they help."""
@@ -51,11 +61,55 @@ class Recipe(Section):
     """Named sets of overrides for `--scale NAME`, e.g. `small: {study.replicates: 5}`."""
 
     _folder: Path = PrivateAttr(default=Path())
+    _named: frozenset[str] = PrivateAttr(default=frozenset())
+    _origin: Origin = PrivateAttr(default="local")
 
     @property
     def folder(self) -> Path:
         """Folder of the recipe file: its prompt template and README live there."""
         return self._folder
+
+    @property
+    def own(self) -> bool:
+        """Whether it comes from the user's own disk: only then may it name Python code as `module:object`."""
+        return self._origin == "local"
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Values that the user gave beside the recipe, as overrides: paths and addresses among them are the user's
+        own wish, while those that stand in the recipe are its author's.
+        """
+        return self._named
+
+    @property
+    def origin(self) -> Origin:
+        """Whether the recipe lies on the user's own disk or came from a Hub."""
+        return self._origin
+
+    @property
+    def template_file(self) -> Path:
+        """The prompt template.
+
+        Raises:
+            RecipeError: It is not there, or lies where a recipe may not reach.
+        """
+        return self.local_file(self.generate.prompt.template, "generate.prompt.template")
+
+    @field_validator("language")
+    @classmethod
+    def _languages_are_tags(cls, tags: list[str]) -> list[str]:
+        for tag in tags:
+            if (problem := language_problem(tag)) is not None:
+                raise ValueError(problem)
+        return tags
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_names(cls, labels: list[str]) -> list[str]:
+        for label in labels:
+            if not label.strip() or label != nfc(label).strip():
+                raise ValueError(f"{label!r} is blank, begins or ends with white space, or is not in NFC; mend it")
+        return labels
 
     @model_validator(mode="after")
     def _labels_are_known(self) -> "Recipe":
@@ -72,16 +126,8 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _labels_can_be_asked_for(self) -> "Recipe":
         asked = [name for name in self.study.variants if (line := built_in(name)) and line.corpus == "labels"]
-        if asked and self.generate.generator.kind == "rows":
-            raise ValueError(
-                f"study.variants: {' and '.join(asked)} ask the generator for labels, and the rows of this recipe are "
-                "given; leave them out"
-            )
-        if asked and self.generate.generator.kind == "fine_tuned":
-            raise ValueError(
-                f"study.variants: {' and '.join(asked)} ask the generator for labels, and a fine-tuned one only "
-                "writes texts; leave them out, or prompt a model"
-            )
+        if asked and (reason := self.generate.generator.no_labels_because) is not None:
+            raise ValueError(f"study.variants: {' and '.join(asked)} ask the generator for labels, and {reason}")
         if asked and self.study.cross_fitting is not None:
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} want a test split of their own; leave them out under "
@@ -100,7 +146,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _given_rows_are_one_corpus(self) -> "Recipe":
-        if self.generate.generator.kind == "rows" and self.study.design == "nested":
+        if not self.generate.generator.has_prompt and self.study.design == "nested":
             raise ValueError(
                 "study.design: given rows are one corpus for all replicates, so the claim is about this corpus; set "
                 "it to conditional"
@@ -109,23 +155,37 @@ class Recipe(Section):
 
     def with_content(self, content: dict[str, Any]) -> "Recipe":
         """A recipe with other content in the same folder."""
-        recipe = Recipe.model_validate(content)
-        recipe._folder = self._folder
-        return recipe
+        recipe = Recipe.model_validate(content, context={"own": self.own})
+        return recipe.placed(self._folder, named=self._named, origin=self._origin)
 
-    def local_file(self, path: str) -> Path:
-        """Where a path in the recipe leads: beside the recipe where that exists, else from the current folder."""
-        beside = self._folder / Path(path).expanduser()
-        return beside if beside.is_file() else Path(path).expanduser()
+    def placed(self, folder: Path, *, named: frozenset[str] = frozenset(), origin: Origin = "local") -> "Recipe":
+        """This recipe, knowing its folder, what the user named beside it and where it came from."""
+        self._folder, self._named, self._origin = folder, named, origin
+        return self
+
+    def local_file(self, path: str, key: str) -> Path:
+        """The file that a path in the recipe means; `key` is its key path, for the message.
+
+        Raises:
+            RecipeError: It is not there, or lies where a recipe may not reach (see `recipe.paths`).
+        """
+        return paths.resolve(self._folder, path, named=self._named, key=key)
+
+    def has_file(self, path: str, key: str) -> bool:
+        """Whether `local_file` finds one."""
+        try:
+            self.local_file(path, key)
+        except RecipeError:
+            return False
+        return True
 
     def file_digests(self) -> dict[str, str]:
-        """sha256 of every file the recipe names (prompt template, lexicons, seeds), data left out: that is
-        pinned."""
-        named = set(_strings(self.model_dump(exclude=DATA_PATHS | {"scales": True})))
+        """sha256 of every file the recipe names (prompt template, lexicons, seeds), data left out: that is pinned."""
+        strings = set(_strings(self.model_dump(exclude=DATA_PATHS | {"scales": True})))
         return {
             name: hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
-            for name in sorted(named)
-            if len(name) < 256 and "\n" not in name and (self._folder / name).is_file()
+            for name in sorted(strings)
+            if len(name) < 256 and "\n" not in name and paths.is_inside(self._folder, name)
         }
 
     def part(self, *names: str) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
+from sentisynth_hub.core.plugins import is_object_path
 from sentisynth_hub.recipe.section import RowSource, Section
-from sentisynth_hub.recipe.variants import FAMILIES, VARIANTS, Variant, is_known, names
+from sentisynth_hub.recipe.variant_table import FAMILIES, VARIANTS, Variant, is_known, names
 
 
 Metric = Literal["macro_f1", "accuracy", "weighted_f1"]
@@ -157,8 +158,8 @@ class Study(Section):
     student: Student
     """Who is trained."""
     mode: Literal["finetune", "head"] = "finetune"
-    """Trials fine-tune the whole student, or train a head on frozen features (an instrument: minutes for a whole
-    grid).
+    """Trials fine-tune the whole student, or train a head on frozen features (minutes for a whole grid). The published
+    model is one of them.
     """
     design: Literal["nested", "conditional"] = "nested"
     """nested: every replicate has its own natural sample and corpus; conditional: one sample, one corpus."""
@@ -204,9 +205,9 @@ class Study(Section):
 
     @field_validator("variants")
     @classmethod
-    def _variants_are_known(cls, variants: list[str]) -> list[str]:
+    def _variants_are_known(cls, variants: list[str], info: ValidationInfo) -> list[str]:
         for name in variants:
-            _check_known(name)
+            _check_known(name, own=bool((info.context or {}).get("own")))
         if len(set(variants)) != len(variants):
             raise ValueError(f"a variant is named twice in {variants}; name each once")
         if "natural" not in variants:
@@ -244,7 +245,12 @@ class Study(Section):
         return self
 
 
-def _check_known(name: str) -> None:
+def _check_known(name: str, *, own: bool) -> None:
+    if is_object_path(name) and not own:
+        raise ValueError(
+            f"{name!r} is code of whoever wrote the recipe, and is run from a recipe on your own disk only; leave it "
+            "out, or install it as a package"
+        )
     if is_known(name):
         return
     near = difflib.get_close_matches(name, names(), n=1)

@@ -38,7 +38,7 @@ def translated_rows(rows: Sequence[Row], count: int, recipe: Recipe, random: Any
     """
     wanted = recipe.study.word_translation
     assert wanted is not None
-    lexicon = read_lexicon(recipe.local_file(wanted.lexicon))
+    lexicon = read_lexicon(recipe.local_file(wanted.lexicon, "study.word_translation.lexicon"))
     if not any(word.lower() in lexicon for row in rows for word in row.text.split()):
         raise DataError(
             f"study.word_translation.lexicon: {wanted.lexicon} has no word of the natural rows; is it their language?"
@@ -65,7 +65,7 @@ def read_lexicon(path: Path) -> dict[str, list[str]]:
             f"study.word_translation.lexicon: {path}: no such file; put a TSV of words and translations there"
         )
     lexicon: dict[str, list[str]] = {}
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
         if not line.strip():
             continue
         word, tab, translation = nfc(line).partition("\t")

@@ -13,11 +13,12 @@ import numpy as np
 
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.rows import Row
+from sentisynth_hub.filter.teacher import TeacherOptions
 from sentisynth_hub.pretrained.head import Array, Fits, Rows, Scaling, Scored, best_fits
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.study.features import Features, compute_features
 from sentisynth_hub.study.tolerance import within_one_error
-from sentisynth_hub.study.training_rows import Option, Stage, one_stage
+from sentisynth_hub.study.training_rows import Option, TrainingStage, one_stage
 from sentisynth_hub.study.trial import Trial
 from sentisynth_hub.study.validation import Validation, labels_of
 
@@ -31,7 +32,7 @@ class Taught:
 
 
 @dataclass(frozen=True)
-class Choice:
+class BestOption:
     """The best option.
 
     Attributes:
@@ -72,9 +73,9 @@ class HeadFitter:
         """Scaled features of `rows`, (rows, dimensions)."""
         return self.scaling.apply(self._features.of(rows))
 
-    def choose(self, options: Sequence[Option], validation: Validation) -> Choice | None:
+    def choose(self, options: Sequence[Option], validation: Validation) -> BestOption | None:
         """The best option with its best weight; None where no option has a row."""
-        choices: list[Choice] = []
+        choices: list[BestOption] = []
         tried: list[dict[str, float | str]] = []
         for option in options:
             if not option.rows:
@@ -86,7 +87,7 @@ class HeadFitter:
                 fits = self._fit(matrices, stages, validation)
                 loss = float(fits.losses.mean())
                 tried.append({"option": option.name, "weight": weight, "penalty": fits.penalty, "loss": loss})
-                choices.append(Choice(option, weight, stages, fits, tried))
+                choices.append(BestOption(option, weight, stages, fits, tried))
         return _best(choices)
 
     def teach(self, option: Option, validation: Validation) -> tuple[Taught, ...]:
@@ -113,7 +114,7 @@ class HeadFitter:
             self._teachers[key] = self._fit([self.x(human.rows)], [taught], validation)
         return self._teachers[key]
 
-    def _judged(self, option: Option, teacher: Fits, part: Taught, stage: Stage) -> Taught:
+    def _judged(self, option: Option, teacher: Fits, part: Taught, stage: TrainingStage) -> Taught:
         """The added rows of a stage weighed by the teacher, or given its labels."""
         added = [number for number, flag in enumerate(stage.added) if flag]
         if not added:
@@ -135,7 +136,7 @@ class HeadFitter:
 
     @property
     def _least_confidence(self) -> float:
-        teacher = self._recipe.filter.teacher
+        teacher = self._recipe.filter.of(TeacherOptions)
         return teacher.min_confidence if teacher is not None else 0.0
 
     def _fit(self, matrices: Sequence[Array], stages: Sequence[Taught], validation: Validation) -> Fits:
@@ -145,7 +146,7 @@ class HeadFitter:
         return best_fits(rows, len(names), scored)
 
 
-def _best(choices: Sequence[Choice]) -> Choice | None:
+def _best(choices: Sequence[BestOption]) -> BestOption | None:
     """The choice with the least loss, or the best of the lowest rank that is no worse by over a standard error."""
     best = min(choices, key=_mean_loss, default=None)
     if best is None:
@@ -157,7 +158,7 @@ def _best(choices: Sequence[Choice]) -> Choice | None:
     return best
 
 
-def _mean_loss(choice: Choice) -> float:
+def _mean_loss(choice: BestOption) -> float:
     return float(choice.fits.losses.mean())
 
 
@@ -174,7 +175,7 @@ def surest(probabilities: Array, share: float) -> Array:
     return taken
 
 
-def weighed(part: Taught, stage: Stage, weight: float) -> Taught:
+def weighed(part: Taught, stage: TrainingStage, weight: float) -> Taught:
     """The stage with `weight` on its added rows, where it has others; alone, a common weight means nothing."""
     if weight == 1 or all(stage.added):
         return part

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sentisynth_hub.core.random import rng
+from sentisynth_hub.pretrained.load_model import cut_length
 
 
 _POOLED = 32  # batches whose rows are sorted by length together: padding almost gone, the order still mostly random
@@ -31,21 +32,12 @@ class Encoded:
 
 
 def encode(texts: Sequence[str], tokenizer: Any, max_length: int) -> list[list[int]]:
-    """Token ids of each text, special tokens included, cut to `max_length`."""
+    """Token ids of each text, special tokens included, cut to `max_length` or to what the encoder can read."""
     if not texts:
         return []
-    found = tokenizer(list(texts), truncation=True, max_length=max_length, padding=False, return_attention_mask=False)
+    limit = cut_length(tokenizer, max_length)
+    found = tokenizer(list(texts), truncation=True, max_length=limit, padding=False, return_attention_mask=False)
     return list(found["input_ids"])
-
-
-def readable_length(tokenizer: Any, config: Any) -> int:
-    """Tokens the encoder can read at once: by its tokenizer, or by its position embeddings where the tokenizer does
-    not say.
-    """
-    positions = int(config.max_position_embeddings)
-    if "roberta" in config.model_type:
-        positions -= config.pad_token_id + 1  # these count positions from the padding token on
-    return min(int(tokenizer.model_max_length), positions)
 
 
 def plan_epoch(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:

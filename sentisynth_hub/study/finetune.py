@@ -12,18 +12,29 @@ import numpy as np
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.pretrained.head import Array, cross_entropy
+from sentisynth_hub.pretrained.load_model import load_pretrained
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.study.choice import HeadFitter, Taught
-from sentisynth_hub.study.encoding import Encoded, encode, readable_length
+from sentisynth_hub.study.encoding import Encoded, encode
 from sentisynth_hub.study.loop import EarlyStopping, Launch, StageData, fit, predict
-from sentisynth_hub.study.training_rows import Option, Stage
+from sentisynth_hub.study.training_rows import Option, TrainingStage
 from sentisynth_hub.study.trial import Outcome, Trained, Trial, outcome, score, untrained
 from sentisynth_hub.study.validation import labels_of
 
 
+@dataclass(frozen=True)
+class FineTuned:
+    """A trial's outcome, what it trained on, and the trained model with its tokenizer."""
+
+    outcome: Outcome
+    option: Option
+    model: Any
+    tokenizer: Any
+
+
 def run_finetune(
     recipe: Recipe, trial: Trial, launch: Launch, *, fitter: HeadFitter | None = None, checkpoints: Path | None = None
-) -> tuple[Outcome, Any, Any]:
+) -> FineTuned:
     """Fine-tune the student and predict.
 
     The student is trained for each budget of steps in every fold, the budget whose score on the rows left out is best
@@ -32,13 +43,11 @@ def run_finetune(
 
     Args:
         fitter: Heads that choose among options and weights; needed where `trial.needs_heads`.
-
-    Returns:
-        The outcome, the model and the tokenizer.
     """
     if not trial.has_rows:
-        return untrained(recipe, trial), *load_student(recipe, seed_of(recipe, trial.replicate))
-    run = _Run(recipe, trial, launch, fitter, checkpoints)
+        student = load_student(recipe, seed_of(recipe, trial.replicate))
+        return FineTuned(untrained(recipe, trial), trial.options[0], *student)
+    run = _Trainings(recipe, trial, launch, fitter, checkpoints)
     best: _Attempt | None = None
     tried: list[dict[str, float | str]] = []
     for steps in trial.budgets:
@@ -48,10 +57,11 @@ def run_finetune(
             best = attempt
     assert best is not None, "a trial has at least one budget"
     model, losses = (best.model, best.losses) if best.model is not None else run.train(run.last, best.asked)
-    test = predict(model, run.readable(trial.test, model), run.tokenizer.pad_token_id, launch)
+    test = predict(model, run.readable(trial.test), run.tokenizer.pad_token_id, launch)
     budget = {"weight": run.weight, "steps": best.steps, "tried": tried, "losses": losses}
     entropies = cross_entropy(best.validation, labels_of(trial.validation.rows, recipe.labels))
-    return outcome(recipe, trial, Trained(run.option, best.validation, test, entropies, budget)), model, run.tokenizer
+    trained = Trained(run.option, best.validation, test, entropies, budget)
+    return FineTuned(outcome(recipe, trial, trained), run.option, model, run.tokenizer)
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class _Attempt:
     model: Any = None
 
 
-class _Run:
+class _Trainings:
     """The trainings of one trial."""
 
     def __init__(
@@ -127,12 +137,12 @@ class _Run:
         )
         return model, losses
 
-    def readable(self, rows: Sequence[Row], model: Any) -> list[list[int]]:
+    def readable(self, rows: Sequence[Row]) -> list[list[int]]:
         """Token ids of `rows`, as much of them as the encoder reads."""
-        return encode([row.text for row in rows], self.tokenizer, readable_length(self.tokenizer, model.config))
+        return encode([row.text for row in rows], self.tokenizer, self.tokenizer.model_max_length)
 
     def _probabilities(self, model: Any, rows: Sequence[Row]) -> Array:
-        return predict(model, self.readable(rows, model), self.tokenizer.pad_token_id, self.launch)
+        return predict(model, self.readable(rows), self.tokenizer.pad_token_id, self.launch)
 
     def _score(self, probabilities: Array) -> float:
         labels = self.recipe.labels
@@ -174,7 +184,7 @@ def _resolved(trial: Trial, recipe: Recipe, fitter: HeadFitter | None) -> tuple[
     return option, 1.0, tuple(stages)
 
 
-def _stage_steps(stage: Stage, rows: int, steps: int, batch_size: int) -> int:
+def _stage_steps(stage: TrainingStage, rows: int, steps: int, batch_size: int) -> int:
     """Steps of a stage: its own passes over the rows where the schedule says so, else its share of `steps`."""
     exact = stage.share * steps if stage.epochs is None else stage.epochs * -(-rows // batch_size)
     return max(1, round(exact))
@@ -193,20 +203,12 @@ def load_student(recipe: Recipe, seed: int) -> tuple[Any, Any]:
 @lru_cache(maxsize=1)  # all trials of a replicate start from the same weights
 def _loaded(name: str, revision: str | None, labels: tuple[str, ...], seed: int) -> tuple[Any, Any]:
     import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     torch.manual_seed(seed)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        name,
-        revision=revision,
-        num_labels=len(labels),
-        id2label=dict(enumerate(labels)),
-        label2id={label: i for i, label in enumerate(labels)},
-        dtype=torch.float32,
-        ignore_mismatched_sizes=True,
-        trust_remote_code=False,
+    tokenizer, model = load_pretrained(
+        "student", name, revision=revision, key="study.student.model", dtype="float32", labels=labels
     )
-    return model, AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+    return model, tokenizer
 
 
 def seed_of(recipe: Recipe, replicate: int) -> int:

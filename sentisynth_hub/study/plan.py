@@ -8,7 +8,7 @@ from sentisynth_hub.core.random import rng
 from sentisynth_hub.natural.folds import make_folds
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.variants import variant
+from sentisynth_hub.recipe.variant_table import variant
 from sentisynth_hub.study.training_rows import Corpus
 from sentisynth_hub.study.trial import Trial
 from sentisynth_hub.study.validation import plan_validation

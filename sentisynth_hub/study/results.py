@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.pretrained.head import Array
-from sentisynth_hub.recipe.variants import VARIANTS, variant
+from sentisynth_hub.recipe.variant_table import VARIANTS, variant
 from sentisynth_hub.study.tolerance import within_one_error
 
 

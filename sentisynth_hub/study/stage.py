@@ -19,13 +19,16 @@ import numpy as np
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.core.files import replaced, write_json
+from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.filter.filter_result import FilterResult
+from sentisynth_hub.filter.teacher import Teacher
 from sentisynth_hub.natural.folds import Folds, make_folds
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.pretrained.batching import fixed_threads
 from sentisynth_hub.pretrained.head import cross_entropy
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.variants import variant
+from sentisynth_hub.recipe.variant_table import variant
 from sentisynth_hub.study.choice import HeadFitter
 from sentisynth_hub.study.distances import nearest_natural
 from sentisynth_hub.study.features import Features, compute_features
@@ -55,7 +58,7 @@ from sentisynth_hub.study.validation import labels_of
 
 
 VERSION = 6
-__all__ = ["VERSION", "StudyResult", "decides", "load", "run_study"]
+__all__ = ["VERSION", "StudyResult", "corpus_of", "decides", "load", "run_study"]
 _LEAST_REPLICATES = 3  # from which their spread says how sure a difference is
 _NOT_DECIDING: dict[str, Any] = {"margin": True, "trackers": True, "parallel": True, "zero_shot": {"file"}}
 
@@ -66,10 +69,27 @@ Answers = Mapping[int, Sequence[str | None]]
 def decides(recipe: Recipe) -> dict[str, Any]:
     """The part of the recipe that decides a study's result: not its margin, trackers or how work is shared out."""
     study = recipe.study.model_dump(mode="json", exclude=_NOT_DECIDING)
-    lexicon = recipe.study.word_translation
-    if lexicon is not None and (path := recipe.local_file(lexicon.lexicon)).is_file():
-        study["word_translation"]["sha256"] = sha256(path.read_bytes()).hexdigest()
+    lexicon, key = recipe.study.word_translation, "study.word_translation.lexicon"
+    if lexicon is not None and recipe.has_file(lexicon.lexicon, key):
+        content = recipe.local_file(lexicon.lexicon, key).read_bytes()
+        study["word_translation"]["sha256"] = sha256(content).hexdigest()
     return {**recipe.part("labels", "seed"), "validation": recipe.natural.validation, "study": study}
+
+
+def corpus_of(
+    filtered: FilterResult, replicate: int, candidates: Sequence[Row], pseudo_labelled: Sequence[Row]
+) -> Corpus:
+    """The synthetic rows of a replicate, without those that share a text with an evaluation row: they train nothing,
+    filtered or not.
+    """
+    kept, overlapping = filtered.kept(replicate), filtered.evaluation_overlap(replicate)
+    dropped = [part.row for part in filtered.rejected(replicate) if part.filter == Teacher.name]
+    return Corpus(
+        kept=kept,
+        candidates=[row for row in candidates if row.request_id not in overlapping],
+        judged=[row for row in [*kept, *dropped] if row.request_id not in overlapping],
+        pseudo_labelled=pseudo_labelled,
+    )
 
 
 def run_study(
@@ -171,7 +191,7 @@ def _trained(recipe: Recipe, trial: Trial, launch: Launch, fitter: HeadFitter | 
     if recipe.study.mode == "head":
         assert fitter is not None, "head mode has features"
         return run_head(recipe, trial, fitter)
-    return run_finetune(recipe, trial, launch, fitter=fitter, checkpoints=checkpoints)[0]
+    return run_finetune(recipe, trial, launch, fitter=fitter, checkpoints=checkpoints).outcome
 
 
 def _gather(

@@ -25,7 +25,7 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """Rows trained on together.
 
     Attributes:
@@ -74,7 +74,7 @@ class Option:
     """
 
     name: str
-    stages: tuple[Stage, ...]
+    stages: tuple[TrainingStage, ...]
     weights: tuple[float, ...] = (1.0,)
     teacher: Literal["weighs", "labels", "filters"] | None = None
     rank: int = 0
@@ -111,25 +111,25 @@ class Option:
         return tuple(label for label in labels if label not in there)
 
 
-def one_stage(natural: Iterable[Row]) -> Stage:
+def one_stage(natural: Iterable[Row]) -> TrainingStage:
     """A stage of natural rows."""
     rows = list(natural)
-    return Stage(rows, rows, [False] * len(rows))
+    return TrainingStage(rows, rows, [False] * len(rows))
 
 
-def mixed_with(natural: Iterable[Row], added: Iterable[Row], dropped: Iterable[Row] = ()) -> Stage:
+def mixed_with(natural: Iterable[Row], added: Iterable[Row], dropped: Iterable[Row] = ()) -> TrainingStage:
     """A stage of natural rows and rows that were made from none of them, some of which the teacher dropped."""
     rows, others, without = list(natural), list(added), list(dropped)
     everything = [*rows, *others, *without]
     added_flags = [False] * len(rows) + [True] * (len(others) + len(without))
     dropped_flags = [False] * (len(rows) + len(others)) + [True] * len(without)
-    return Stage(everything, everything, added_flags, dropped_flags if without else ())
+    return TrainingStage(everything, everything, added_flags, dropped_flags if without else ())
 
 
-def derived(natural: Iterable[Row], pairs: Iterable[tuple[Row, Row]]) -> Stage:
+def derived(natural: Iterable[Row], pairs: Iterable[tuple[Row, Row]]) -> TrainingStage:
     """A stage of natural rows and changed copies of them, given as (copy, the row it was made from)."""
     rows, copies = list(natural), list(pairs)
-    return Stage(
+    return TrainingStage(
         [*rows, *(copy for copy, _ in copies)],
         [*rows, *(source for _, source in copies)],
         [False] * len(rows) + [True] * len(copies),

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import digest
+from sentisynth_hub.filter.teacher import TeacherOptions
 from sentisynth_hub.metrics.classification import METRICS, confusion_counts
 from sentisynth_hub.pretrained.batching import model_digest
 from sentisynth_hub.pretrained.head import Array
@@ -83,7 +84,7 @@ class Trial:
         teachers = {option.teacher for option in self.options}
         settings = {
             "labels": study.self_training.model_dump(mode="json"),
-            "filters": recipe.filter.teacher.min_confidence if recipe.filter.teacher else None,
+            "filters": teacher.min_confidence if (teacher := recipe.filter.of(TeacherOptions)) else None,
         }
         folds = None if self.validation.folds is None else self.validation.folds.tolist()
         return json_digest([

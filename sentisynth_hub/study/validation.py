@@ -18,7 +18,7 @@ from sentisynth_hub.natural.folds import deal_into_folds
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.pretrained.head import Array, held_out
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.training_rows import Option, Stage
+from sentisynth_hub.study.training_rows import Option, TrainingStage
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Validation:
         """Fits of a trial: one a fold and repetition, and the last."""
         return len(self.held)
 
-    def trains_on(self, stage: Stage) -> Array:
+    def trains_on(self, stage: TrainingStage) -> Array:
         """Which fit trains on which row of `stage`, (fits, rows), bool.
 
         A fit sees no row of the fold it is scored on, nothing made from one, and no synthetic row with its text.

@@ -1,4 +1,4 @@
-"""What each variant of a study trains on: the rows behind every line of `recipe/variants.py`.
+"""What each variant of a study trains on: the rows behind every line of `recipe/variant_table.py`.
 
     options = variant_rows("mixed", recipe, sample, corpus, natural)
 
@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import DataError
+from sentisynth_hub.core.errors import DataError, RecipeError
 from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Row, by_label
+from sentisynth_hub.filter.teacher import TeacherOptions
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.variants import Variant, built_in, foreign, variant
+from sentisynth_hub.recipe.variant_table import Variant, built_in, outside, variant
 from sentisynth_hub.study import natural_rows
 from sentisynth_hub.study.augment import eda_rows, translated_rows
-from sentisynth_hub.study.training_rows import Corpus, Option, Stage, derived, mixed_with, one_stage
+from sentisynth_hub.study.training_rows import Corpus, Option, TrainingStage, derived, mixed_with, one_stage
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Setting:
     @property
     def judged(self) -> list[Row]:
         """The rows the teacher judged, whatever it said; the kept ones where no teacher learned from the sample."""
-        teacher = self.recipe.filter.teacher
+        teacher = self.recipe.filter.of(TeacherOptions)
         own = teacher is not None and teacher.labels == "sample"
         return _labelled(self.corpus.judged if own and self.corpus.judged else self.corpus.kept)
 
@@ -100,7 +101,7 @@ def variant_rows(
     """
     line = built_in(name)
     if line is None:
-        rows, number = _foreign_rows(name), None
+        rows, number = _outside_rows(name), None
     elif line.trained:
         rows, number = _ROWS[line.name], line.number(name)
     else:
@@ -110,9 +111,10 @@ def variant_rows(
     return (made,) if isinstance(made, Option) else tuple(made)
 
 
-def _foreign_rows(name: str) -> Rows:
-    target = foreign(name)
-    assert isinstance(target, StudyVariant), "`foreign` has looked at its line"
+def _outside_rows(name: str) -> Rows:
+    target = outside(name)
+    if not isinstance(target, StudyVariant):
+        raise RecipeError(f"study.variants: {name} is no StudyVariant; see docs/how-to/study.md")
     return target.rows
 
 
@@ -295,7 +297,7 @@ def check_corpora(recipe: Recipe, corpora: Mapping[int, Corpus]) -> None:
     )
 
 
-def _with_kept(natural: Sequence[Row], kept: Sequence[Row], setting: Setting) -> Stage:
+def _with_kept(natural: Sequence[Row], kept: Sequence[Row], setting: Setting) -> TrainingStage:
     """Natural rows and some of the kept ones; beside them the same share, label by label, of the rows that the
     filters' teacher dropped, for the folds in which another teacher decides.
     """
@@ -310,7 +312,7 @@ def _with_kept(natural: Sequence[Row], kept: Sequence[Row], setting: Setting) ->
     return mixed_with(natural, kept, part)
 
 
-def _filtered(name: str, stages: tuple[Stage, ...]) -> Option:
+def _filtered(name: str, stages: tuple[TrainingStage, ...]) -> Option:
     """An option whose added rows the recipe's teacher has filtered, if it dropped any."""
     return Option(name, stages, teacher="filters" if any(any(stage.dropped) for stage in stages) else None)
 

@@ -1,38 +1,43 @@
-"""From a study's predictions to `evaluation.json`: one call, no training, no clock."""
+"""From a study's predictions to its evaluation: one call, no training, no clock, no words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import METRICS, Array
-from sentisynth_hub.verdict.evaluation import SCHEMA_VERSION, ControlCheck, Evaluation, Role
-from sentisynth_hub.verdict.label_budget import LabelLedger
-from sentisynth_hub.verdict.outcome import Rule, Verdict, judge, missing
-from sentisynth_hub.verdict.predictions import StudyPredictions
-from sentisynth_hub.verdict.slices import (
+from sentisynth_hub.metrics.metric_table import METRIC_TABLE
+from sentisynth_hub.verdict.evaluation import (
+    LEAST_LABEL_ROWS,
+    LEAST_REPLICATES,
+    Comparison,
+    ControlCheck,
+    Design,
     DistanceGain,
+    Evaluation,
+    Factorial,
+    LearningCurve,
+    Role,
     SliceTable,
-    column_slices,
-    compare_labels,
-    compare_slices,
-    gain_by_distance,
-    text_slices,
+    Verdict,
+    Worth,
 )
+from sentisynth_hub.verdict.label_budget import LabelLedger
+from sentisynth_hub.verdict.outcome import Rule, conclude, without_verdict
+from sentisynth_hub.verdict.predictions import StudyPredictions
+from sentisynth_hub.verdict.slices import column_slices, compare_labels, compare_slices, gain_by_distance, text_slices
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled, crossed_bootstrap
-from sentisynth_hub.verdict.statistics.comparisons import Arms, Comparison, Design, compare
-from sentisynth_hub.verdict.statistics.factorial import Factorial, TwoByTwo, factorial
-from sentisynth_hub.verdict.statistics.scores import mcnemar, variant_scores
-from sentisynth_hub.verdict.text_table import oracle_line, table_lines
-from sentisynth_hub.verdict.worth import LearningCurve, Worth, learning_curve, worth
+from sentisynth_hub.verdict.statistics.comparisons import Arms, Dependence, compare
+from sentisynth_hub.verdict.statistics.factorial import TwoByTwo, factorial
+from sentisynth_hub.verdict.statistics.scores import by_replicate, other_metrics, variant_scores
+from sentisynth_hub.verdict.worth import learning_curve, worth
 
 
-CLAIMS: dict[Design, str] = {
-    "nested": "about the recipe: every replicate drew its own natural rows and generated its own corpus from them",
-    "conditional": "about this corpus beside these natural rows: replicates vary initialisation and order only",
-    "cross_fitted": "about the recipe on data like these rows: repeated folds, generation inside each fold",
-}
+MOST_OVERLAP = 0.5
+"""Replicates that share more of their natural rows than this say nothing of other rows: the study is conditional."""
+MOST_OVERLAP_OF_WORTH = 0.25
+"""The bootstrap behind *worth* takes replicates for independent; above this no worth is given."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,12 @@ class EvaluationConfig:
     Attributes:
         metric: `macro_f1`, `accuracy` or `weighted_f1`.
         margin: Smallest difference that matters to the user.
-        design: What a replicate is; see `comparisons.py`.
+        design: What a replicate is; see `evaluation.py`.
         primary: The variant the verdict is about.
         baseline: Natural rows alone.
-        control: The same natural rows for the primary variant's number of steps.
+        control: The same natural rows for the primary variant's number of steps; None where there is no such question.
+        alternatives: Other uses of the same natural and synthetic rows. One that is better than the baseline while the
+            primary variant is not contradicts the verdict.
         alpha: Rate of false verdicts allowed.
         power: Of the minimum detectable effect.
         resamples: Resamples of the crossed bootstrap.
@@ -55,6 +62,8 @@ class EvaluationConfig:
         two_by_two: Which variants make up the factorial table.
         looks: How often these test rows have been looked at over the versions of the dataset, this look included.
         oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
+        overlap: Nested design: mean share of their natural rows that two replicates have in common.
+        training_share: Cross-fitting: share of all rows a fold model learns from; None: all folds but its own.
     """
 
     metric: str = "macro_f1"
@@ -62,7 +71,8 @@ class EvaluationConfig:
     design: Design = "nested"
     primary: str = "mixed"
     baseline: str = "natural"
-    control: str = "natural_repeated"
+    control: str | None = "natural_repeated"
+    alternatives: Sequence[str] = ("unfiltered", "gradual", "weighted", "synthetic")
     alpha: float = 0.05
     power: float = 0.8
     resamples: int = 9_999
@@ -72,6 +82,8 @@ class EvaluationConfig:
     two_by_two: TwoByTwo = field(default_factory=TwoByTwo)
     looks: int | None = None
     oracle_teacher: int = 0
+    overlap: float = 0.0
+    training_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,9 @@ class TestItems:
         language_share: Share of words in one language, (items,), for code-mixed text.
         columns: Further columns to slice by, (items,) each.
         distances: Distance to the nearest natural training row, (items,) or (replicates, items).
+        clusters: An id for each item, (items,), the same for items that belong together: near-duplicates, or texts of
+            one author, thread or document.
+        row_ids: Ids of the rows behind the items, as the label ledger knows them; the items' own ids by default.
     """
 
     __test__ = False  # not a test class, whatever its name makes pytest think
@@ -91,6 +106,8 @@ class TestItems:
     language_share: Array | None = None
     columns: Mapping[str, Sequence[object]] = field(default_factory=dict)
     distances: Array | None = None
+    clusters: Sequence[object] | None = None
+    row_ids: Sequence[str] | None = None
 
 
 def evaluate_study(
@@ -106,65 +123,69 @@ def evaluate_study(
     Args:
         predictions: Every trial's predictions over the test items.
         config: Metric, margin, design and names.
-        test_items: Texts, columns and distances for the slices.
+        test_items: Texts, columns, clusters and distances of the test items.
         ledger: Who used which human label; needed for the budget and for "worth N human labels".
         cost_usd: What each variant's synthetic rows cost.
 
     Returns:
-        The content of evaluation.json, JSON-ready; the same for the same input, on any machine and any number of
-        threads.
+        The evaluation; the same for the same input, on any machine and any number of threads.
 
     Raises:
-        DataError: The baseline variant is missing, a cross-fitted study has no folds, or the metric is unknown.
+        DataError: The baseline variant is missing, a cross-fitted study has no folds, the metric is unknown, or there
+            is not one cluster id for every item.
     """
     _check(predictions, config)
-    known = test_items or TestItems()
-    arms = Arms(predictions, config.metric, config.design)
+    items = test_items or TestItems()
+    replicates = predictions.replicates
+    identical = config.design in ("conditional", "models") and replicates > 1 and _identical(predictions)
+    if identical:
+        predictions = _first_replicate(predictions)
+    config, dependence = _dependence(predictions, config, items, identical)
+    arms = Arms(predictions, config.metric, config.design, dependence)
+    rare_label = _has_rare_label(predictions, config, dependence.clusters)
     resampled = _resample(arms, config)
-    comparisons = _comparisons(arms, config, resampled)
+    comparisons = _comparisons(arms, config, resampled, rare_label)
     curve, worths = _worth(arms, config, resampled, ledger, cost_usd or {})
-    by_label, slices, distance = _slices(predictions, config, known)
-    evaluation: Evaluation = {
-        "schema": SCHEMA_VERSION,
-        "metric": config.metric,
-        "design": config.design,
-        "claim": CLAIMS[config.design],
-        "replicates": predictions.replicates,
-        "items": predictions.items,
-        "labels": list(predictions.labels),
-        "label_items": np.bincount(predictions.y, minlength=predictions.n_labels).tolist(),
-        "margin": config.margin,
-        "alpha": config.alpha,
-        "power": config.power,
-        "resamples": config.resamples,
-        "primary": config.primary,
-        "verdict": _verdict(arms, config),
-        "comparisons": comparisons,
-        "variants": [
+    by_label, slices, distance = _slices(predictions, config, items, dependence)
+    pair = (config.primary, config.baseline)
+    both = config.primary in predictions.variants
+    sizes = None if dependence.clusters is None else np.bincount(dependence.clusters)
+    return Evaluation(
+        metric=config.metric,
+        design=config.design,
+        replicates=replicates,
+        identical=identical,
+        overlap=min(config.overlap, 1.0),
+        items=predictions.items,
+        clusters=None if sizes is None else sizes.size,
+        largest_cluster=1 if sizes is None else int(sizes.max()),
+        labels=predictions.labels,
+        label_items=tuple(np.bincount(predictions.y, minlength=predictions.n_labels).tolist()),
+        margin=config.margin,
+        alpha=config.alpha,
+        power=config.power,
+        resamples=config.resamples,
+        primary=config.primary,
+        baseline=config.baseline,
+        control=config.control,
+        verdict=_verdict(arms, config, comparisons, rare_label),
+        comparisons=tuple(comparisons),
+        variants=tuple(
             variant_scores(arms, name, _role(name, config), config.alpha, ledger) for name in predictions.variants
-        ],
-        "controls": _controls(comparisons),
-        "mcnemar": mcnemar(predictions, config.primary, config.baseline)
-        if config.primary in predictions.variants
-        else [],
-        "factorial": _factorial(arms, config),
-        "blame": [],
-        "by_label": by_label,
-        "slices": slices,
-        "distance": distance,
-        "curve": curve,
-        "worth": worths,
-        "looks": config.looks,
-        "warnings": _warnings(predictions, config, ledger),
-        "table": [],
-    }
-    if config.oracle_teacher:
-        evaluation["oracle_teacher"] = config.oracle_teacher
-        evaluation["warnings"].insert(0, oracle_line(config.oracle_teacher))
-        sentence = evaluation["verdict"]["sentence"]  # what is quoted from a card is this sentence, so it says it too
-        evaluation["verdict"]["sentence"] = f"With an oracle teacher: {sentence[0].lower()}{sentence[1:]}"
-    evaluation["table"] = table_lines(evaluation)
-    return evaluation
+        ),
+        controls=tuple(_controls(comparisons)),
+        by_replicate=tuple(by_replicate(predictions, *pair, clustered=sizes is not None)) if both else (),
+        other_metrics=tuple(other_metrics(arms, *pair, config.alpha)) if both else (),
+        factorial=_factorial(arms, config),
+        by_label=by_label,
+        slices=slices,
+        distance=distance,
+        curve=curve,
+        worth=tuple(worths),
+        study_labels=ledger.study(items.row_ids or predictions.item_ids) if ledger is not None else None,
+        looks=config.looks,
+        oracle_teacher=config.oracle_teacher,
+    )
 
 
 def _check(predictions: StudyPredictions, config: EvaluationConfig) -> None:
@@ -172,13 +193,54 @@ def _check(predictions: StudyPredictions, config: EvaluationConfig) -> None:
         raise DataError(f"evaluation: unknown metric {config.metric!r}; one of {', '.join(METRICS)}")
     predictions.predicted(config.baseline)
     if (config.design == "cross_fitted") != (predictions.folds is not None):
-        found = "without" if predictions.folds is None else "with"
+        folds = "without" if predictions.folds is None else "with"
         raise DataError(
-            f"evaluation: design {config.design!r}, and predictions {found} folds; "
+            f"evaluation: design {config.design!r}, and predictions {folds} folds; "
             "cross-fitted studies, and only they, carry the fold of every prediction"
         )
     if predictions.folds is not None and predictions.folds.max() < 1:
         raise DataError("evaluation: a cross-fitted study needs at least 2 folds")
+
+
+def _identical(predictions: StudyPredictions) -> bool:
+    """Whether every replicate of every variant predicts the same."""
+    return all(bool((predicted == predicted[0]).all()) for predicted in predictions.variants.values())
+
+
+def _first_replicate(predictions: StudyPredictions) -> StudyPredictions:
+    return replace(
+        predictions,
+        variants={name: predicted[:1] for name, predicted in predictions.variants.items()},
+        probabilities={name: values[:1] for name, values in predictions.probabilities.items()},
+    )
+
+
+def _dependence(
+    predictions: StudyPredictions, config: EvaluationConfig, items: TestItems, identical: bool
+) -> tuple[EvaluationConfig, Dependence]:
+    """What is not independent; a nested study whose replicates share most of their rows is judged as conditional."""
+    clusters = None
+    if items.clusters is not None:
+        if len(items.clusters) != predictions.items:
+            raise DataError(
+                f"evaluation: {len(items.clusters)} cluster ids for {predictions.items} test items; give one for each"
+            )
+        ids = np.unique([str(name) for name in items.clusters], return_inverse=True)[1]
+        clusters = ids if ids.max() + 1 < predictions.items else None
+    overlap = config.overlap if config.design == "nested" else 0.0
+    if overlap > MOST_OVERLAP:
+        config, overlap = replace(config, design="conditional"), 0.0
+    fixed = identical or (config.design == "models" and predictions.replicates == 1)
+    return config, Dependence(clusters, overlap, config.training_share, fixed)
+
+
+def _has_rare_label(predictions: StudyPredictions, config: EvaluationConfig, clusters: Array | None) -> bool:
+    if not METRIC_TABLE[config.metric].labels_weigh_the_same:
+        return False
+    units = np.arange(predictions.items) if clusters is None else clusters
+    return any(
+        np.unique(units[predictions.y == label]).size < LEAST_LABEL_ROWS for label in range(predictions.n_labels)
+    )
 
 
 def _role(name: str, config: EvaluationConfig) -> Role:
@@ -192,56 +254,82 @@ def _role(name: str, config: EvaluationConfig) -> Role:
 
 
 def _resample(arms: Arms, config: EvaluationConfig) -> Resampled | None:
-    """The crossed bootstrap over all variants; None where replicates and items are not crossed, or there is one
-    replicate.
+    """The crossed bootstrap over all variants; None where replicates and items are not crossed, or one replicate is no
+    sample of them.
     """
     study = arms.predictions
-    if not arms.crossed or study.replicates < 2:
+    if not arms.crossed or (study.replicates < 2 and not arms.dependence.fixed) or config.resamples < 1:
         return None
     return crossed_bootstrap(
-        study.y, study.variants, study.n_labels, config.metric, resamples=config.resamples, seed=config.seed
+        study.y,
+        study.variants,
+        study.n_labels,
+        config.metric,
+        resamples=config.resamples,
+        seed=config.seed,
+        clusters=arms.dependence.clusters,
     )
 
 
-def _comparisons(arms: Arms, config: EvaluationConfig, resampled: Resampled | None) -> list[Comparison]:
+def _comparisons(
+    arms: Arms, config: EvaluationConfig, resampled: Resampled | None, rare_label: bool
+) -> list[Comparison]:
     present = arms.predictions.variants
-    done: list[Comparison] = []
+    readable = not rare_label
+    primary: list[Comparison] = []
     if config.primary in present:
-        for other in (config.baseline, config.control):
-            if other in present:
-                done.append(compare(arms, config.primary, other, "primary", config.alpha, config.margin, resampled))
+        primary = [
+            compare(arms, config.primary, other, "primary", config.alpha, config.margin, resampled, readable=readable)
+            for other in (config.baseline, config.control)
+            if other is not None and other in present
+        ]
     others = [name for name in present if _role(name, config) in ("control", "secondary")]
     each = arms.alpha_each(others, config.baseline, config.alpha, config.seed)
-    return done + [
-        compare(arms, name, config.baseline, "secondary", each, config.margin, resampled) for name in others
+    return primary + [
+        compare(arms, name, config.baseline, "secondary", each, config.margin, resampled, readable=readable)
+        for name in others
     ]
 
 
-def _verdict(arms: Arms, config: EvaluationConfig) -> Verdict:
-    rule = Rule(config.margin, config.alpha, config.power)
+def _verdict(arms: Arms, config: EvaluationConfig, comparisons: Sequence[Comparison], rare_label: bool) -> Verdict:
     present = arms.predictions.variants
     if config.primary not in present:
-        return missing(config.primary, rule)
+        return without_verdict("primary")
+    least = 1 if arms.dependence.fixed or config.design == "models" else LEAST_REPLICATES
+    rule = Rule(config.margin, config.alpha, config.power, config.control is not None, least)
     estimates = {"natural": arms.difference(config.primary, config.baseline)}
-    if config.control in present:
+    if config.control is not None and config.control in present:
         estimates["repeated"] = arms.difference(config.primary, config.control)
         estimates["control"] = arms.difference(config.control, config.baseline)
-    return judge(estimates, arms.units, arms.predictions.items, rule, crossed=arms.crossed)
+    units = arms.parts[config.baseline].values.shape[1]
+    verdict = conclude(estimates, arms.units, units, rule, crossed=arms.crossed, rare_label=rare_label)
+    if verdict.outcome in ("helps", "just more steps", "no verdict"):
+        return verdict
+    contradicting = [
+        comparison.variant
+        for comparison in comparisons
+        if comparison.variant in config.alternatives
+        and comparison.reading == "better"
+        and comparison.difference > config.margin
+    ]
+    return verdict.model_copy(update={"contradicted_by": tuple(contradicting)})
 
 
 def _controls(comparisons: Sequence[Comparison]) -> list[ControlCheck]:
-    checks: list[ControlCheck] = []
-    for one in comparisons:
-        if one["variant"] == "shuffled_labels" and one["family"] == "secondary":
-            passed = one["reading"] != "better"
-            checks.append(
-                {"variant": "shuffled_labels", "expected": "not better", "found": one["reading"], "passed": passed}
+    checks = []
+    for comparison in comparisons:
+        if comparison.family != "secondary" or comparison.variant not in ("shuffled_labels", "extra_natural"):
+            continue
+        better = comparison.reading == "better"
+        helps = comparison.variant == "extra_natural"
+        checks.append(
+            ControlCheck(
+                variant=comparison.variant,
+                expected="better" if helps else "not better",
+                reading=comparison.reading,
+                passed=better == helps,
             )
-        if one["variant"] == "extra_natural" and one["family"] == "secondary":
-            passed = one["reading"] == "better"
-            checks.append(
-                {"variant": "extra_natural", "expected": "better", "found": one["reading"], "passed": passed}
-            )
+        )
     return checks
 
 
@@ -250,22 +338,23 @@ def _factorial(arms: Arms, config: EvaluationConfig) -> Factorial | None:
     names = {cells.natural_repeated, cells.balanced_repeated, cells.natural_new, cells.balanced_new}
     if not arms.crossed or not names <= set(arms.parts):
         return None
-    return factorial(arms.parts, cells, config.alpha, config.seed)
+    return factorial(arms.parts, cells, config.alpha, config.seed, arms.dependence)
 
 
 def _slices(
-    predictions: StudyPredictions, config: EvaluationConfig, known: TestItems
+    predictions: StudyPredictions, config: EvaluationConfig, items: TestItems, dependence: Dependence
 ) -> tuple[SliceTable | None, SliceTable | None, DistanceGain | None]:
     if config.primary not in predictions.variants or config.design == "cross_fitted":
         return None, None, None
     names = (config.primary, config.baseline)
-    masks = text_slices(known.texts, known.language_share) if known.texts is not None else {}
-    for column, values in known.columns.items():
+    masks = text_slices(items.texts, items.language_share) if items.texts is not None else {}
+    for column, values in items.columns.items():
         masks |= column_slices(column, values)
+    distances = items.distances
     return (
-        compare_labels(predictions, *names, config.alpha),
-        compare_slices(predictions, masks, *names, config.alpha) if masks else None,
-        gain_by_distance(predictions, known.distances, *names, config.alpha) if known.distances is not None else None,
+        compare_labels(predictions, *names, config.alpha, dependence),
+        compare_slices(predictions, masks, *names, config.alpha, dependence) if masks else None,
+        gain_by_distance(predictions, distances, *names, config.alpha, dependence) if distances is not None else None,
     )
 
 
@@ -279,16 +368,18 @@ def _worth(
     present = arms.predictions.variants
     if ledger is None or resampled is None:
         return None, []
-    sizes = {name: ledger.budget(name)["distinct"] for name in config.curve if name in present}
+    sizes = {name: ledger.budget(name).distinct for name in config.curve if name in present}
     sizes = {name: size for name, size in sizes.items() if size}
     if len(set(sizes.values())) < max(len(sizes), 2):
         return None, []
     curve = learning_curve(sizes, {name: float(arms.scores(name).mean()) for name in sizes})
+    if arms.dependence.overlap > MOST_OVERLAP_OF_WORTH:
+        return curve, []
     return curve, [
         worth(
             name,
             float(arms.scores(name).mean()),
-            ledger.budget(name)["distinct"],
+            ledger.budget(name).distinct,
             curve,
             resampled,
             config.alpha,
@@ -297,21 +388,3 @@ def _worth(
         for name in config.worth_of
         if name in present
     ]
-
-
-def _warnings(predictions: StudyPredictions, config: EvaluationConfig, ledger: LabelLedger | None) -> list[str]:
-    found = []
-    counts = np.bincount(predictions.y, minlength=predictions.n_labels)
-    for label, count in zip(predictions.labels, counts, strict=True):
-        if count < 20:
-            found.append(f"label {label!r} has {count} test items: little can be said of it, and macro-F1 hangs on it")
-    for name in (config.primary, config.control):
-        if name not in predictions.variants:
-            found.append(f"variant {name!r} was not run")
-    if ledger is not None and any(ledger.budget(name)["oracle_validation"] for name in predictions.variants):
-        found.append("oracle validation: more human labels for validation than for training")
-    if config.looks is not None and config.looks > 1:
-        found.append(
-            f"these test rows have been looked at {config.looks} times; the level of the verdict assumes one look"
-        )
-    return found

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict, get_args
+from typing import Literal, get_args
+
+from sentisynth_hub.verdict.evaluation import LabelBudget, StudyLabels
 
 
 Use = Literal["train", "teacher", "demonstrations", "threshold", "scorer", "validation", "zero_shot"]
@@ -14,22 +16,6 @@ regularisation, `zero_shot` labels of other rows than the natural ones.
 _LEARNED_FROM: tuple[Use, ...] = ("train", "teacher", "demonstrations", "zero_shot")
 
 
-class Budget(TypedDict):
-    """Human labels behind one variant.
-
-    `uses`: distinct labels by use, in the replicate that used most. `distinct`: distinct labels over all uses in one
-    replicate (the largest); a label used twice counts once. `study_distinct`: over all replicates.
-    `oracle_validation`: more labels for validation than for anything the rows or the student
-    learned from, so the scores are better than a user with this
-    training budget would see.
-    """
-
-    uses: dict[str, int]
-    distinct: int
-    study_distinct: int
-    oracle_validation: bool
-
-
 @dataclass
 class LabelLedger:
     """Who used which human label, by the id of the natural row.
@@ -37,7 +23,7 @@ class LabelLedger:
     >>> ledger = LabelLedger()
     >>> ledger.record("mixed", 0, "train", ["a", "b"])
     >>> ledger.record("mixed", 0, "teacher", ["b", "c"])
-    >>> ledger.budget("mixed")["distinct"]
+    >>> ledger.budget("mixed").distinct
     3
     """
 
@@ -54,14 +40,38 @@ class LabelLedger:
         """Variants that used any label, in the order they were first recorded."""
         return list(self._ids)
 
-    def budget(self, variant: str) -> Budget:
+    def budget(self, variant: str) -> LabelBudget:
         """Count the labels behind `variant`; all zero where nothing was recorded."""
         replicates = list(self._ids.get(variant, {}).values())
         uses = {use: max((len(by_use.get(use, ())) for by_use in replicates), default=0) for use in get_args(Use)}
         pooled = [set().union(*by_use.values()) for by_use in replicates]
-        return {
-            "uses": uses,
-            "distinct": max(map(len, pooled), default=0),
-            "study_distinct": len(set().union(*pooled)),
-            "oracle_validation": uses["validation"] > max(uses[use] for use in _LEARNED_FROM),
-        }
+        return LabelBudget(
+            uses={str(use): count for use, count in uses.items()},
+            distinct=max(map(len, pooled), default=0),
+            study_distinct=len(set().union(*pooled)),
+            oracle_validation=uses["validation"] > max(uses[use] for use in _LEARNED_FROM),
+        )
+
+    def study(self, test_ids: Iterable[str]) -> StudyLabels:
+        """Count the labels behind the whole study, those of the test rows `test_ids` beside the ones it learned from.
+
+        >>> ledger = LabelLedger()
+        >>> ledger.record("natural", 0, "train", ["a", "b"])
+        >>> ledger.study(["b", "t"])
+        StudyLabels(used=2, test=2, total=3)
+        """
+        by_variant = [by_use for replicates in self._ids.values() for by_use in replicates.values()]
+        used = set().union(*(ids for by_use in by_variant for ids in by_use.values()))
+        tested = set(test_ids)
+        return StudyLabels(used=len(used), test=len(tested), total=len(used | tested))
+
+    def overlap(self, variant: str) -> float:
+        """Mean share of their labels that two replicates of `variant` have in common; 0 with one replicate."""
+        replicates = [set().union(*by_use.values()) for by_use in self._ids.get(variant, {}).values()]
+        pairs = [
+            len(first & second) / max(len(first), len(second))
+            for place, first in enumerate(replicates)
+            for second in replicates[:place]
+            if first and second
+        ]
+        return sum(pairs) / len(pairs) if pairs else 0.0

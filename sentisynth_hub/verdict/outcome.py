@@ -17,16 +17,10 @@ alpha/2 each: the family-wise rate of false verdicts is at most alpha without fu
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypedDict
 
+from sentisynth_hub.verdict.evaluation import LEAST_REPLICATES, Missing, Outcome, Verdict
 from sentisynth_hub.verdict.statistics.crossed import Estimate, correlation
-from sentisynth_hub.verdict.statistics.power import Remedy, detectable, power_each, remedy
-
-
-LEAST_REPLICATES = 5
-"""Fewer replicates give numbers but no verdict."""
-
-Outcome = Literal["helps", "just more steps", "hurts", "no difference that matters", "too small to tell", "no verdict"]
+from sentisynth_hub.verdict.statistics.power import detectable, power_each, remedy
 
 
 @dataclass(frozen=True)
@@ -37,35 +31,26 @@ class Rule:
         margin: A difference smaller than this does not matter to the user.
         alpha: Rate of false verdicts allowed.
         power: Probability with which the minimum detectable effect is detected.
+        controlled: A gain over the baseline counts only with a gain over the control.
+        least_replicates: Fewer give no verdict.
     """
 
     margin: float
     alpha: float = 0.05
     power: float = 0.8
+    controlled: bool = True
+    least_replicates: int = LEAST_REPLICATES
 
 
-class Verdict(TypedDict):
-    """The verdict with everything needed to doubt it.
-
-    `inside_margin`: the interval against natural lies within ±margin (so a `helps` may be real and still not matter).
-    `minimum_detectable_effect`: the smallest true gain over natural and natural_repeated that `helps` would be said
-    of with the rule's power; None without a standard error. `remedy`: what would bring that down to the margin (None
-    when cross-fitting).
-    """
-
-    outcome: Outcome
-    sentence: str
-    inside_margin: bool
-    minimum_detectable_effect: float | None
-    alpha: float
-    remedy: Remedy | None
-
-
-def decide(natural: tuple[float, float], repeated: tuple[float, float] | None, margin: float) -> Outcome:
+def decide(
+    natural: tuple[float, float], repeated: tuple[float, float] | None, margin: float, *, controlled: bool = True
+) -> Outcome:
     """Read the outcome off the intervals of mixed − natural and mixed − natural_repeated (None: that variant was not
     run).
     """
     above = natural[0] > 0
+    if above and not controlled:
+        return "helps"
     if above and repeated is None:
         return "no verdict"
     if above and repeated is not None and repeated[0] > 0:
@@ -79,96 +64,60 @@ def decide(natural: tuple[float, float], repeated: tuple[float, float] | None, m
     return "too small to tell"
 
 
-def judge(
-    comparisons: Mapping[str, Estimate], replicates: int, items: int, rule: Rule, *, crossed: bool = True
+def conclude(
+    estimates: Mapping[str, Estimate],
+    replicates: int,
+    items: int,
+    rule: Rule,
+    *,
+    crossed: bool = True,
+    rare_label: bool = False,
 ) -> Verdict:
     """Give the verdict.
 
     Args:
-        comparisons: The estimates `natural` (mixed − natural) and, where that variant was run, `repeated` (mixed −
-            natural_repeated) and `control` (natural_repeated − natural, for their correlation).
+        estimates: `natural` (mixed − natural) and, where that variant was run, `repeated` (mixed − natural_repeated)
+            and `control` (natural_repeated − natural, for their correlation).
         replicates: Replicates, or fold models when cross-fitting.
-        items: Test items.
+        items: Test items, or clusters of them.
         rule: Margin, alpha and power.
         crossed: Whether replicates and items are crossed; cross-fitting has no remedy but more natural rows.
+        rare_label: A label has too few test rows for this metric.
     """
-    natural, repeated = comparisons["natural"], comparisons.get("repeated")
+    natural, repeated = estimates["natural"], estimates.get("repeated")
     interval = natural.interval(rule.alpha)
-    if interval is None or replicates < LEAST_REPLICATES:
-        sentence = f"No verdict: {replicates} replicates; a verdict needs at least {LEAST_REPLICATES}."
-        return _verdict("no verdict", sentence, False, None, rule, None)
-    outcome = decide(interval, repeated.interval(rule.alpha) if repeated else None, rule.margin)
-    hardest, effect, power = _detectable(comparisons, rule)
-    mend = remedy(hardest, replicates, items, rule.alpha, power, rule.margin) if crossed else None
+    if interval is None or replicates < rule.least_replicates:
+        return without_verdict("replicates")
+    _, effect, power = hardest = _hardest(estimates, rule)
+    remedy_ = remedy(hardest[0], replicates, items, rule.alpha, power, rule.margin) if crossed else None
     inside = -rule.margin < interval[0] and interval[1] < rule.margin
-    sentence = _sentence(outcome, natural, interval, inside, effect, mend, rule)
-    return _verdict(outcome, sentence, inside, effect, rule, mend)
+    outcome: Outcome = "no verdict"
+    missing: Missing | None = "rare label"
+    if not rare_label:
+        against_control = repeated.interval(rule.alpha) if repeated else None
+        outcome = decide(interval, against_control, rule.margin, controlled=rule.controlled)
+        missing = "control" if outcome == "no verdict" else None
+    return Verdict(
+        outcome=outcome,
+        missing=missing,
+        inside_margin=inside,
+        minimum_detectable_effect=effect,
+        remedy=remedy_,
+    )
 
 
-def missing(primary: str, rule: Rule) -> Verdict:
-    """The verdict of a study without its primary variant."""
-    return _verdict("no verdict", f"No verdict: the variant {primary!r} was not run.", False, None, rule, None)
+def without_verdict(missing: Missing) -> Verdict:
+    """No verdict, and why."""
+    return Verdict(outcome="no verdict", missing=missing)
 
 
-def _detectable(comparisons: Mapping[str, Estimate], rule: Rule) -> tuple[Estimate, float, float]:
+def _hardest(estimates: Mapping[str, Estimate], rule: Rule) -> tuple[Estimate, float, float]:
     """The comparison with the larger error, the effect both detect together with the rule's power, and the power each
     then has.
     """
-    natural, repeated = comparisons["natural"], comparisons.get("repeated")
+    natural, repeated = estimates["natural"], estimates.get("repeated")
     if repeated is None:
         return natural, detectable(natural, rule.alpha, rule.power), rule.power
-    power = power_each(rule.power, correlation(natural, repeated, comparisons["control"]))
+    power = power_each(rule.power, correlation(natural, repeated, estimates["control"]))
     hardest = max(natural, repeated, key=lambda estimate: detectable(estimate, rule.alpha, power))
     return hardest, detectable(hardest, rule.alpha, power), power
-
-
-def _sentence(
-    outcome: Outcome,
-    natural: Estimate,
-    interval: tuple[float, float],
-    inside: bool,
-    effect: float,
-    mend: Remedy | None,
-    rule: Rule,
-) -> str:
-    numbers = f"{natural.value:+.4f} [{interval[0]:+.4f}, {interval[1]:+.4f}] against natural"
-    small = f", but by less than the margin of {rule.margin:g}" if inside else ""
-    if outcome == "helps":
-        return f"Helps{small}: {numbers}, and better than natural_repeated."
-    if outcome == "just more steps":
-        return f"Just more steps: {numbers}, but natural_repeated does as well, or worse by less than {rule.margin:g}."
-    if outcome == "hurts":
-        return f"Hurts{small}: {numbers}."
-    if outcome == "no difference that matters":
-        return f"No difference that matters: {numbers}, inside the margin of ±{rule.margin:g}."
-    if outcome == "no verdict":
-        return f"No verdict: {numbers}, but natural_repeated was not run, so it may be just more training steps."
-    better = "; better than natural, but it may be just more training steps" if interval[0] > 0 else ""
-    reach = f"this study detects gains of {effect:.4f} or more"
-    return f"Too small to tell: {numbers}{better}; {reach}. {_advice(mend, rule)}"
-
-
-def _advice(mend: Remedy | None, rule: Rule) -> str:
-    aim = f"To detect gains of {rule.margin:g} (the margin)"
-    if mend is None:
-        return f"{aim}: more natural rows."
-    if mend["by"] == "nothing":
-        return "Gains as large as the margin would have been detected."
-    if mend["by"] == "replicates":
-        return f"{aim}: {mend['replicates']} replicates on the same test items."
-    if mend["by"] == "test items":
-        return f"{aim}: {mend['items']:,} test items; more replicates alone never would."
-    return f"{aim}: more test items and more replicates, neither alone is enough."
-
-
-def _verdict(
-    outcome: Outcome, sentence: str, inside: bool, effect: float | None, rule: Rule, mend: Remedy | None
-) -> Verdict:
-    return {
-        "outcome": outcome,
-        "sentence": sentence,
-        "inside_margin": inside,
-        "minimum_detectable_effect": effect,
-        "alpha": rule.alpha,
-        "remedy": mend,
-    }

@@ -146,12 +146,12 @@ def read_predictions(paths: Sequence[Path]) -> StudyPredictions:
         if not path.exists():
             raise DataError(f"{path}: no such file; run the study that writes it")
         table = pq.read_table(path)
-        found = (table.schema.metadata or {}).get(_LABELS_KEY)
-        if found is None:
+        names = (table.schema.metadata or {}).get(_LABELS_KEY)
+        if names is None:
             raise DataError(f"{path}: no label names in its metadata; it was not written by `sentisynth study`")
-        if labels is not None and found != labels:
-            raise DataError(f"{path}: its label names {found.decode()} differ from {labels.decode()} of {paths[0]}")
-        labels = found
+        if labels is not None and names != labels:
+            raise DataError(f"{path}: its label names {names.decode()} differ from {labels.decode()} of {paths[0]}")
+        labels = names
         tables.append(table.replace_schema_metadata())
     assert labels is not None
     return _from_frame(pa.concat_tables(tables).to_pandas(), tuple(json.loads(labels)), str(paths[0]))

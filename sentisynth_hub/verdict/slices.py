@@ -7,14 +7,15 @@ intervals of one table hold together (level alpha divided by its number of rows,
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
 
 import numpy as np
 
 from sentisynth_hub.core.text import tokens
-from sentisynth_hub.metrics.classification import Array, accuracy, f1_per_class
+from sentisynth_hub.metrics.classification import Array, f1_per_class
+from sentisynth_hub.verdict.evaluation import DistanceGain, SliceDelta, SliceTable
 from sentisynth_hub.verdict.predictions import StudyPredictions
-from sentisynth_hub.verdict.statistics.crossed import PseudoValues, combine, pseudo_values, two_way
+from sentisynth_hub.verdict.statistics.comparisons import INDEPENDENT, Dependence
+from sentisynth_hub.verdict.statistics.crossed import by_cluster, pseudo_values
 
 
 LEAST_ITEMS = 20
@@ -31,41 +32,6 @@ CONTRAST = {
 """English cue words; slices of texts in other languages come from columns the user supplies."""
 
 
-class SliceDelta(TypedDict):
-    """One slice: items, both scores, their difference with its interval (None under `LEAST_ITEMS` items or with one
-    replicate).
-    """
-
-    name: str
-    items: int
-    baseline_score: float
-    variant_score: float
-    difference: float
-    interval: tuple[float, float] | None
-
-
-class SliceTable(TypedDict):
-    """Differences over a family of slices; `alpha_each` is the level of every interval, `worst` the slice with the
-    lowest difference.
-    """
-
-    metric: str
-    rows: list[SliceDelta]
-    alpha_each: float
-    worst: str | None
-
-
-class DistanceGain(TypedDict):
-    """Gain by distance: four bins with equal counts, and the change of the gain in accuracy for one standard
-    deviation more distance.
-    """
-
-    bins: SliceTable
-    slope: float
-    slope_interval: tuple[float, float] | None
-    slope_p: float | None
-
-
 def text_slices(texts: Sequence[str], language_share: Array | None = None) -> dict[str, Array]:
     """Slice test items by their text: {slice name: mask (items,)}.
 
@@ -76,16 +42,14 @@ def text_slices(texts: Sequence[str], language_share: Array | None = None) -> di
     words = [frozenset(token.lower().replace("’", "'") for token in tokens(text)) for text in texts]
     scripts = [_scripts(text) for text in texts]
     slices = _thirds("length", np.array([len(text) for text in texts], dtype=float), ("short", "middle", "long"))
-    slices["negation"] = np.array(
-        [bool(found & NEGATION) or any(word.endswith("n't") for word in found) for found in words]
-    )
-    slices["contrast"] = np.array([bool(found & CONTRAST) for found in words])
+    slices["negation"] = np.array([bool(own & NEGATION) or any(word.endswith("n't") for word in own) for own in words])
+    slices["contrast"] = np.array([bool(own & CONTRAST) for own in words])
     slices["emoji"] = np.array([any(_is_emoji(character) for character in text) for text in texts])
-    for script in sorted({name for found in scripts for name in found}):
+    for script in sorted({name for counts in scripts for name in counts}):
         slices[f"script: {script.lower()}"] = np.array(
-            [bool(found) and found.most_common(1)[0][0] == script for found in scripts]
+            [bool(counts) and counts.most_common(1)[0][0] == script for counts in scripts]
         )
-    slices["script: mixed"] = np.array([len(found) > 1 for found in scripts])
+    slices["script: mixed"] = np.array([len(counts) > 1 for counts in scripts])
     if language_share is not None:
         slices |= _thirds("language share", language_share, ("low", "middle", "high"))
     return {name: mask for name, mask in slices.items() if 0 < mask.sum() < len(texts)}
@@ -93,49 +57,63 @@ def text_slices(texts: Sequence[str], language_share: Array | None = None) -> di
 
 def column_slices(name: str, values: Sequence[object]) -> dict[str, Array]:
     """One slice for each value of a column the user supplies, (items,)."""
-    known = np.array([str(value) for value in values], dtype=object)
-    return {f"{name}: {value}": known == value for value in sorted(set(known))}
+    names = np.array([str(value) for value in values], dtype=object)
+    return {f"{name}: {value}": names == value for value in sorted(set(names))}
 
 
 def compare_slices(
-    predictions: StudyPredictions, slices: Mapping[str, Array], variant: str, baseline: str, alpha: float
+    predictions: StudyPredictions,
+    slices: Mapping[str, Array],
+    variant: str,
+    baseline: str,
+    alpha: float,
+    dependence: Dependence = INDEPENDENT,
 ) -> SliceTable:
     """Compare `variant` with `baseline` in accuracy on every slice."""
-    parts = {name: accuracy_parts(predictions, name) for name in (variant, baseline)}
+    hits = {name: _hits(predictions, name) for name in (variant, baseline)}
     compared = sum(int(mask.sum()) >= LEAST_ITEMS for mask in slices.values())
     each = alpha / max(compared, 1)
-    rows = [_on_slice(name, mask, parts, variant, baseline, each) for name, mask in slices.items()]
-    return {"metric": "accuracy", "rows": rows, "alpha_each": each, "worst": _worst(rows)}
+    rows = [_on_slice(name, mask, hits[variant], hits[baseline], each, dependence) for name, mask in slices.items()]
+    return SliceTable(metric="accuracy", rows=tuple(rows), alpha_each=each)
 
 
-def compare_labels(predictions: StudyPredictions, variant: str, baseline: str, alpha: float) -> SliceTable:
+def compare_labels(
+    predictions: StudyPredictions, variant: str, baseline: str, alpha: float, dependence: Dependence = INDEPENDENT
+) -> SliceTable:
     """Compare `variant` with `baseline` in the F1 of every label."""
     each = alpha / predictions.n_labels
     support = np.bincount(predictions.y, minlength=predictions.n_labels)
-    rows: list[SliceDelta] = []
+    rows = []
     for place, label in enumerate(predictions.labels):
         measure = lambda counts, place=place: f1_per_class(counts)[..., place]  # noqa: E731
         first, second = (
-            pseudo_values(predictions.y, predictions.predicted(name), predictions.n_labels, measure)
+            pseudo_values(
+                predictions.y, predictions.predicted(name), predictions.n_labels, measure, dependence.clusters
+            )
             for name in (variant, baseline)
         )
         value = float((first.scores - second.scores).mean())
-        estimate = two_way(first.values - second.values, value, max(first.one_item, second.one_item))
+        estimate = dependence.estimate(first.values - second.values, value, max(first.one_item, second.one_item))
         rows.append(
-            {
-                "name": label,
-                "items": int(support[place]),
-                "baseline_score": float(second.scores.mean()),
-                "variant_score": float(first.scores.mean()),
-                "difference": value,
-                "interval": estimate.interval(each) if support[place] >= LEAST_ITEMS else None,
-            }
+            SliceDelta(
+                name=label,
+                items=int(support[place]),
+                baseline_score=float(second.scores.mean()),
+                variant_score=float(first.scores.mean()),
+                difference=value,
+                interval=estimate.interval(each) if support[place] >= LEAST_ITEMS else None,
+            )
         )
-    return {"metric": "f1", "rows": rows, "alpha_each": each, "worst": _worst(rows)}
+    return SliceTable(metric="f1", rows=tuple(rows), alpha_each=each)
 
 
 def gain_by_distance(
-    predictions: StudyPredictions, distances: Array, variant: str, baseline: str, alpha: float
+    predictions: StudyPredictions,
+    distances: Array,
+    variant: str,
+    baseline: str,
+    alpha: float,
+    dependence: Dependence = INDEPENDENT,
 ) -> DistanceGain:
     """Compare by how far a test item lies from its nearest natural training row.
 
@@ -146,51 +124,46 @@ def gain_by_distance(
         variant: Compared variant.
         baseline: What it is compared with.
         alpha: The intervals have level 1 − alpha, the four bins together.
+        dependence: Clusters of test rows and replicates that share rows.
     """
     distance = distances if distances.ndim == 1 else distances.mean(axis=0)
     order = np.argsort(np.argsort(distance, kind="stable"), kind="stable")
     quarter = order * 4 // len(distance)
     names = ("nearest quarter", "second quarter", "third quarter", "farthest quarter")
     bins = {name: quarter == place for place, name in enumerate(names) if (quarter == place).any()}
-    parts = {name: accuracy_parts(predictions, name) for name in (variant, baseline)}
-    gain = combine(parts, {variant: 1, baseline: -1})
+    gain = _hits(predictions, variant) - _hits(predictions, baseline)
     spread = float(distance.std())
     standard = (distance - distance.mean()) / spread if spread > 0 else np.zeros(len(distance))
     slopes = (gain * standard).mean(axis=1)
     rest = gain - gain.mean(axis=1, keepdims=True) - slopes.mean() * standard
-    estimate = two_way(rest * standard, float(slopes.mean()), 1.0)
-    return {
-        "bins": compare_slices(predictions, bins, variant, baseline, alpha),
-        "slope": estimate.value,
-        "slope_interval": estimate.interval(alpha),
-        "slope_p": estimate.p_value(),
-    }
+    estimate = dependence.estimate(by_cluster(rest * standard, dependence.clusters), float(slopes.mean()), 1.0)
+    return DistanceGain(
+        bins=compare_slices(predictions, bins, variant, baseline, alpha, dependence),
+        slope=estimate.value,
+        slope_interval=estimate.interval(alpha),
+        slope_p=estimate.p_value(),
+    )
 
 
-def accuracy_parts(predictions: StudyPredictions, variant: str) -> PseudoValues:
-    """The hits of a variant, item by item."""
-    return pseudo_values(predictions.y, predictions.predicted(variant), predictions.n_labels, accuracy)
+def _hits(predictions: StudyPredictions, variant: str) -> Array:
+    """1 where a variant is right, else 0; (replicates, items)."""
+    return np.asarray(predictions.predicted(variant) == predictions.y, dtype=float)
 
 
-def _on_slice(
-    name: str, mask: Array, parts: Mapping[str, PseudoValues], variant: str, baseline: str, alpha: float
-) -> SliceDelta:
-    first, second = parts[variant].values[:, mask], parts[baseline].values[:, mask]
-    value = float((first - second).mean())
+def _on_slice(name: str, mask: Array, first: Array, second: Array, alpha: float, dependence: Dependence) -> SliceDelta:
+    gain = first[:, mask] - second[:, mask]
+    clusters = None if dependence.clusters is None else dependence.clusters[mask]
+    value = float(gain.mean())
     compared = mask.sum() >= LEAST_ITEMS
-    return {
-        "name": name,
-        "items": int(mask.sum()),
-        "baseline_score": float(second.mean()),
-        "variant_score": float(first.mean()),
-        "difference": value,
-        "interval": two_way(first - second, value, 1.0).interval(alpha) if compared else None,
-    }
-
-
-def _worst(rows: Sequence[SliceDelta]) -> str | None:
-    compared = [row for row in rows if row["interval"] is not None]
-    return min(compared, key=lambda row: row["difference"])["name"] if compared else None
+    interval = dependence.estimate(by_cluster(gain, clusters), value, 1.0).interval(alpha) if compared else None
+    return SliceDelta(
+        name=name,
+        items=int(mask.sum()),
+        baseline_score=float(second[:, mask].mean()),
+        variant_score=float(first[:, mask].mean()),
+        difference=value,
+        interval=interval,
+    )
 
 
 def _thirds(name: str, values: Array, words: tuple[str, str, str]) -> dict[str, Array]:

@@ -1,51 +1,120 @@
 """The verdict stage: what the other stages recorded, put together for the statistics.
 
-evaluation = judge_study(recipe, samples, natural, generated, filtered, studied)      # the content of evaluation.json
+    evaluation = run(recipe, samples, natural, generated, filtered, studied, folder)      # writes evaluation.json
+    evaluation = load(folder)
+
+Nothing is trained here, and no test row is read but for its text, its label and what was predicted for it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sentisynth_hub.core.files import read_json
+from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.filter import stage as filter_stage
 from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.variants import built_in, variant
+from sentisynth_hub.recipe.variant_table import built_in, variant
+from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
+from sentisynth_hub.verdict.label_budget import LabelLedger
 
 
-VERSION = 3
+if TYPE_CHECKING:
+    from sentisynth_hub.verdict.evaluate import EvaluationConfig
 
 
-def judge_study(
+VERSION = 5
+
+
+def decides(recipe: Recipe) -> dict[str, Any]:
+    """What of the recipe decides the verdict beside the predictions: a new margin trains nothing."""
+    study = recipe.study
+    return {
+        "metric": study.metric,
+        "margin": study.margin,
+        "design": study.design,
+        "cross_fitting": study.cross_fitting.model_dump(mode="json") if study.cross_fitting else None,
+        "variants": list(study.variants),
+        "labels": list(recipe.labels),
+        "seed": recipe.seed,
+    }
+
+
+def load(folder: StageFolder) -> Evaluation:
+    """The evaluation a finished verdict stage wrote.
+
+    Raises:
+        DataError: It is not there, or no evaluation.
+    """
+    return read_evaluation(folder.path / Evaluation.FILE)
+
+
+def run(
     recipe: Recipe,
     samples: Sequence[Sample],
     natural: NaturalData,
     generated: StageFolder,
     filtered: StageFolder,
     studied: StageFolder,
+    folder: StageFolder,
     labels: StageFolder | None = None,
     *,
     looks: int | None = None,
-) -> dict[str, Any]:
-    """Compare the variants of a finished study.
+) -> Evaluation:
+    """Compare the variants of a finished study and write evaluation.json.
 
     Args:
+        recipe: As pinned.
+        samples: What each replicate saw.
+        natural: The natural splits.
+        generated, filtered, studied: The finished stages.
+        folder: Where evaluation.json goes.
         labels: The labels stage, where a variant asked the generator's model.
         looks: How often the test rows have been looked at over the versions of the dataset, this time included.
-
-    Returns:
-        evaluation.json, JSON-ready; see `evaluation/schema.py`.
     """
     import numpy as np
 
-    from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
+    from sentisynth_hub.verdict.clusters import near_duplicate_clusters
+    from sentisynth_hub.verdict.evaluate import TestItems, evaluate_study
     from sentisynth_hub.verdict.predictions import read_predictions
 
+    distances = studied.path / "distances.npy"
+    tested = make_folds(recipe, natural).rows if recipe.study.cross_fitting else natural.test
+    texts = [row.text for row in tested]
+    ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
+    evaluation = evaluate_study(
+        read_predictions([studied.path / "predictions.parquet"]),
+        _config(recipe, filtered, studied, ledger, len(tested), looks),
+        test_items=TestItems(
+            texts=texts,
+            distances=np.load(distances) if distances.exists() else None,
+            clusters=near_duplicate_clusters(texts).tolist(),
+            row_ids=[row.id for row in tested],
+        ),
+        ledger=ledger,
+        cost_usd=corpus_cost(recipe.study.variants, generated) | asking_cost(labels),
+    )
+    write_json(folder.path / Evaluation.FILE, evaluation.record())
+    folder.finish({})
+    return evaluation
+
+
+def _config(
+    recipe: Recipe,
+    filtered: StageFolder,
+    studied: StageFolder,
+    ledger: LabelLedger,
+    items: int,
+    looks: int | None,
+) -> "EvaluationConfig":
+    from sentisynth_hub.verdict.evaluate import EvaluationConfig
+
     study = recipe.study
-    predictions = read_predictions([studied.path / "predictions.parquet"])
     curve = [name for name in study.variants if (line := built_in(name)) and line.name == "natural_<n>"]
-    config = EvaluationConfig(
+    nested = study.design == "nested" and not study.cross_fitting
+    replicates = filter_stage.load(filtered).replicates
+    return EvaluationConfig(
         metric=study.metric,
         margin=study.margin,
         design="cross_fitted" if study.cross_fitting else study.design,
@@ -53,14 +122,17 @@ def judge_study(
         curve=[*curve, "natural"] if curve else [],
         worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
         looks=looks,
-        oracle_teacher=max(map(_oracle_labels, filtered.manifest()["replicates"].values()), default=0),
+        oracle_teacher=max((each.oracle_labels for each in replicates.values()), default=0),
+        overlap=ledger.overlap("natural") if nested else 0.0,
+        training_share=_training_share(studied, items) if study.cross_fitting else None,
     )
-    distances = studied.path / "distances.npy"
-    tested = make_folds(recipe, natural).rows if study.cross_fitting else natural.test
-    items = TestItems(texts=[row.text for row in tested], distances=np.load(distances) if distances.exists() else None)
-    ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
-    costs = corpus_cost(study.variants, generated) | asking_cost(labels)
-    return dict(evaluate_study(predictions, config, test_items=items, ledger=ledger, cost_usd=costs))
+
+
+def _training_share(studied: StageFolder, items: int) -> float:
+    """Share of all rows that a fold model of `natural` trains on, on average."""
+    replicates = read_json(studied.path / "human_labels.json")["natural"].values()
+    counts = [len(uses.get("train", ())) for uses in replicates]
+    return min(max(sum(counts) / len(counts) / items, 0.01), 0.99)
 
 
 def label_ledger(
@@ -71,12 +143,10 @@ def label_ledger(
     filtered: StageFolder,
     studied: StageFolder,
     labels: StageFolder | None = None,
-) -> Any:
+) -> LabelLedger:
     """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
-    from sentisynth_hub.verdict.label_budget import LabelLedger
-
     ledger = LabelLedger()
-    prompts, teachers = generated.manifest()["replicates"], filtered.manifest()["replicates"]
+    prompts, teachers = generated.manifest()["replicates"], filter_stage.load(filtered).replicates
     questions = labels.manifest()["replicates"] if labels is not None else {}
     for variant_name, by_replicate in read_json(studied.path / "human_labels.json").items():
         made_of = variant(variant_name).corpus
@@ -88,22 +158,16 @@ def label_ledger(
                 continue
             corpus = name if name in prompts else "0"  # a conditional study has one corpus
             row_ids = _ids_by_request(samples[replicate])
-            source = questions if made_of == "labels" else prompts
-            demonstrations = _row_ids(source[corpus]["demonstration_ids"], row_ids)
+            asking = questions if made_of == "labels" else prompts
+            demonstrations = _row_ids(asking[corpus]["demonstration_ids"], row_ids)
             ledger.record(variant_name, replicate, "demonstrations", demonstrations)
             if made_of == "kept":
-                for use, ids in teachers[corpus].get("human_labels", {}).items():
+                for use, ids in teachers[int(corpus)].human_labels.items():
                     ledger.record(variant_name, replicate, use, _row_ids(ids, row_ids))
-                if _oracle_labels(teachers[corpus]):
+                if teachers[int(corpus)].oracle_labels:
                     visible = natural_of_replicate(recipe, natural, int(corpus))
                     ledger.record(variant_name, replicate, "teacher", [row.id for row in visible.train])
     return ledger
-
-
-def _oracle_labels(filtered: Mapping[str, Any]) -> int:
-    """How many labels an oracle teacher of a replicate read; 0 where the teacher was no oracle."""
-    teacher = filtered.get("filters", {}).get("teacher", {})
-    return int(teacher["trained_on"]) if teacher.get("labels") == "oracle" else 0
 
 
 def asking_cost(labels: StageFolder | None) -> dict[str, float]:
@@ -112,8 +176,8 @@ def asking_cost(labels: StageFolder | None) -> dict[str, float]:
         return {}
     replicates = list(labels.manifest()["replicates"].values())
     names = [name for name in replicates[0] if (line := built_in(name)) and line.corpus == "labels"]
-    paid = {name: [replicate[name]["cost_usd"] for replicate in replicates] for name in names}
-    return {name: sum(costs) / len(costs) for name, costs in paid.items() if None not in costs}
+    costs = {name: [replicate[name]["cost_usd"] for replicate in replicates] for name in names}
+    return {name: sum(values) / len(values) for name, values in costs.items() if None not in values}
 
 
 def corpus_cost(variants: Iterable[str], generated: StageFolder) -> dict[str, float]:
@@ -129,6 +193,6 @@ def _ids_by_request(sample: Sample) -> dict[str, str]:
     return {row.request_id: row.id for row in [*sample.train, *sample.validation]}
 
 
-def _row_ids(ids: Iterable[str], known: Mapping[str, str]) -> list[str]:
+def _row_ids(ids: Iterable[str], by_request: Mapping[str, str]) -> list[str]:
     """Row ids, whether a stage recorded them or the source's own row ids."""
-    return [known.get(one, one) for one in ids]
+    return [by_request.get(row_id, row_id) for row_id in ids]

@@ -8,57 +8,24 @@ smallest.
 """
 
 from collections.abc import Mapping
-from typing import Literal, TypedDict
 
 import numpy as np
 
 from sentisynth_hub.metrics.classification import Array
+from sentisynth_hub.verdict.evaluation import Censored, LearningCurve, Worth
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled
-
-
-Censored = Literal["more than the pool", "less than the smallest"]
-
-
-class Worth(TypedDict):
-    """What a variant's score would have cost in human labels.
-
-    `labels`: human labels at which natural reaches the score (a bound where `censored` says so). `interval`:
-    percentile interval of the crossed bootstrap; `interval_censored` says at which end it ran out of the curve.
-    `used`: human labels the variant itself used. `saved`: labels − used. `cost_usd`: what its synthetic rows cost,
-    where known. `sentence`: all of it in words.
-    """
-
-    variant: str
-    labels: float
-    censored: Censored | None
-    interval: tuple[float, float]
-    interval_censored: tuple[Censored | None, Censored | None]
-    used: int
-    saved: float
-    saved_interval: tuple[float, float]
-    cost_usd: float | None
-    sentence: str
-
-
-class LearningCurve(TypedDict):
-    """The natural curve: distinct human labels, mean score, and the monotone fit, point by point."""
-
-    variants: list[str]
-    labels: list[int]
-    scores: list[float]
-    fitted: list[float]
 
 
 def learning_curve(sizes: Mapping[str, int], scores: Mapping[str, float]) -> LearningCurve:
     """Order the natural variants by their labels and fit the curve through their mean scores."""
     names = sorted(sizes, key=lambda name: sizes[name])
     means = np.array([scores[name] for name in names])
-    return {
-        "variants": names,
-        "labels": [sizes[name] for name in names],
-        "scores": means.tolist(),
-        "fitted": isotonic(means).tolist(),
-    }
+    return LearningCurve(
+        variants=tuple(names),
+        labels=tuple(sizes[name] for name in names),
+        scores=tuple(means.tolist()),
+        fitted=tuple(isotonic(means).tolist()),
+    )
 
 
 def worth(
@@ -81,28 +48,27 @@ def worth(
         alpha: The interval has level 1 − alpha.
         cost_usd: What the variant's synthetic rows cost.
     """
-    sizes = np.array(curve["labels"], dtype=float)
-    fits = isotonic(np.stack([resampled.scores[name] for name in curve["variants"]], axis=-1))
-    drawn = np.sort(invert(sizes, fits, resampled.scores[variant]))
-    point = float(invert(sizes, np.array([curve["fitted"]]), np.array([score]))[0])
+    sizes = np.array(curve.labels, dtype=float)
+    fits = isotonic(np.stack([resampled.scores[name] for name in curve.variants], axis=-1))
+    draws = np.sort(invert(sizes, fits, resampled.scores[variant]))
+    point = float(invert(sizes, np.array([curve.fitted]), np.array([score]))[0])
     ends = (
-        float(np.quantile(drawn, alpha / 2, method="lower")),
-        float(np.quantile(drawn, 1 - alpha / 2, method="higher")),
+        float(np.quantile(draws, alpha / 2, method="lower")),
+        float(np.quantile(draws, 1 - alpha / 2, method="higher")),
     )
     labels, censored = _bound(point, sizes)
     (low, low_censored), (high, high_censored) = _bound(ends[0], sizes), _bound(ends[1], sizes)
-    return {
-        "variant": variant,
-        "labels": labels,
-        "censored": censored,
-        "interval": (low, high),
-        "interval_censored": (low_censored, high_censored),
-        "used": used,
-        "saved": labels - used,
-        "saved_interval": (low - used, high - used),
-        "cost_usd": cost_usd,
-        "sentence": _sentence(variant, (labels, censored), (low, low_censored), (high, high_censored), used, cost_usd),
-    }
+    return Worth(
+        variant=variant,
+        labels=labels,
+        censored=censored,
+        interval=(low, high),
+        interval_censored=(low_censored, high_censored),
+        used=used,
+        saved=labels - used,
+        saved_interval=(low - used, high - used),
+        cost_usd=cost_usd,
+    )
 
 
 def isotonic(scores: Array) -> Array:
@@ -145,24 +111,3 @@ def _bound(labels: float, sizes: Array) -> tuple[float, Censored | None]:
     if labels == -np.inf:
         return float(sizes[0]), "less than the smallest"
     return labels, None
-
-
-def _sentence(
-    variant: str,
-    point: tuple[float, Censored | None],
-    low: tuple[float, Censored | None],
-    high: tuple[float, Censored | None],
-    used: int,
-    cost_usd: float | None,
-) -> str:
-    price = f"{cost_usd:.2f} dollars of generation and " if cost_usd is not None else ""
-    return (
-        f"{variant}: {price}{used} human labels bought what {_words(point)} human labels would "
-        f"({_words(low)} to {_words(high)})."
-    )
-
-
-def _words(end: tuple[float, Censored | None]) -> str:
-    labels, censored = end
-    prefix = {"more than the pool": "more than ", "less than the smallest": "less than ", None: ""}[censored]
-    return f"{prefix}{labels:,.0f}"

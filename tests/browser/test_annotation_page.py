@@ -169,7 +169,7 @@ def test_a_whole_session_by_keyboard_scored_by_the_command(made: Path, browser: 
     assert (found["rows"], found["raters"]) == ({"natural": 15, "synthetic": 15}, 1)
     (rater,) = found["per_rater"]
     wrong = {origin: sum(items[i]["origin"] == origin for i in list(given)[:5]) for origin in ("natural", "synthetic")}
-    assert rater["told"] == pytest.approx(((15 - wrong["natural"]) / 15 + (15 - wrong["synthetic"]) / 15) / 2)
+    assert rater["told_rightly"] == pytest.approx(((15 - wrong["natural"]) / 15 + (15 - wrong["synthetic"]) / 15) / 2)
     assert rater["label_match"] == {"natural": 1.0, "synthetic": 1.0}
     assert rater["rater"] == 2
     assert json.loads((made.parents[1] / "human_evaluation.json").read_text()) == found

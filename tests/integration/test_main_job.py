@@ -62,17 +62,52 @@ def test_the_dataset_loads_at_its_tag_with_named_labels(published: dict[str, Any
 
 def test_the_model_gives_the_stored_label_for_every_test_row(published: dict[str, Any], recipe: Path) -> None:
     import pyarrow.parquet as pq
-    from transformers import pipeline
 
     from sentisynth_hub.core.text import text_id
+    from sentisynth_hub.pretrained.classifier import open_classifier
     from tests.support.tiny import reviews
 
     (stored,) = (recipe / "runs" / "tiny" / "model").glob("*/test_predictions.parquet")
     texts = {text_id(row["text"]): row["text"] for row in reviews()}
-    classify = pipeline("text-classification", "main-job/classifier", revision="v1.0.0", device="cpu")
+    classifier = open_classifier("main-job/classifier", "v1.0.0")
+    assert classifier.layout == "sentence-transformers"  # the study judged heads
     rows = pq.read_table(stored).to_pylist()
     assert len(rows) == 96
-    assert [classify(texts[row["item_id"]])[0]["label"] for row in rows] == [row["predicted"] for row in rows]
+    judged = _judged_labels(recipe, rows[0]["variant"])
+    assert [row["predicted"] for row in rows] == [judged[row["item_id"]] for row in rows]
+    asked = [texts[row["item_id"]] for row in rows]
+    assert classifier.predict(asked) == [row["predicted"] for row in rows]
+
+
+def _judged_labels(recipe: Path, variant: str) -> dict[str, str]:
+    """What the study's student of `variant` said in replicate 0, by item."""
+    import pyarrow.parquet as pq
+
+    (path,) = (recipe / "runs" / "tiny" / "study").glob("*/predictions.parquet")
+    rows = pq.read_table(path).to_pylist()
+    return {row["item_id"]: row["predicted"] for row in rows if (row["variant"], row["replicate"]) == (variant, 0)}
+
+
+def test_the_cards_two_lines_give_the_stored_labels(published: dict[str, Any], recipe: Path) -> None:
+    """The snippet is run as a reader of the card would run it, for every test row."""
+    pytest.importorskip("sentence_transformers")
+    import re
+
+    import pyarrow.parquet as pq
+    from huggingface_hub import ModelCard
+
+    from sentisynth_hub.core.text import text_id
+    from tests.support.tiny import reviews
+
+    snippet = re.search(r"```python\n(.*?)```", ModelCard.load("main-job/classifier").text, re.DOTALL)
+    assert snippet is not None
+    *setup, call = snippet[1].strip().splitlines()
+    names: dict[str, Any] = {}
+    exec("\n".join(setup), names)
+    (stored,) = (recipe / "runs" / "tiny" / "model").glob("*/test_predictions.parquet")
+    texts = {text_id(row["text"]): row["text"] for row in reviews()}
+    for row in pq.read_table(stored).to_pylist():
+        assert eval(call.replace('"your text"', repr(texts[row["item_id"]])), names) == row["predicted"]
 
 
 def test_the_cards_parse_and_carry_the_checkpoints_own_score(published: dict[str, Any]) -> None:

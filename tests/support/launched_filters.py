@@ -16,7 +16,7 @@ def main(recipe_path: str, folder: str) -> None:
     recipe = load_recipe(recipe_path)
     natural = natural_data()
     generated = stage_folder(Path(folder), "generate", version=1, recipe={})
-    stage = stage_folder(Path(folder), "filter", version=filtering.VERSION, recipe=recipe.part("filter"))
+    stage = stage_folder(Path(folder), "filter", version=filtering.VERSION, recipe=filtering.decides(recipe))
     filtering.filter_candidates(recipe, draw_samples(recipe, natural), natural, generated, stage, join_launch())
 
 

@@ -4,9 +4,10 @@ import base64
 import hashlib
 import http.client
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,13 @@ class RawClient:
         finally:
             connection.close()
 
+    def log_in(self, token: str, wanted: str = "/", **headers: str) -> Answer:
+        """Fetch the login form, fill it in and send it, as a browser would."""
+        form = self.send("GET", "/login")
+        cookie = form.headers["set-cookie"].split(";")[0]
+        body = urlencode({"token": token, "next": wanted, "form": hidden_field(form)}).encode()
+        return self.send("POST", "/login", body, **{"Cookie": cookie} | headers)
+
     def create(self, repo_id: str, *, dataset: bool = False, private: bool = False) -> None:
         namespace, name = repo_id.split("/")
         wanted = {"name": name, "organization": namespace, "visibility": "private" if private else "public"}
@@ -71,6 +79,13 @@ class RawClient:
         """Send bytes to a signed address, without a token as the clients do."""
         parts = urlsplit(href)
         return RawClient(self.endpoint, None).send("PUT", f"{parts.path}?{parts.query}", content)
+
+
+def hidden_field(page: Answer) -> str:
+    """The proof that a page's form carries."""
+    match = re.search(rb'name="form" type="hidden" value="([0-9a-f]+)"', page.body)
+    assert match is not None, page.body
+    return match[1].decode()
 
 
 def file_line(path: str, content: bytes) -> dict[str, Any]:

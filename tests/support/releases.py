@@ -1,6 +1,5 @@
 """Releases made by hand, small and whole, for the tests of publishing."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import yaml
 
 from sentisynth_hub.core.rows import Rejected, Row
+from sentisynth_hub.generate.prompts import template_digest
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
 from sentisynth_hub.recipe import Recipe, load_recipe
@@ -146,7 +146,7 @@ def release(
         funnel=funnel_of(rejected),
         generation={
             "model": {"id": "models/writer", "revision": None, "commit": "2" * 40},
-            "prompt_digest": "3" * 64,
+            "prompt_digest": template_digest(PROMPT),
             "num_shots": 2,
         },
         requests=len(kept) + len(rejected),
@@ -223,5 +223,4 @@ def evaluation() -> dict[str, Any]:
             ledger.record(name, replicate, "train", [f"{replicate}-{i}" for i in range(8)])
             ledger.record(name, replicate, "validation", [f"v{replicate}-{i}" for i in range(8)])
     study = StudyPredictions(tuple(LABELS), tuple(f"test-{i}" for i in range(items)), y, variants)
-    found = evaluate_study(study, EvaluationConfig(resamples=999), ledger=ledger)
-    return dict(json.loads(json.dumps(found)))
+    return evaluate_study(study, EvaluationConfig(resamples=999), ledger=ledger).record()

@@ -85,7 +85,7 @@ def stage(runs: Path, recipe: Recipe, name: str = "generate") -> StageFolder:
     from sentisynth_hub.generate import stage as generation
 
     return stage_folder(
-        runs, name, version=generation.VERSION, recipe=generation.stage_recipe(recipe), inputs={"natural": "rows"}
+        runs, name, version=generation.VERSION, recipe=generation.decides(recipe), inputs={"natural": "rows"}
     )
 
 

@@ -8,14 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.layers import BESIDE, LINE
+
 
 PACKAGE = Path(__file__).resolve().parents[2] / "sentisynth_hub"
-_FOLDERS = (
-    "core pretrained metrics recipe natural generate filter study verdict annotate model publish plan "
-    "pipeline run experiments cli __main__"
-)
-LINE = _FOLDERS.split(" ")
-BESIDE = "localhub"  # stands beside the line: it uses `core` only, and the line may use it
 ROOT_FILES = {"__init__.py", "__main__.py", "pipeline.py", "run.py"}
 MEANT_TO_REPEAT = {"__init__.py", "stage.py"}
 

@@ -1,28 +1,40 @@
 """Rows that are there already, in place of asking anybody: the same tables, without prompts, tokens or costs."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.files import canonical_json
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.candidates import LINEAGE, Tables
+from sentisynth_hub.generate.providers.base import Provider
 from sentisynth_hub.natural.stage import given_rows
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.generate_section import GeneratorSection, GivenRows
 
 
 _NOTHING_SPENT = {"demonstration_ids": [], "prompt_tokens": 0, "completion_tokens": 0, "cost_usd": None}
 
 
-def take_given(recipe: Recipe, folder: StageFolder, processes: Processes) -> dict[str, Any]:
+class RowsProvider(Provider):
+    """Nobody is asked: `take_rows` does the whole stage."""
+
+    section: ClassVar[type[GeneratorSection]] = GivenRows
+
+    def record(self, recipe: Recipe) -> dict[str, Any]:
+        """How the rows are read; what is in them is among the stage's inputs."""
+        return recipe.generate.generator.model_dump(mode="json", exclude={"file", "licence"})
+
+
+def take_rows(recipe: Recipe, folder: StageFolder, processes: Processes) -> dict[str, Any]:
     """Write rows that are there already as the one corpus of replicate 0; empty texts become no candidates.
 
     Returns:
         The manifest, with the keys of any generate stage; what is not known is None.
     """
     given = recipe.generate.generator
-    assert given.kind == "rows"
+    assert isinstance(given, GivenRows)
     if processes.is_main:
         path = folder.path / "replicate-0"
         path.mkdir(parents=True, exist_ok=True)
@@ -30,8 +42,8 @@ def take_given(recipe: Recipe, folder: StageFolder, processes: Processes) -> dic
         with Tables(path) as tables:
             for row, attributes in given_rows(recipe):
                 requests += 1
-                known = {"request_id": row.request_id, "model": given.written_by}
-                lineage = dict.fromkeys(LINEAGE) | _NOTHING_SPENT | known | {"attributes": canonical_json(attributes)}
+                origin = {"request_id": row.request_id, "model": given.written_by}
+                lineage = dict.fromkeys(LINEAGE) | _NOTHING_SPENT | origin | {"attributes": canonical_json(attributes)}
                 if row.text.strip():
                     tables.add(row, None, lineage)
                 else:

@@ -9,17 +9,23 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.files import json_digest, replaced
 from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.generate.prompts import PromptTemplate, one_line
-from sentisynth_hub.generate.providers.transformers_lm import load, model_commit, model_name
+from sentisynth_hub.generate.providers.transformers_lm import (
+    TransformersGenerator,
+    TransformersProvider,
+    load,
+    model_commit,
+    model_name,
+)
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import FineTunedGenerator
+from sentisynth_hub.recipe.generate_section import FineTunedGenerator, GeneratorSection
 
 
 VERSION = 1
@@ -27,6 +33,35 @@ _IGNORED = -100  # label of tokens the loss leaves out
 _CLIP = 1.0  # longest gradient
 _WARM_UP = 0.1  # share of the steps with rising learning rate
 _MAX_TOKENS = 256  # of a training row; what is longer is cut
+
+
+class FineTunedProvider(TransformersProvider):
+    """A model trained on each replicate's own rows first."""
+
+    section: ClassVar[type[GeneratorSection]] = FineTunedGenerator
+    shared: ClassVar[bool] = False
+
+    def identity(self, recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The model as it was before, and what decides its training."""
+        model, sampling = super().identity(recipe, sample)
+        return model | {"fine_tuning": training_digest(_section(recipe), recipe, sample)}, sampling
+
+    def prepare(self, recipe: Recipe, sample: Sample, folder: Path) -> None:
+        """Train it."""
+        train(recipe, sample, PromptTemplate(recipe), folder)
+
+    def open(self, recipe: Recipe, folder: Path) -> TransformersGenerator:
+        """Load the replicate's own model."""
+        generate = recipe.generate
+        return TransformersGenerator(
+            _section(recipe), generate.sampling, generate.prompt, weights=weights_folder(folder)
+        )
+
+
+def _section(recipe: Recipe) -> FineTunedGenerator:
+    section = recipe.generate.asked
+    assert isinstance(section, FineTunedGenerator)
+    return section
 
 
 def training_digest(generator: FineTunedGenerator, recipe: Recipe, sample: Sample) -> str:
@@ -59,8 +94,7 @@ def train(recipe: Recipe, sample: Sample, template: PromptTemplate, folder: Path
     from accelerate import Accelerator
     from transformers import get_linear_schedule_with_warmup
 
-    generator = recipe.generate.asked
-    assert generator.kind == "fine_tuned"
+    generator = _section(recipe)
     done = weights_folder(folder)
     if done.exists():
         return done

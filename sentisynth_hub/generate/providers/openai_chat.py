@@ -7,66 +7,80 @@ reservation without an answer, and that counts as spent.
 
 import asyncio
 import itertools
-import json
-import os
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Completion, Request
+from sentisynth_hub.core.untrusted import one_line
 from sentisynth_hub.generate.answers import completion_record
-from sentisynth_hub.generate.budget import Cost, Ledger, worst_case
+from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
 from sentisynth_hub.generate.providers.rate_limits import RateLimits, backoff, retry_after
+from sentisynth_hub.generate.providers.server_fields import ServerFields
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import EndpointGenerator as EndpointSection
+from sentisynth_hub.recipe.trust import endpoint_access
 
 
 _DEAD = 3  # so many requests in a row (or one for each call in flight) without an answer: the server is down
 _REFUSALS = 30  # times a call may be told to come later, which takes a quarter of an hour and more
+_LONGEST_PAUSE = 3600.0  # seconds; a server that asks for more is left for another day
+_NO_KEY = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
     """Why an attempt gave no text, and what follows.
 
-    `billed`: the server may have worked for it. `retry` after `wait` seconds (None: back off), or give the request up,
-    or `stop` the run. `later`: the server only asked to come again, which uses up no attempt.
+    `billed`: the server may have worked for it. `retry` after `wait` seconds (None: back off), or give the request up
+    (which is its own fault, and with `refusal` the server's answer to it), or `stop` the run. `later`: the server only
+    asked to come again, which uses up no attempt. `field`: the server does not take this field of a call.
     """
 
     why: str
     billed: bool = False
     retry: bool = True
+    refusal: bool = False
     wait: float | None = None
     stop: bool = False
     later: bool = False
+    field: str | None = None
 
 
-class EndpointGenerator:
+class EndpointCaller:
     """Asks a server; `stopped` says why it ended before every request was answered, None where it did not."""
 
-    def __init__(self, recipe: Recipe, ledger: Ledger, journal: Journal, *, processes: int = 1):
-        """Every process of a launch has its share (one of `processes`) of the rate limits."""
+    def __init__(self, recipe: Recipe, ledger: Ledger, journal: Journal, *, processes: int = 1, proven: bool = False):
+        """Every process of a launch has its share (one of `processes`) of the rate limits.
+
+        Args:
+            proven: The server answered requests of this plan before. Then a last few that it refuses are at fault
+                themselves, and do not stop the run.
+        """
         self.recipe, self.ledger = recipe, ledger
         self.endpoint = protocol.endpoint_of(recipe)
         self.stopped: str | None = None
         self._journal = _GroupedJournal(journal)
         per_minute = self.endpoint.requests_per_minute, self.endpoint.tokens_per_minute
         self._limits = RateLimits(*(limit / processes if limit is not None else None for limit in per_minute))
+        self._fields = ServerFields(protocol.host(self.endpoint), self.endpoint.model)
         self._in_flight = 0
         self._slowest = 0.0
+        self._proven = proven
         self._silent = True  # the server has not answered anything yet
-        self._failed: list[Completion] = []  # given up since the last answer: on disk once the server answers again
+        # What was given up since the last answer, and why: on disk once the server answers again.
+        self._failed: list[tuple[Completion, _Failure]] = []
 
     def stop(self, why: str) -> None:
         """Send no more calls; those in flight are still answered."""
         self.stopped = self.stopped or why
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[Completion]:
+    def generate(self, requests: Iterable[Request]) -> Generator[Completion]:
         """Yield completions as they come, each on disk before it is yielded. Memory holds only the calls in flight."""
         calls = _calls(requests, self.endpoint.choices_per_call)
         with asyncio.Runner() as runner:
@@ -82,9 +96,10 @@ class EndpointGenerator:
         from openai import AsyncOpenAI
 
         self._settled = asyncio.Condition()
+        self._probing = asyncio.Lock()
         self._answers: list[Completion] = []
         self._news = asyncio.Event()
-        async with AsyncOpenAI(**client_settings(self.endpoint)) as self._client:
+        async with AsyncOpenAI(**client_settings(self.recipe)) as self._client:
             workers = [asyncio.create_task(self._work(calls)) for _ in range(self.endpoint.concurrency)]
             everyone = asyncio.create_task(self._finish(workers))
             try:
@@ -99,13 +114,15 @@ class EndpointGenerator:
                 for task in (everyone, *workers):
                     task.cancel()
                 await asyncio.gather(everyone, *workers, return_exceptions=True)
+                await self._journal.flush()
 
     async def _finish(self, workers: list[asyncio.Task[None]]) -> None:
         """Wait for all workers, then settle what was given up since the last answer."""
         try:
             await asyncio.gather(*workers)
-            if self._silent and self._failed:
-                self.stop(f"the server answered nothing; the last call ended with: {self._failed[-1].error}")
+            at_fault = self._proven and not any(failure.retry for _, failure in self._failed)
+            if self._silent and self._failed and not at_fault:
+                self.stop(f"the server answered nothing; the last call ended with: {self._failed[-1][1].why}")
             if self.stopped is None:
                 await self._hand_on_failed()
         finally:
@@ -129,11 +146,10 @@ class EndpointGenerator:
             if outcome is None:
                 return
             if isinstance(outcome, list):
-                waiting = waiting[len(outcome) :]
+                waiting = waiting[len(outcome) :]  # a server that ignores or refuses `n` gives one at a time
                 if not waiting:
                     return
-                attempts += 1
-                failure = _Failure(f"{len(outcome)} choices came where {len(outcome) + len(waiting)} were asked for")
+                attempts = refusals = 0
                 continue
             failure = outcome
             if failure.stop:
@@ -146,8 +162,21 @@ class EndpointGenerator:
         await self._give_up(waiting, failure)
 
     async def _attempt(self, waiting: list[Request]) -> list[Completion] | _Failure | None:
-        """Make one call; return the completions, or what went wrong, or None where nothing may be sent any more."""
-        new_tokens = self.recipe.generate.sampling.max_new_tokens * len(waiting)
+        """Make one call; return the completions, or what went wrong, or None where nothing may be sent any more.
+
+        The first call goes alone, until it is known which fields the server takes.
+        """
+        if not self._fields.settled:
+            async with self._probing:
+                if not self._fields.settled:
+                    outcome = await self._call(waiting)
+                    if not isinstance(outcome, _Failure) or outcome.field is None:
+                        self._fields.settle(keep=isinstance(outcome, list))
+                    return outcome
+        return await self._call(waiting)
+
+    async def _call(self, waiting: list[Request]) -> list[Completion] | _Failure | None:
+        new_tokens = self.recipe.generate.new_tokens * len(waiting)
         bound = worst_case(waiting[0].prompt, new_tokens)
         await self._limits.wait(bound)
         worst = self.ledger.cost(bound - new_tokens, new_tokens)
@@ -155,36 +184,47 @@ class EndpointGenerator:
             return None
         call = uuid.uuid4().hex
         try:
-            asked = [request.request_id for request in waiting]
+            request_ids = [request.request_id for request in waiting]
             await self._journal.append(
-                [{"kind": "reservation", "call": call, "request_ids": asked, "tokens": bound, "cost_usd": worst.usd}]
+                [
+                    {
+                        "kind": "reservation",
+                        "call": call,
+                        "request_ids": request_ids,
+                        "tokens": bound,
+                        "cost_usd": worst.usd,
+                    }
+                ]
             )
             started = time.monotonic()
             answer = await self._send(waiting)
             self._slowest = max(self._slowest, time.monotonic() - started)
             if isinstance(answer, _Failure):
                 if not answer.billed:
-                    await self._settle(call, worst, Cost(), [])
+                    await self._settle(call, worst, TokenCost(), [])
                 return answer
             used = answer.usage or (bound - new_tokens, new_tokens)
             cost = self.ledger.cost(*used)
+            completions = protocol.completions(waiting, answer, used, cost.usd, left_out=self._fields.left_out)
             self._silent = False
             self._limits.learn(bound, cost.tokens)
-            made = protocol.completions(waiting, answer, used, cost.usd)
-            await self._settle(call, worst, cost, [*made])
-            return made or _Failure("the answer has no choices")
+            await self._settle(call, worst, cost, completions)
+            if completions:
+                return completions
+            words = next((choice.error for choice in answer.choices if choice.error), None)
+            return _Failure("the answer has no choices" if words is None else self._mask(one_line(words)))
         finally:
             self._in_flight -= 1
             async with self._settled:
                 self._settled.notify_all()
 
-    async def _reserve(self, worst: Cost) -> bool:
+    async def _reserve(self, worst: TokenCost) -> bool:
         """Reserve a call, waiting for those in flight to be settled if need be; False where it cannot fit any more."""
         async with self._settled:
             while self.stopped is None:
                 left = self.ledger.seconds_left()
                 if left is not None and left <= self._slowest:
-                    self.stop(self.ledger.limit_reached(Cost()))
+                    self.stop(self.ledger.limit_reached(TokenCost()))
                 elif self.ledger.reserve(worst):
                     self._in_flight += 1
                     return True
@@ -194,26 +234,31 @@ class EndpointGenerator:
                     await self._settled.wait()
         return False
 
-    async def _settle(self, call: str, reserved: Cost, cost: Cost, made: list[Completion]) -> None:
+    async def _settle(self, call: str, reserved: TokenCost, cost: TokenCost, completions: list[Completion]) -> None:
         """Put what a call gave on disk, then into the ledger, then hand it on."""
-        if made:
-            await self._journal.append([completion_record(completion, call=call) for completion in made])
+        if completions:
+            await self._journal.append([completion_record(completion, call=call) for completion in completions])
         else:
             await self._journal.append(
                 [{"kind": "release", "call": call, "tokens": cost.tokens, "cost_usd": cost.usd}]
             )
         self.ledger.settle(reserved, cost)
-        if made:
-            self._hand_on(made)
+        if completions:
+            self._hand_on(completions)
             await self._hand_on_failed()
 
     async def _give_up(self, waiting: list[Request], failure: _Failure) -> None:
         """Answer requests with an error: at once if it is their own fault, else once the server has answered
         others.
         """
-        self._failed += [
-            Completion(request.request_id, "", "error", self.endpoint.model, error=failure.why) for request in waiting
-        ]
+        text, finish_reason = (failure.why, "refusal") if failure.refusal else ("", "error")
+        error, nothing = None if failure.refusal else failure.why, self.ledger.cost(0, 0).usd
+        for request in waiting:
+            completion = Completion(
+                request.request_id, text, finish_reason, self.endpoint.model, cost_usd=nothing, error=error
+            )
+            self._failed.append((completion, failure))
+        self._silent = self._silent and not failure.refusal
         if not failure.retry and not self._silent:
             await self._hand_on_failed()
         elif len(self._failed) >= max(_DEAD, self.endpoint.concurrency) * self.endpoint.choices_per_call:
@@ -221,62 +266,118 @@ class EndpointGenerator:
 
     async def _hand_on_failed(self) -> None:
         """Journal and hand on what was given up."""
-        failed, self._failed = self._failed, []
+        failed, self._failed = [completion for completion, _ in self._failed], []
         if failed:
             await self._journal.append([completion_record(completion) for completion in failed])
             self._hand_on(failed)
 
-    async def _send(self, waiting: list[Request]) -> protocol.Answer | _Failure:
+    async def _send(self, waiting: list[Request]) -> protocol.ServerAnswer | _Failure:
         import openai
 
         left = self.ledger.seconds_left()
         seconds = (
             self.endpoint.timeout_seconds if left is None else min(self.endpoint.timeout_seconds, max(left, 0.001))
         )
-        kind = self._client.chat.completions if self.recipe.generate.prompt.chat else self._client.completions
+        chat = self.recipe.generate.prompt.chat
+        kind: Any = self._client.chat.completions if chat else self._client.completions
+        body = self._fields.apply(protocol.body(self.recipe, waiting[0], len(waiting)))
+        required = {name: body[name] for name in ("model", "messages" if chat else "prompt")}
         try:
             async with asyncio.timeout(seconds):
-                response = await kind.with_raw_response.create(**protocol.body(self.recipe, waiting[0], len(waiting)))
+                response = await kind.with_raw_response.create(**required, extra_body=body)
         except TimeoutError:
             return _Failure(f"no answer within {seconds:g} seconds", billed=True)
         except openai.APIStatusError as error:
-            return self._refused(error)
+            return self._refused(error, body)
         except openai.APIConnectionError as error:
             return _lost(error)
         try:
-            return protocol.read_answer(json.loads(response.text), self.endpoint.model)
-        except ValueError:
-            return _Failure("the answer is not JSON", billed=True)
+            return protocol.read_body(response.content, self.endpoint.model)
         except protocol.AnswerError as error:
-            return _Failure(str(error), billed=True)
+            status = _status(error.code)
+            self._silent = self._silent and not error.billed
+            if error.billed or status is None:
+                return _Failure(self._mask(str(error)), billed=error.billed)
+            return self._meaning(status, error.code, self._mask(str(error)), retry_after(response.headers))
 
-    def _refused(self, error: Any) -> _Failure:
-        """What an HTTP error means: wait, try again, give this request up, or stop the run. None of them is billed."""
-        status, wait = error.status_code, retry_after(error.response.headers)
-        why = f"HTTP {status}: {str(error.message).splitlines()[0][:200] if error.message else 'no message'}"
-        if status == 429 and error.code == "insufficient_quota":
+    def _refused(self, error: Any, body: dict[str, Any]) -> _Failure:
+        """What an HTTP error means for the call of this `body`. None of them is billed."""
+        status, content = error.status_code, error.response.content
+        words, code, parameter = protocol.read_refusal(content)
+        if status in (400, 422):
+            field = self._fields.learn(body, content[:4000].decode("utf-8", "replace"), parameter)
+            if field is not None:
+                return _Failure(f"the server refuses {field}", wait=0.0, later=True, field=field)
+        hint = f"; {protocol.BASE_URL_HINT}" if content.lstrip()[:1] == b"<" else ""
+        why = self._mask(f"HTTP {status}: {words}{hint}")
+        return self._meaning(status, code, why, retry_after(error.response.headers))
+
+    def _meaning(self, status: int, code: str | None, why: str, wait: float | None) -> _Failure:
+        """What an error means: wait, try again, give this request up, or stop the run."""
+        if code in ("insufficient_quota", "billing_hard_limit_reached"):
             return _Failure(f"{why}; the account has no credit left", stop=True)
+        if status in (400, 422) and code is not None and protocol.is_refusal(code):
+            return _Failure(why, retry=False, refusal=True)
         if status in (401, 403, 404):
-            return _Failure(
-                f"{why}; check the key in {self.endpoint.api_key_variable}, the model and base_url", stop=True
-            )
+            hint = f"check the key in {self.endpoint.api_key_variable}, the model and base_url"
+            if "chat" in why.casefold() and not self.recipe.generate.prompt.chat:
+                hint += "; a chat model needs generate.prompt.chat=true and a template that renders messages"
+            return _Failure(f"{why}; {hint}", stop=True)
         if status == 429 or (status >= 500 and wait is not None):
+            if wait is not None and wait > _LONGEST_PAUSE:
+                return _Failure(
+                    f"{why}; the server asks to wait {wait / 3600:,.1f} hours: run the same command again then",
+                    stop=True,
+                )
             if wait is not None:
                 self._limits.pause(wait)
             return _Failure(why, wait=None if wait is None else 0.0, later=True)
-        return _Failure(why, retry=status >= 500 or status in (408, 409))
+        return _Failure(why, retry=status >= 500 or status in (408, 409, 425))
+
+    def _mask(self, words: str) -> str:
+        """A server's words without the key, should it repeat it."""
+        key = self._client.api_key
+        return words.replace(key, "[key]") if len(key) > 3 and key != _NO_KEY else words
 
 
-def client_settings(endpoint: EndpointSection) -> dict[str, Any]:
-    """Arguments of the `openai` client of an endpoint; it retries nothing, as every attempt has its own reservation.
+def _status(code: str | None) -> int | None:
+    """The HTTP status that a server means by the code of an error it sent with status 200; None: nobody knows."""
+    if code is None:
+        return None
+    if code.isascii() and code.isdigit() and len(code) == 3 and code[0] in "45":
+        return int(code)
+    word = code.casefold()
+    return next((status for part, status in _CODES.items() if part in word), None)
+
+
+_CODES = {
+    "insufficient_quota": 429, "billing": 429, "rate_limit": 429, "ratelimit": 429, "resource_exhausted": 429,
+    "too_many_requests": 429, "throttl": 429, "invalid_api_key": 401, "authentication": 401, "permission": 403,
+    "model_not_found": 404,
+}  # fmt: skip
+
+
+def client_settings(recipe: Recipe) -> dict[str, Any]:
+    """Arguments of the `openai` client of a recipe's endpoint; it retries nothing, as every attempt has its own
+    reservation. Says once what is sent where.
 
     Raises:
-        InputError: No key is set and the server is not one of the user's own.
+        InputError: No key is set and the server wants one, or the recipe may not send its key there.
     """
-    key = os.environ.get(endpoint.api_key_variable)
-    if not key and endpoint.base_url is None and "OPENAI_BASE_URL" not in os.environ:
-        raise InputError(f"no key in the environment variable {endpoint.api_key_variable}; set it, or set base_url")
-    return {"api_key": key or "none", "base_url": endpoint.base_url, "max_retries": 0, "timeout": None}
+    access = endpoint_access(recipe)
+    log.warn_once(access.sentence)
+    key = access.key
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise InputError(
+            f"the key in the environment variable {protocol.endpoint_of(recipe).api_key_variable} holds characters no "
+            "key has (a space, a line end or a typographic quote); set it again"
+        )
+    return {
+        "api_key": key or _NO_KEY,
+        "base_url": protocol.endpoint_of(recipe).base_url,
+        "max_retries": 0,
+        "timeout": None,
+    }
 
 
 @dataclass
@@ -300,8 +401,15 @@ class _GroupedJournal:
         async with self._writing:
             if not group.written:
                 self._group = _Group([])
-                await asyncio.to_thread(self._journal.append, group.records)
+                await asyncio.shield(asyncio.to_thread(self._journal.append, group.records))
                 group.written = True
+
+    async def flush(self) -> None:
+        """Write what those who were called off had answered before."""
+        async with self._writing:
+            if self._group.records:
+                await asyncio.to_thread(self._journal.append, self._group.records)
+                self._group = _Group([])
 
 
 def _calls(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
@@ -317,5 +425,8 @@ async def _next(stream: AsyncGenerator[list[Completion]]) -> list[Completion]:
 
 def _lost(error: Any) -> _Failure:
     """A connection that was never made costs nothing; one that was cut may have been worked for."""
-    made = type(error.__cause__).__name__ not in ("ConnectError", "ConnectTimeout")
-    return _Failure("the connection was cut" if made else "no connection to the server", billed=made)
+    cause = type(error.__cause__).__name__
+    if cause in ("UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "ProxyError"):
+        return _Failure(f"no call could be sent ({one_line(str(error.__cause__))}); {protocol.BASE_URL_HINT}")
+    connected = cause not in ("ConnectError", "ConnectTimeout", "PoolTimeout")
+    return _Failure("the connection was cut" if connected else "no connection to the server", billed=connected)

@@ -35,6 +35,8 @@ def sample(logits: Any, numbers: Any, sampling: Sampling) -> Any:
     """
     import torch
 
+    assert sampling.temperature is not None  # a local generator's section refuses null
+    assert sampling.top_p is not None
     if sampling.temperature == 0:
         return logits.argmax(-1)
     scores = logits.float() / sampling.temperature
@@ -43,12 +45,12 @@ def sample(logits: Any, numbers: Any, sampling: Sampling) -> Any:
     if sampling.top_k is not None and limit <= _HEAD:
         return _read_off(torch.softmax(head, -1), tokens, numbers, sampling.top_p)
     probabilities = torch.exp(head - scores.logsumexp(-1, keepdim=True))
-    drawn = _read_off(probabilities, tokens, numbers, sampling.top_p)
+    choices = _read_off(probabilities, tokens, numbers, sampling.top_p)
     wide = (probabilities.sum(-1) < sampling.top_p).nonzero().flatten()
     if len(wide):
         ordered, tokens = scores[wide].sort(dim=-1, descending=True)
-        drawn[wide] = _read_off(torch.softmax(ordered[:, :limit], -1), tokens, numbers[wide], sampling.top_p)
-    return drawn
+        choices[wide] = _read_off(torch.softmax(ordered[:, :limit], -1), tokens, numbers[wide], sampling.top_p)
+    return choices
 
 
 def _read_off(probabilities: Any, tokens: Any, numbers: Any, top_p: float) -> Any:

@@ -66,8 +66,8 @@ def attend(
     output = torch.empty_like(query)
     for prefix in prefixes:
         here = prefix.rows
-        seen = prefix.length if sliding_window is None else min(prefix.length, max(0, sliding_window - own_tokens))
-        prefix_key, prefix_value = (part[:, prefix.length - seen :] for part in prefix.layers[module.layer_idx])
+        visible = prefix.length if sliding_window is None else min(prefix.length, max(0, sliding_window - own_tokens))
+        prefix_key, prefix_value = (part[:, prefix.length - visible :] for part in prefix.layers[module.layer_idx])
         stacked = (
             query[here].transpose(0, 1).reshape(key_heads, -1, size)
         )  # a key head's queries of all rows, one below the other
@@ -77,7 +77,7 @@ def attend(
             scores = torch.tanh(scores / softcap) * softcap
         weights = torch.softmax(scores, -1).to(query.dtype)
         shape = (key_heads, here.stop - here.start, heads // key_heads)
-        from_prefix = torch.matmul(weights[..., :seen], prefix_value).view(*shape, size).transpose(0, 1)
-        from_own = torch.matmul(weights[..., seen:].view(*shape, own_tokens).transpose(0, 1), value[here])
+        from_prefix = torch.matmul(weights[..., :visible], prefix_value).view(*shape, size).transpose(0, 1)
+        from_own = torch.matmul(weights[..., visible:].view(*shape, own_tokens).transpose(0, 1), value[here])
         output[here] = from_prefix + from_own
     return output.view(rows, 1, heads, size), None

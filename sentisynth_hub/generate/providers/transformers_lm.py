@@ -7,20 +7,57 @@ a matrix product does), so a caller that wants the same texts again must give th
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.generate.providers import sampling as draw
 from sentisynth_hub.generate.providers import shared_prefix
-from sentisynth_hub.recipe.generate_section import FineTunedGenerator, LocalGenerator, Prompting, Sampling
+from sentisynth_hub.generate.providers.base import Provider
+from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.pretrained.load_model import chat_text, load_pretrained
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.generate_section import (
+    FineTunedGenerator,
+    GeneratorSection,
+    LocalGenerator,
+    Prompting,
+    Sampling,
+)
 
 
 _TOLERANCE = {
     "float32": 1e-2,
     "bfloat16": 1.0,
 }  # of logits, whose spread is about 10; a wrong attention is off by more
+
+
+class TransformersProvider(Provider):
+    """A causal language model on this machine."""
+
+    section: ClassVar[type[GeneratorSection]] = LocalGenerator
+
+    def identity(self, recipe: Recipe, sample: Sample) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The model by its commit, and what rounds otherwise: number format and threads."""
+        local = _local(recipe)
+        model = {"id": model_name(local), "revision": local.revision, "commit": model_commit(local)}
+        return model, {**recipe.generate.sampling.record(), "dtype": resolved_dtype(local), "threads": local.threads}
+
+    def batch_size(self, section: GeneratorSection) -> int | None:
+        """Samples drawn together: what comes out depends on the batch as a whole."""
+        assert isinstance(section, LocalGenerator | FineTunedGenerator)
+        return section.batch_size
+
+    def open(self, recipe: Recipe, folder: Path) -> "TransformersGenerator":
+        """Load the model."""
+        return TransformersGenerator(_local(recipe), recipe.generate.sampling, recipe.generate.prompt)
+
+
+def _local(recipe: Recipe) -> LocalGenerator | FineTunedGenerator:
+    section = recipe.generate.asked
+    assert isinstance(section, LocalGenerator | FineTunedGenerator)
+    return section
 
 
 class TransformersGenerator:
@@ -75,11 +112,7 @@ class TransformersGenerator:
         """Token ids of a prompt as the model reads it."""
         if isinstance(prompt, str):
             return list(self.tokenizer(prompt).input_ids)
-        if not self.tokenizer.chat_template:
-            raise RecipeError(
-                f"generate.prompt.chat: {self.name} has no chat template; use raw completion (chat: false)"
-            )
-        text = self.tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        text = chat_text(self.tokenizer, prompt, model=self.name, key="generate.prompt.chat")
         return list(self.tokenizer(text, add_special_tokens=False).input_ids)
 
     def _encode(self, batch: Sequence[Request]) -> tuple[list[shared_prefix.Prefix], Any]:
@@ -239,26 +272,10 @@ def load(source: str, revision: str | None, dtype: str, device: Any) -> tuple[An
     Raises:
         RecipeError: It is not there, is no causal language model, or needs code of its own to run.
     """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
-
-    bar = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            source, revision=revision, dtype=getattr(torch, dtype), trust_remote_code=False
-        )
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"generate.generator.model: {source} could not be loaded ({str(error).splitlines()[0]}); "
-            "name a causal language model on the Hub, or a folder of one, that runs without code of its own"
-        ) from None
-    finally:
-        if bar:
-            logging.enable_progress_bar()
-    return model.to(device).eval(), tokenizer
+    tokenizer, model = load_pretrained(
+        "causal_lm", source, revision=revision, key="generate.generator.model", dtype=dtype
+    )
+    return model.to(device), tokenizer
 
 
 def _stop_tokens(model: Any, tokenizer: Any, *, newline: bool) -> Any:
@@ -273,8 +290,8 @@ def _stop_tokens(model: Any, tokenizer: Any, *, newline: bool) -> Any:
     stops = torch.zeros(vocabulary, dtype=torch.bool)
     stops[[token for token in ends if token is not None]] = True
     if newline:
-        known = min(len(tokenizer), vocabulary)
-        texts = tokenizer.batch_decode([[token] for token in range(known)], clean_up_tokenization_spaces=False)
+        size = min(len(tokenizer), vocabulary)
+        texts = tokenizer.batch_decode([[token] for token in range(size)], clean_up_tokenization_spaces=False)
         stops[[token for token, text in enumerate(texts) if "\n" in text]] = True
     return stops.to(model.device)
 

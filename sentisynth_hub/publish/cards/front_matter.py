@@ -80,7 +80,7 @@ def model_metadata(manifest: ModelManifest) -> dict[str, Any]:
     used += [natural["dataset"]] if natural.get("dataset") else []
     metadata = {
         **_common(manifest),
-        "library_name": "transformers",
+        "library_name": manifest.get("layout", "transformers"),
         "pipeline_tag": "text-classification",
         "datasets": used,
         "metrics": ["f1", "accuracy"],

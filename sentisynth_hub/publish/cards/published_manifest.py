@@ -143,6 +143,7 @@ class ModelManifest(Common):
     hyperparameters: dict[str, Any]
     label_budget: dict[str, Any] | None
     max_length: int | None
+    layout: NotRequired[str]  # versions before it existed hold what `transformers` loads
 
 
 def rounded(value: Any) -> Any:

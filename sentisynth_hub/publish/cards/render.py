@@ -19,11 +19,13 @@ from sentisynth_hub.publish.cards.front_matter import (
     split_card,
 )
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, ModelManifest
+from sentisynth_hub.verdict import evaluation_text as words
+from sentisynth_hub.verdict.evaluation import parse_evaluation
 
 
-BEGIN = "<!-- sentisynth:begin (generated; write above or below, what is between the markers is replaced) -->"
+_BEGINNING = "<!-- sentisynth:begin"
+BEGIN = f"{_BEGINNING} (generated; write above or below, what is between the markers is replaced) -->"
 END = "<!-- sentisynth:end -->"
-_MARKED = re.compile(r"<!-- sentisynth:begin.*?-->.*<!-- sentisynth:end -->", re.DOTALL)
 _ENTRY = re.compile(r"^## v\d", re.MULTILINE)
 _CHANGELOG_TITLE = "# Changelog\n\nWritten with every version; what people add here is kept.\n\n"
 
@@ -69,15 +71,44 @@ def with_generated(existing: str, generated: str) -> str:
         PublishError: One marker without the other, or a second pair.
     """
     block = f"{BEGIN}\n{generated.strip()}\n{END}"
-    begins, ends = existing.count("<!-- sentisynth:begin"), existing.count(END)
-    if begins == ends == 0:
+    place = _marked(existing)
+    if place is None:
         return block + "\n" + (f"\n{existing.lstrip()}" if existing.strip() else "")
-    if begins != 1 or ends != 1 or _MARKED.search(existing) is None:
+    return existing[: place[0]] + block + existing[place[1] :]
+
+
+def generated_part(card: str) -> str:
+    """What stands between the markers of a card; "" where it has none.
+
+    Raises:
+        PublishError: One marker without the other, or a second pair.
+    """
+    place = _marked(card)
+    return "" if place is None else card[card.index("-->", place[0]) + 3 : place[1] - len(END)]
+
+
+def words_outside(card: str) -> str:
+    """What people wrote above and below the generated part.
+
+    Raises:
+        PublishError: As for `generated_part`.
+    """
+    place = _marked(card)
+    return card.strip() if place is None else f"{card[: place[0]].strip()} {card[place[1] :].strip()}".strip()
+
+
+def _marked(text: str) -> tuple[int, int] | None:
+    """Where the generated part starts and ends, markers included; None where there is no marker."""
+    begins, ends = text.count(_BEGINNING), text.count(END)
+    if begins == ends == 0:
+        return None
+    start, end = text.find(_BEGINNING), text.find(END)
+    if begins != 1 or ends != 1 or not 0 <= text.find("-->", start) < end:
         raise PublishError(
             f"README.md: {begins} sentisynth:begin and {ends} sentisynth:end markers where one pair is needed; "
             "mend it on the Hub so that what people wrote can be told from what is generated"
         )
-    return _MARKED.sub(lambda _: block, existing)
+    return start, end + len(END)
 
 
 def _card(template: str, manifest: DatasetManifest | ModelManifest, metadata: dict[str, Any], existing: str) -> str:
@@ -88,13 +119,17 @@ def _card(template: str, manifest: DatasetManifest | ModelManifest, metadata: di
 
 def _names(manifest: DatasetManifest | ModelManifest) -> Mapping[str, Any]:
     """What the templates see: the manifest's keys, and a few that follow from them."""
-    evaluation = manifest["evaluation"]
-    primary = [] if evaluation is None else [c for c in evaluation["comparisons"] if c["family"] == "primary"]
+    record = manifest["evaluation"]
+    evaluation = None if record is None else parse_evaluation(record, f"evaluation of {manifest['repo_id']}")
+    primary = [] if evaluation is None else [one for one in evaluation.comparisons if one.family == "primary"]
     figures = {Path(path).stem: path for path in manifest.get("figures", [])}
     return {
         **manifest,
         "tag": f"v{manifest['version']}",
+        "evaluation": evaluation,
+        "words": words,
         "primary_comparisons": primary,
+        "budget_of": manifest.get("variant") or (evaluation.primary if evaluation is not None else None),
         "key": _bibtex_key(manifest),
         "figures": figures,
     }

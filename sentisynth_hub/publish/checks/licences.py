@@ -119,8 +119,8 @@ def _distinct(pins: Mapping[str, Pin]) -> dict[str, Pin]:
 def _source(path: str, pin: Pin, recipe: Recipe) -> LicenceSource:
     generator = recipe.generate.generator
     said = recipe.natural.licence if path.partition(".")[0] == "natural" else None
-    if path == GIVEN_ROWS and generator.kind == "rows":
-        said = generator.licence
+    if path == GIVEN_ROWS:
+        said = generator.stated_licence
     licence = said or pin.licence
     reason = recipe.publish.licence_reasons.get(pin.id)
     return {"id": pin.id, "repo_type": pin.repo_type, "commit": pin.commit, "licence": licence, "reason": reason}
@@ -129,7 +129,7 @@ def _source(path: str, pin: Pin, recipe: Recipe) -> LicenceSource:
 def _endpoint(recipe: Recipe) -> list[LicenceSource]:
     """A model behind an endpoint is no repo: its provider's terms decide, and a person has to have read them."""
     generator = recipe.generate.generator
-    if generator.kind != "openai":
+    if not generator.leaves_machine:
         return []
-    reason = recipe.publish.licence_reasons.get(generator.model)
-    return [{"id": generator.model, "repo_type": "model", "commit": "", "licence": None, "reason": reason}]
+    reason = recipe.publish.licence_reasons.get(generator.name)
+    return [{"id": generator.name, "repo_type": "model", "commit": "", "licence": None, "reason": reason}]

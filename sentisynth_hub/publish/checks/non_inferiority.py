@@ -1,12 +1,16 @@
-"""Gates a new version must pass: what was spent, and that the new model is not worse than the last published one."""
+"""Gates a new version must pass: what was spent, and that the new model is not worse than the last published one.
+
+Both models answer the same natural test rows: the other natural rows of its replicate have trained the new one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.errors import InputError, PublishError
 from sentisynth_hub.core.rows import Row
+from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import read_head
 from sentisynth_hub.recipe import Recipe
@@ -14,6 +18,7 @@ from sentisynth_hub.recipe import Recipe
 
 RESAMPLES = 9_999
 _CHUNK = 500  # resamples held in memory at once
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -49,43 +54,81 @@ def check_budget(release: DatasetRelease) -> None:
         )
 
 
-def check_non_inferiority(recipe: Recipe, validation: Sequence[Row], folder: Path) -> NonInferiority | None:
-    """Compare the model in `folder` with the last published one on natural validation rows, if the recipe asks for it.
+def check_not_worse(
+    recipe: Recipe, test: Sequence[Row], folder: Path, *, allow_worse: bool = False
+) -> NonInferiority | None:
+    """Compare the model in `folder` with the last published one on natural test rows.
+
+    It may not score more than `study.margin` lower. Where the recipe sets `publish.gates.non_inferiority_margin`, it
+    has to be shown, with an interval, to lose less than that.
+
+    Args:
+        allow_worse: Only warn.
 
     Returns:
-        The comparison; None where no margin is set or no model was published yet.
+        The comparison; None where there is nothing to compare with.
 
     Raises:
-        PublishError: The new model is not shown to be less than the margin worse.
+        PublishError: The new model is worse.
     """
-    margin = recipe.publish.gates.non_inferiority_margin
-    if margin is None or recipe.publish.model is None:
+    published = _published_model(recipe)
+    if published is None:
+        return None
+    tag, old = published
+    texts, truth = [row.text for row in test], [str(row.label) for row in test]
+    gates, margin = recipe.publish.gates, recipe.publish.gates.non_inferiority_margin
+    comparison = non_inferiority(
+        truth,
+        open_classifier(folder).predict(texts),
+        old.predict(texts),
+        recipe.labels,
+        recipe.study.metric,
+        gates.alpha,
+        recipe.seed,
+    )
+    difference = comparison.new - comparison.old
+    numbers = (
+        f"{comparison.metric} {comparison.new:.3f} against {comparison.old:.3f} of {tag} on the same "
+        f"{comparison.rows} test rows (difference {difference:+.3f}, lower bound {comparison.lower:+.3f})"
+    )
+    if margin is None:
+        passes = difference >= -recipe.study.margin - _ROUNDING
+        rule = f"may be {recipe.study.margin} lower (study.margin)"
+    else:
+        passes = comparison.passes(margin)
+        rule = f"has to be shown to be less than {margin} lower (publish.gates.non_inferiority_margin)"
+    if passes:
+        log.info(f"the new model is not worse: {numbers}")
+    elif allow_worse:
+        log.warn(f"the new model is published although it {rule}: {numbers}")
+    else:
+        worse = difference < -(recipe.study.margin if margin is None else margin)
+        raise PublishError(
+            f"the new model {'is worse' if worse else 'may be worse'}: {numbers}; it {rule}. Nothing was published; "
+            "publish it all the same with `sentisynth publish --allow-worse`"
+        )
+    return comparison
+
+
+def _published_model(recipe: Recipe) -> tuple[str, TextClassifier] | None:
+    """The tag and the model at the head of the recipe's model repo; None where there is none that can be compared."""
+    if recipe.publish.model is None:
         return None
     from huggingface_hub import HfApi
 
     head = read_head(HfApi(), recipe.publish.model, "model")
     if head is None or head.version is None:
         return None
-    from sentisynth_hub.model.stage import best, classify
-
-    texts = [row.text for row in validation]
-    truth = [str(row.label) for row in validation]
-    new = [best(scores) for scores in classify(folder, texts)]
-    old = [best(scores) for scores in classify(recipe.publish.model, texts, revision=head.version.tag)]
-    found = non_inferiority(
-        truth, new, old, recipe.labels, recipe.study.metric, recipe.publish.gates.alpha, recipe.seed
-    )
-    said = (
-        f"{found.metric} {found.new:.3f} against {found.old:.3f} of {head.version.tag} "
-        f"on {found.rows} validation rows, lower bound of the difference {found.lower:+.3f}"
-    )
-    if not found.passes(margin):
-        why = "worse" if found.new - found.old <= -margin else "too small to tell, which is not a pass"
-        raise PublishError(
-            f"non-inferiority gate: {said}, which must be above -{margin}: {why}; nothing was published"
-        )
-    log.info(f"non-inferiority gate: {said}: passed")
-    return found
+    tag = head.version.tag
+    try:
+        classifier = open_classifier(recipe.publish.model, tag)
+    except InputError as error:
+        log.warn(f"the new model is not compared with {tag}, which cannot be opened: {error}")
+        return None
+    if set(classifier.labels) != set(recipe.labels):
+        log.warn(f"the new model is not compared with {tag}, whose labels are {', '.join(classifier.labels)}")
+        return None
+    return tag, classifier
 
 
 def non_inferiority(
@@ -115,10 +158,10 @@ def non_inferiority(
         return np.asarray(scores[0] - scores[1])
 
     rng = np.random.default_rng(seed)
-    drawn = [
+    resampled = [
         difference(rng.multinomial(rows, np.full(rows, 1 / rows), size=min(_CHUNK, RESAMPLES - start)))
         for start in range(0, RESAMPLES, _CHUNK)
     ]
     whole = np.ones((1, rows), dtype=np.int64)
     scores = [float(measure((whole @ cell).reshape(-1, count, count + 1))[0]) for cell in cells]
-    return NonInferiority(metric, scores[0], scores[1], float(np.quantile(np.concatenate(drawn), alpha)), rows)
+    return NonInferiority(metric, scores[0], scores[1], float(np.quantile(np.concatenate(resampled), alpha)), rows)

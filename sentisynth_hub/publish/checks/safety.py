@@ -5,20 +5,21 @@ The filters have looked already, with what each replicate may see. This looks on
 every text of every published file, also those that an early filter dropped before a later one could look at them.
 """
 
-import os
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.core.text import digest, normalised
+from sentisynth_hub.core.text import normalised
 from sentisynth_hub.filter.overlap import Overlap
-from sentisynth_hub.filter.personal_data import PersonalData
+from sentisynth_hub.filter.personal_data import PersonalData, PersonalDataOptions
 from sentisynth_hub.metrics.words import ngrams, words
 from sentisynth_hub.natural.splits import NaturalData
+from sentisynth_hub.publish.checks.secret_scan import find_secret, secret_variable, texts_with_secrets
+from sentisynth_hub.publish.dataset_tables import Table
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.recipe import Recipe
 
@@ -28,9 +29,7 @@ HIDING = frozenset({"parse", "overlap", "echo", "personal_data"})
 
 _NGRAM = 8
 _SHORTEST = 4  # a natural row of fewer words is looked for as a whole text only, not inside others
-_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL", re.IGNORECASE)
-_SECRET_FORM = re.compile(r"\b(?:hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_\-]{20,}|gh[pousr]_[A-Za-z0-9]{20,})\b")
-_LEAST_SECRET = 8
+_LARGEST_NOTES = 1_000_000  # bytes of a model's text file that is read for keys; vocabularies are larger
 
 
 class NaturalTexts:
@@ -119,43 +118,82 @@ def hidden_texts(release: DatasetRelease, natural: NaturalTexts) -> list[bool]:
         item.filter in HIDING
         or natural.found_in(item.row.text) is not None
         or personal.find(item.row.text) is not None
+        or find_secret(item.row.text) is not None
         for item in release.rejected
     ]
 
 
 def personal_data_of(recipe: Recipe) -> PersonalData:
     """What looks for personal data: with the regions of the recipe's filter where it uses one."""
-    wanted = recipe.filter.personal_data
-    return PersonalData(tuple(wanted.regions)) if wanted is not None else PersonalData()
-
-
-def salt(natural: NaturalData) -> str:
-    """Key of the hashes that stand for hidden texts: follows from the natural texts, so it is stable, and is never
-    published."""
-    rows = (row for part in (natural.train, natural.validation, natural.test) for row in part)
-    return digest(["sentisynth salt", *sorted(row.text.replace("\n", " ") for row in rows)])
+    options = recipe.filter.of(PersonalDataOptions)
+    return PersonalData() if options is None else PersonalData(tuple(options.regions))
 
 
 def check_files(files: Mapping[str, str], natural: NaturalTexts | None) -> None:
     """Look through the text files that are to be published.
 
     Raises:
-        PublishError: One holds a secret of this environment, or a natural row.
+        PublishError: One holds a secret, a path of this machine, or a natural row.
     """
-    secrets = {
-        value: name for name, value in os.environ.items() if _SECRET_NAME.search(name) and len(value) >= _LEAST_SECRET
-    }
+    home = f"{Path.home()}/"
     for path, content in files.items():
-        for value, name in secrets.items():
-            if value in content:
-                raise PublishError(
-                    f"{path}: would publish the value of {name}; take it out of the recipe or the prompt"
-                )
-        if _SECRET_FORM.search(content):
-            raise PublishError(f"{path}: holds something that looks like an access token; take it out")
-        for number, line in enumerate(content.splitlines(), 1):
+        _no_secret(path, content)
+        if len(home) > len("/x/") and home in content:
+            raise PublishError(f"{path}: holds a path under your home folder; take it out of the recipe or the prompt")
+        for number, line in enumerate(content.split("\n"), 1):
             if natural is not None and len(words(line)) >= _SHORTEST and natural.is_copy(line):
                 raise PublishError(f"{path}: line {number} is a natural row, which must not be published; take it out")
+
+
+def check_tables(tables: Mapping[str, Table], recipe: Recipe) -> None:
+    """Look through every text of every table for secrets; those of hidden texts are not there any more.
+
+    Raises:
+        PublishError: One holds the value of a secret variable of this environment, or looks like a key.
+    """
+    invented = recipe.publish.allow_invented_keys
+    checked: set[str] = set()
+    for name, table in tables.items():
+        for column, kind in table.kinds.items():
+            if kind not in ("string", "list<string>"):
+                continue
+            values = [value for value in table.distinct(column) if value not in checked]
+            variable = secret_variable("\n".join(values))
+            if variable is not None:
+                raise PublishError(f"config {name}, column {column}: would publish the value of {variable}")
+            suspects = texts_with_secrets(values)
+            checked.update(value for place, value in enumerate(values) if place not in suspects)
+            for place, kind_of_secret in suspects.items():
+                if column != "text" or not invented:
+                    raise PublishError(
+                        f"config {name}, column {column}: {log.printable(values[place], 30)!r} holds something that "
+                        f"looks like a secret ({kind_of_secret}); drop the row, or set "
+                        "publish.allow_invented_keys=true where a model made it up"
+                    )
+
+
+def check_model_files(files: Mapping[str, bytes | Path]) -> None:
+    """Look through a model's files: every one for values of secret variables, short texts for what looks like a key.
+
+    Raises:
+        PublishError: One holds something of the kind.
+    """
+    for name, content in files.items():
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        text = data.decode("utf-8", "replace") if len(data) <= _LARGEST_NOTES else ""
+        _no_secret(name, text)
+        variable = secret_variable(data.decode("latin-1")) if not text else None
+        if variable is not None:
+            raise PublishError(f"{name}: would publish the value of {variable}; take it out")
+
+
+def _no_secret(path: str, content: str) -> None:
+    variable = secret_variable(content)
+    if variable is not None:
+        raise PublishError(f"{path}: would publish the value of {variable}; take it out of the recipe or the prompt")
+    kind = find_secret(content)
+    if kind is not None:
+        raise PublishError(f"{path}: holds something that looks like a secret ({kind}); take it out")
 
 
 def _no_natural_row(kept: Sequence[Row], natural: NaturalTexts) -> None:

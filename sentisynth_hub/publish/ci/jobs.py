@@ -4,6 +4,7 @@ A job is a container that starts empty, so it does what a fresh CI runner does: 
 publish.
 """
 
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.publish.checks.secret_scan import find_secret, secret_variable
 from sentisynth_hub.recipe import Recipe
 
 
@@ -68,8 +70,16 @@ def plan_job(
     """Make the job of a recipe that ships with the toolkit or lies in the image.
 
     Raises:
-        InputError: The recipe publishes nothing, so the job's result would be lost.
+        InputError: The recipe publishes nothing, so the job's result would be lost, or an override holds a secret,
+            which would stand in the job's command line for everyone who may see the job.
     """
+    for override in overrides:
+        what = find_secret(override) or secret_variable(override)
+        if what is not None:
+            raise InputError(
+                f"jobs: the override of {override.partition('=')[0]} holds a secret ({what}), and a job's command "
+                "line is shown on its page; leave it out: OPENAI_API_KEY and OPENAI_BASE_URL are passed on as secrets"
+            )
     if recipe.publish.dataset is None and recipe.publish.model is None:
         raise InputError(
             f"recipe {recipe.name}: publish names no repo, so a job's result would be lost with its container"
@@ -82,7 +92,8 @@ def plan_job(
         # The answers are saved even when a later stage fails: they are what was paid for.
         f"(accelerate launch -m sentisynth_hub run {named}; status=$?; sentisynth runs save {name}; exit $status)",
     ]
-    secrets = ["HF_TOKEN"] + (["OPENAI_API_KEY"] if recipe.generate.generator.kind == "openai" else [])
+    keys = recipe.generate.generator.key_variables
+    secrets = ["HF_TOKEN", *keys, *(["OPENAI_BASE_URL"] if keys and "OPENAI_BASE_URL" in os.environ else [])]
     return Job(IMAGE, ["bash", "-c", " && ".join(steps)], flavor, timeout, tuple(secrets))
 
 
@@ -92,8 +103,6 @@ def submit_job(job: Job) -> str:
     Raises:
         InputError: A secret it needs is not set here.
     """
-    import os
-
     from huggingface_hub import HfApi, get_token
 
     values = {name: get_token() if name == "HF_TOKEN" else os.environ.get(name) for name in job.secrets}

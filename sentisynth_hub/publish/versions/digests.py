@@ -16,14 +16,15 @@ _NONE, _BETWEEN_ITEMS, _BETWEEN_VALUES = "\1", "\2", "\0"
 
 
 def table_digests(kinds: Mapping[str, str], columns: Mapping[str, Any], plain: str | None = None) -> tuple[str, str]:
-    """Digest of a table's lines without its floats, and with them. A text counts by its id or hash.
+    """Digest of a table's lines without its floats, and with them. A text counts by its id; the hash that stands for
+    a hidden one is left out, since its key is random and another machine may have another.
 
     Args:
         kinds: Column kinds by name, as `tables.Table` has them.
         columns: Arrow arrays or lists of Python values by name, labels by name; floats may be spelled already.
         plain: The first digest, where another one stands in its place.
     """
-    exact = [name for name, kind in kinds.items() if kind != "float64" and name != "text"]
+    exact = [name for name, kind in kinds.items() if kind != "float64" and name not in ("text", "text_hash")]
     floats = [name for name, kind in kinds.items() if kind == "float64"]
     words = {name: spelled(columns[name]) for name in (*exact, *floats)}
     if plain is None:

@@ -40,7 +40,14 @@ class Resampled:
 
 
 def crossed_bootstrap(
-    y: Array, variants: Mapping[str, Array], n_labels: int, metric: str, *, resamples: int, seed: int
+    y: Array,
+    variants: Mapping[str, Array],
+    n_labels: int,
+    metric: str,
+    *,
+    resamples: int,
+    seed: int,
+    clusters: Array | None = None,
 ) -> Resampled:
     """Resample replicates and items `resamples` times.
 
@@ -51,17 +58,20 @@ def crossed_bootstrap(
         metric: A key of `METRICS`.
         resamples: Number of resamples B; 9,999 where a p is read off.
         seed: Decides the draws; the result does not depend on threads (the counts are exact in float32).
+        clusters: The cluster of each item, (items,); items of one cluster are drawn together.
     """
     by_item, by_replicate = np.random.default_rng(seed).spawn(2)  # two streams: draws do not depend on the chunks
     replicates = next(iter(variants.values())).shape[0]
     order = np.argsort(y, kind="stable")
     ends = np.searchsorted(y[order], np.arange(n_labels + 1))
+    cluster = np.arange(y.size) if clusters is None else np.unique(clusters, return_inverse=True)[1][order]
+    count = int(cluster.max()) + 1
     answers = _one_hot(np.concatenate(list(variants.values()))[:, order], n_labels)
     scores = np.empty((resamples, len(variants)))
     chunk = max(1, min(500, _COUNTS_AT_ONCE // (n_labels * answers.shape[1])))
     for start in range(0, resamples, chunk):
         size = min(chunk, resamples - start)
-        items = _multiplicities(by_item, size, y.size).astype(np.float32)
+        items = _multiplicities(by_item, size, count)[:, cluster].astype(np.float32)
         weights = _multiplicities(by_replicate, size, replicates) / replicates
         counts = np.stack(
             [items[:, low:high] @ answers[low:high] for low, high in zip(ends[:-1], ends[1:], strict=True)], axis=1
@@ -80,6 +90,6 @@ def _one_hot(predicted: Array, n_labels: int) -> Array:
 
 
 def _multiplicities(rng: np.random.Generator, rows: int, size: int) -> Array:
-    """How often each of `size` units is drawn in `size` draws with replacement, for each of `rows` resamples."""
-    drawn = rng.integers(size, size=(rows, size)) + np.arange(rows)[:, None] * size
-    return np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+    """How often each of `size` units is draws in `size` draws with replacement, for each of `rows` resamples."""
+    draws = rng.integers(size, size=(rows, size)) + np.arange(rows)[:, None] * size
+    return np.bincount(draws.ravel(), minlength=rows * size).reshape(rows, size)

@@ -18,20 +18,20 @@ same test items, so the items' luck moves all cells alike and is in none of thes
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
 
 import numpy as np
 from scipy.stats import f as f_distribution
 
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import Array
+from sentisynth_hub.verdict.evaluation import Record
 
 
 REPLICATE = "replicate"
 RESIDUAL = "residual"
 
 
-class Source(TypedDict):
+class Source(Record):
     """One source of variance.
 
     `component` is a variance of the response; `share` its part of the sum of all; `p` of the F test that the component
@@ -47,12 +47,12 @@ class Source(TypedDict):
     p: float | None
 
 
-class Components(TypedDict):
+class Components(Record):
     """Variance shares. `nested`: the factor inside replicates, if any. `levels`: mean response by factor and level."""
 
     replicates: int
     nested: str | None
-    sources: list[Source]
+    sources: tuple[Source, ...]
     levels: dict[str, dict[str, float]]
 
 
@@ -83,14 +83,20 @@ def variance_components(
         sources = _crossed(values, *names)
     else:
         sources = _nested(values, *names)
-    total = sum(source["component"] for source in sources)
-    for source in sources:
-        source["share"] = source["component"] / total if total else 0.0
+    total = sum(source.component for source in sources)
+    shares = [source.component / total if total else 0.0 for source in sources]
     levels = {
         name: dict(zip(factors[name], _means(values, axis).ravel().tolist(), strict=True))
         for axis, name in enumerate(names)
     }
-    return {"replicates": values.shape[-1], "nested": nested, "sources": sources, "levels": levels}
+    return Components(
+        replicates=values.shape[-1],
+        nested=nested,
+        sources=tuple(
+            source.model_copy(update={"share": share}) for source, share in zip(sources, shares, strict=True)
+        ),
+        levels=levels,
+    )
 
 
 def _one_factor(y: Array, a: str) -> list[Source]:
@@ -171,11 +177,4 @@ def _source(
     p = None
     if against is not None and ms[against] > 0:
         p = float(f_distribution.sf(ms[name] / ms[against], df[name], df[against]))
-    return {
-        "name": name,
-        "df": df[name],
-        "mean_square": ms[name],
-        "component": max(component, 0.0),
-        "share": 0.0,
-        "p": p,
-    }
+    return Source(name=name, df=df[name], mean_square=ms[name], component=max(component, 0.0), share=0.0, p=p)

@@ -7,9 +7,10 @@ effect of the text).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
 
-from sentisynth_hub.verdict.statistics.crossed import Estimate, PseudoValues, combine, contrast, joint_alpha
+from sentisynth_hub.verdict.evaluation import Effect, Factorial
+from sentisynth_hub.verdict.statistics.comparisons import INDEPENDENT, Dependence
+from sentisynth_hub.verdict.statistics.crossed import PseudoValues, combine, joint_alpha
 
 
 @dataclass(frozen=True)
@@ -22,26 +23,13 @@ class TwoByTwo:
     balanced_new: str = "mixed"
 
 
-class Effect(TypedDict):
-    """One effect with its simultaneous interval."""
-
-    name: str
-    value: float
-    interval: tuple[float, float] | None
-    p: float | None
-
-
-class Factorial(TypedDict):
-    """Cell means by variant, the three effects, and the level each interval was given so that all three hold
-    together.
-    """
-
-    cells: dict[str, float]
-    effects: list[Effect]
-    alpha_each: float
-
-
-def factorial(parts: Mapping[str, PseudoValues], cells: TwoByTwo, alpha: float, seed: int) -> Factorial:
+def factorial(
+    parts: Mapping[str, PseudoValues],
+    cells: TwoByTwo,
+    alpha: float,
+    seed: int,
+    dependence: Dependence = INDEPENDENT,
+) -> Factorial:
     """Estimate both main effects and their interaction; a main effect is averaged over the other factor."""
     a, b, c, d = cells.natural_repeated, cells.balanced_repeated, cells.natural_new, cells.balanced_new
     weights = {
@@ -50,15 +38,23 @@ def factorial(parts: Mapping[str, PseudoValues], cells: TwoByTwo, alpha: float, 
         "interaction": {a: 1.0, b: -1.0, c: -1.0, d: 1.0},
     }
     replicates = len(parts[a].scores)
-    combined = [combine(parts, one) for one in weights.values()]
+    combined = [combine(parts, part) for part in weights.values()]
     each = joint_alpha(combined, max(replicates - 1, 1), alpha, seed)
-    effects = [_effect(name, contrast(parts, one), each) for name, one in weights.items()]
-    return {
-        "cells": {name: float(parts[name].scores.mean()) for name in (a, b, c, d)},
-        "effects": effects,
-        "alpha_each": each,
-    }
+    return Factorial(
+        cells={name: float(parts[name].scores.mean()) for name in (a, b, c, d)},
+        effects=tuple(_effect(name, parts, part, each, dependence) for name, part in weights.items()),
+        alpha_each=each,
+    )
 
 
-def _effect(name: str, estimate: Estimate, alpha: float) -> Effect:
-    return {"name": name, "value": estimate.value, "interval": estimate.interval(alpha), "p": estimate.p_value()}
+def _effect(
+    name: str,
+    parts: Mapping[str, PseudoValues],
+    weights: Mapping[str, float],
+    alpha: float,
+    dependence: Dependence,
+) -> Effect:
+    value = sum(weight * float(parts[cell].scores.mean()) for cell, weight in weights.items())
+    one_item = max(abs(weight) * parts[cell].one_item for cell, weight in weights.items())
+    estimate = dependence.estimate(combine(parts, weights), value, one_item)
+    return Effect(name=name, value=estimate.value, interval=estimate.interval(alpha), p=estimate.p_value())

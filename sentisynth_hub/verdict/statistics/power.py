@@ -2,30 +2,18 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, TypedDict
+from typing import Literal
 
 from scipy.optimize import brentq
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import multivariate_normal, norm, t
 
+from sentisynth_hub.verdict.evaluation import Remedy
 from sentisynth_hub.verdict.statistics.crossed import Estimate
 
 
 MOST_REPLICATES = 1_000
 MOST_ITEMS = 10_000_000
 _SHARED_VARIANT = 0.5  # correlation of two differences of equal error that have one variant in common
-
-
-class Remedy(TypedDict):
-    """What would bring the minimum detectable effect down to the margin.
-
-    `by` is "nothing" (it is there already), "replicates", "test items" (more replicates alone never would), or "both"
-    (neither alone would). `replicates`: how many with the same test items, None where no number is enough. `items`:
-    likewise.
-    """
-
-    by: Literal["nothing", "replicates", "test items", "both"]
-    replicates: int | None
-    items: int | None
 
 
 def detectable(estimate: Estimate, alpha: float, power: float) -> float:
@@ -54,13 +42,13 @@ def remedy(estimate: Estimate, replicates: int, items: int, alpha: float, power:
         return detectable(resized(estimate, replicates, items, replicates, count), alpha, power)
 
     if detectable(estimate, alpha, power) <= target:
-        return {"by": "nothing", "replicates": replicates, "items": items}
+        return Remedy(by="nothing", replicates=replicates, items=items)
     enough_replicates = _first(with_replicates, replicates, MOST_REPLICATES, target)
     enough_items = _first(with_items, items, MOST_ITEMS, target)
     by: Literal["replicates", "test items", "both"] = (
         "replicates" if enough_replicates else "test items" if enough_items else "both"
     )
-    return {"by": by, "replicates": enough_replicates, "items": enough_items}
+    return Remedy(by=by, replicates=enough_replicates, items=enough_items)
 
 
 def resized(estimate: Estimate, replicates: int, items: int, new_replicates: int, new_items: int) -> Estimate:
@@ -72,8 +60,9 @@ def resized(estimate: Estimate, replicates: int, items: int, new_replicates: int
         replicate_variance=own + residual,
         item_variance=estimate.item_variance * items / new_items,
         residual_variance=residual,
-        replicate_df=new_replicates - 1,
+        replicate_df=new_replicates - 1 if math.isfinite(estimate.replicate_df) else math.inf,
         item_df=estimate.item_df * new_items / items,
+        deducted=estimate.deducted * (residual / estimate.residual_variance if estimate.residual_variance else 1),
     )
 
 
@@ -113,6 +102,30 @@ def detectable_effect(
         0.0, replicate_sd**2 / replicates + residual, item, residual, replicates - 1, max(test_items - 1, 1)
     )
     return detectable(planned, alpha, power_each(power, _SHARED_VARIANT))
+
+
+def detectable_effect_cross_fitted(
+    rows: int,
+    folds: int,
+    repetitions: int,
+    *,
+    label_shares: Sequence[float] = (),
+    disagreement: float = 0.15,
+    replicate_sd: float = 0.015,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> float:
+    """Say what size of effect a cross-fitted study can detect; arguments as of `detectable_effect`.
+
+    Each fold of each repetition gives one difference. They share training rows, so their variance is that of Nadeau
+    and Bengio (2003): (1/J + n_test/n_train)·s² with J − 1 degrees of freedom, one fold being left for validation.
+    """
+    rarity = sum(1 / (len(label_shares) ** 2 * share) for share in label_shares) if label_shares else 1.0
+    each = rarity * disagreement / (rows / folds) + replicate_sd**2
+    count = folds * repetitions
+    spread = math.sqrt((1 / count + 1 / (folds - 2)) * each)
+    both = power_each(power, _SHARED_VARIANT)
+    return float((t.ppf(1 - alpha / 2, count - 1) + t.ppf(both, count - 1)) * spread)
 
 
 def _first(effect: Callable[[int], float], start: int, limit: int, target: float) -> int | None:

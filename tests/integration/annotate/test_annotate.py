@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from sentisynth_hub.annotate.rating_files import Key
 from sentisynth_hub.cli.annotate_commands import annotate
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.run import open_pipeline
 from tests.support.ratings import export
 from tests.support.tiny import tiny_recipe
 
@@ -31,7 +31,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(InputError, match="the generate stage of recipe tiny is not complete here; run it first"):
         command("make", str(folder), FILTERS, "--runs", str(folder / "runs"))
     assert not list((folder / "runs").rglob("*.parquet"))  # nothing was run to find that out
-    open_pipeline(load_recipe(str(folder), [FILTERS]), runs=folder / "runs").filter()
+    open_pipeline(load_recipe(str(folder), [FILTERS]), runs=folder / "runs").through("filter")
     return folder
 
 
@@ -67,10 +67,10 @@ def test_make_then_score_writes_into_the_run_folder(recipe: Path, monkeypatch: p
 
 
 def test_rows_come_from_the_run_and_never_from_test(recipe: Path) -> None:
-    from sentisynth_hub.filter.stage import read_kept
+    from sentisynth_hub.filter.stage import load
 
     pipeline = open_pipeline(load_recipe(str(recipe), [FILTERS]), runs=recipe / "runs")
-    kept = {row.text for row in read_kept(pipeline.filter_folder(), 0)}
+    kept = {row.text for row in load(pipeline.folder("filter")).kept(0)}
     allowed = {row.text for row in [*pipeline.natural.train, *pipeline.natural.validation]}
     made = make(recipe, "--rows", "30", "--seed", "4")
     key = json.loads(Path(made["key"]).read_text())
@@ -86,7 +86,7 @@ def test_settings_are_compared_when_their_corpora_are_there(recipe: Path, tmp_pa
     arguments = ["--rows", "40", "--setting", FEWER, "--strata", "num_shots", "--out", str(tmp_path / "out")]
     with pytest.raises(InputError, match=f"of recipe tiny with {FEWER} is not complete here"):
         make(recipe, *arguments)
-    open_pipeline(load_recipe(str(recipe), [FILTERS, FEWER]), runs=recipe / "runs").filter()
+    open_pipeline(load_recipe(str(recipe), [FILTERS, FEWER]), runs=recipe / "runs").through("filter")
     folder = answer(make(recipe, *arguments), 2)
     assert folder == tmp_path / "out"
     done = command("score", *map(str, folder.glob("*.json")), "--json")

@@ -11,11 +11,11 @@ import pytest
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import normalised
+from sentisynth_hub.filter.apply import run_filters
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
 from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
 from sentisynth_hub.filter.near_duplicates import NearDuplicates
 from sentisynth_hub.filter.overlap import Overlap
-from sentisynth_hub.filter.stage import run_filters
 from sentisynth_hub.metrics.code_mixing import UNKNOWN
 from sentisynth_hub.metrics.word_languages import WordTagger
 from sentisynth_hub.natural.leakage import check_natural_splits
@@ -54,7 +54,7 @@ def test_every_duplicate_and_conflict_of_the_released_corpus_is_found() -> None:
     expected = [form in first or bool(first.add(form)) for form in forms]
     assert duplicates == expected
     judge = ConflictingLabels.among(synthetic)
-    assert judge.facts["texts"] == 63
+    assert judge.facts().texts == 63
     assert [not decision.keep for decision in judge.judge(synthetic)] == [form in conflicting for form in forms]
 
 

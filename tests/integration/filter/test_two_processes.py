@@ -39,10 +39,10 @@ def test_two_processes_decide_as_one(tmp_path: Path) -> None:
         folder = tmp_path / str(processes)
         generated_folder(folder, 2)
         launch(processes, str(tmp_path / "recipe.yaml"), str(folder))
-        stages.append(stage_folder(folder, "filter", version=filtering.VERSION, recipe=recipe.part("filter")))
+        stages.append(stage_folder(folder, "filter", version=filtering.VERSION, recipe=filtering.decides(recipe)))
     one, two = stages
     assert one.manifest()["replicates"] == two.manifest()["replicates"]
     for replicate in range(2):
-        assert filtering.read_kept(one, replicate) == filtering.read_kept(two, replicate)
-        assert filtering.read_rejected_rows(one, replicate) == filtering.read_rejected_rows(two, replicate)
-        assert filtering.read_kept(one, replicate)
+        assert filtering.load(one).kept(replicate) == filtering.load(two).kept(replicate)
+        assert filtering.load(one).rejected(replicate) == filtering.load(two).rejected(replicate)
+        assert filtering.load(one).kept(replicate)

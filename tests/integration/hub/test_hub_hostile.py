@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -416,8 +416,7 @@ def test_a_connection_that_breaks_during_a_commit_leaves_nothing(hub: HubState, 
 
 
 def test_the_cookie_looks_and_does_nothing_else(hub: HubState, nobody: RawClient) -> None:
-    form = f"token={hub.token}".encode()
-    answer = nobody.send("POST", "/login", form, Content_Type="application/x-www-form-urlencoded")
+    answer = nobody.log_in(hub.token)
     assert answer.status == 303
     assert {"HttpOnly", "SameSite=Strict"} <= set(answer.headers["set-cookie"].replace(" ", "").split(";"))
     cookie = answer.headers["set-cookie"].split(";")[0]
@@ -434,13 +433,13 @@ def test_the_cookie_looks_and_does_nothing_else(hub: HubState, nobody: RawClient
     "wanted", ["https://attacker.example", "//attacker.example", "/\\attacker.example", "", "a\r\nb"]
 )
 def test_a_login_leads_nowhere_else(hub: HubState, nobody: RawClient, wanted: str) -> None:
-    answer = nobody.send("POST", "/login", urlencode({"token": hub.token, "next": wanted}).encode())
+    answer = nobody.log_in(hub.token, wanted)
     assert (answer.status, answer.headers["location"]) == (303, "/")
 
 
 def test_a_login_form_of_another_site_is_refused(hub: HubState, nobody: RawClient) -> None:
-    form = f"token={hub.token}".encode()
-    assert nobody.send("POST", "/login", form, Origin="https://attacker.example").status == 403
+    assert nobody.log_in(hub.token, Origin="https://attacker.example").status == 403
+    assert nobody.log_in(hub.token, Origin="null").status == 303  # what our own pages send
 
 
 def test_what_was_uploaded_is_never_served_as_a_page(owner: RawClient) -> None:

@@ -37,5 +37,5 @@ def test_a_dataset_that_is_not_there_is_one_line(local_hub: HubState, tmp_path: 
     command = [sys.executable, "-m", "sentisynth_hub", "init", "init-tests/nothing"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "init-tests/nothing: neither a file with an ending nor a Hub dataset" in done.stderr
+    assert "init-tests/nothing is neither a file here nor a dataset on the Hub you may read" in done.stderr
     assert list(tmp_path.iterdir()) == []

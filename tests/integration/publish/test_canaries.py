@@ -98,7 +98,7 @@ def test_a_canary_among_the_kept_rows_or_in_the_recipe_stops_everything(
     with pytest.raises(PublishError, match="leakage gate"):
         publish_dataset(leaking, "canary-tests/stopped")
     recipe = recipe_in(tmp_path / "told", description=f"Uses {TOKEN} to ask.")
-    with pytest.raises(PublishError, match="looks like an access token"):
+    with pytest.raises(PublishError, match="looks like a secret"):
         publish_dataset(release(tmp_path, recipe=recipe), "canary-tests/stopped")
     prompt = replace(release(tmp_path, natural=canary_natural()), prompt_text=f"Like this:\n{CANARY}\n")
     with pytest.raises(PublishError, match=r"prompt.jinja2: line 2 is a natural row"):

@@ -97,12 +97,13 @@ def test_rows_that_the_recipe_does_not_give_are_drift(recipe: Path, tmp_path: Pa
     from dataclasses import replace
 
     from sentisynth_hub.core.distributed import Processes
-    from sentisynth_hub.pipeline import Pipeline
+    from sentisynth_hub.pipeline import open_pipeline
     from sentisynth_hub.publish.commit import publish_dataset
     from sentisynth_hub.publish.stage import dataset_release
     from sentisynth_hub.recipe import load_recipe
 
-    release = dataset_release(Pipeline(load_recipe(str(recipe)), recipe / "runs", Processes()))
+    pipeline = open_pipeline(load_recipe(str(recipe)), runs=recipe / "runs", processes=Processes())
+    release = dataset_release(pipeline, pipeline.through("verdict"))
     left_out = release.kept[0].request_id
     lineage = [line for line in release.lineage if line["request_id"] != left_out]
     publish_dataset(replace(release, kept=release.kept[1:], lineage=lineage), "rebuild-tests/forged")

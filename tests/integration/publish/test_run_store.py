@@ -1,6 +1,10 @@
 """A run folder in a private repo: a fresh machine gets everything back, and two machines' journals become one."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,15 +13,18 @@ from click.testing import CliRunner, Result
 
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.errors import InputError, PublishError
+from sentisynth_hub.core.run_folder import current_stage, locked, mark_current, stage_folder
+from sentisynth_hub.generate.journal import read_journal
 from sentisynth_hub.localhub.control import HubState
-from sentisynth_hub.publish.run_backup import restore_run, save_run
+from sentisynth_hub.publish.run_backup import _inside, restore_run, save_run
 from tests.support.releases import recipe_in
 
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
+ROOT = Path(__file__).resolve().parents[3]
 JOURNAL = "generate/abc/replicate-0/completions-0.jsonl"
 
 
@@ -37,7 +44,9 @@ def fill(run: Path, **files: str) -> Path:
 
 
 def contents(run: Path) -> dict[str, bytes]:
-    return {path.relative_to(run).as_posix(): path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    """Every file's bytes by its path; the lock is this machine's own."""
+    files = [path for path in run.rglob("*") if path.is_file() and path.name != ".lock"]
+    return {path.relative_to(run).as_posix(): path.read_bytes() for path in files}
 
 
 def test_a_fresh_machine_gets_every_byte_back(api: "HfApi", tmp_path: Path) -> None:
@@ -47,7 +56,6 @@ def test_a_fresh_machine_gets_every_byte_back(api: "HfApi", tmp_path: Path) -> N
     assert save_run(run, "runs-tests/whole") == 4
     assert api.dataset_info("runs-tests/whole").private
     assert restore_run(tmp_path / "second", "runs-tests/whole") == 4
-    (run / ".lock").unlink()
     assert contents(tmp_path / "second") == contents(run)
 
 
@@ -89,6 +97,138 @@ def test_a_public_repo_is_refused_because_runs_hold_natural_rows(api: "HfApi", t
         save_run(fill(tmp_path / "run"), "runs-tests/public")
     with pytest.raises(PublishError, match="is public"):
         restore_run(tmp_path / "run", "runs-tests/public")
+
+
+@contextmanager
+def held_by_another(run: Path) -> Iterator[None]:
+    """The run folder, held by a process of its own."""
+    code = (
+        "import sys; from pathlib import Path; from sentisynth_hub.core.run_folder import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(run)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        yield
+        other.communicate("")
+
+
+def test_a_folder_that_a_run_holds_is_neither_saved_nor_restored(api: "HfApi", tmp_path: Path) -> None:
+    run = fill(tmp_path / "run")
+    save_run(run, "runs-tests/locked")
+    (run / JOURNAL).write_text('{"id": 1}\n{"id": 3}\n')  # differs, so either way would rewrite it
+    for move in (save_run, restore_run):
+        with held_by_another(run), pytest.raises(InputError, match="is running this recipe here"):
+            move(run, "runs-tests/locked")
+        assert (run / JOURNAL).read_text() == '{"id": 1}\n{"id": 3}\n'
+
+
+@pytest.mark.parametrize("more", ["", '{"id": 3}\n', '{"id": 3}\n{"id": 4, "to'])
+def test_a_journal_that_only_grew_keeps_its_file_and_every_byte(api: "HfApi", tmp_path: Path, more: str) -> None:
+    run, repo_id = fill(tmp_path / "run"), f"runs-tests/grown-{len(more)}"
+    save_run(run, repo_id)
+    with open(run / JOURNAL, "a", encoding="utf-8") as handle:
+        handle.write(more)
+    inode, content = (run / JOURNAL).stat().st_ino, (run / JOURNAL).read_bytes()
+    save_run(run, repo_id)
+    restore_run(run, repo_id)
+    assert ((run / JOURNAL).stat().st_ino, (run / JOURNAL).read_bytes()) == (inode, content)
+    restore_run(tmp_path / "fresh", repo_id)
+    assert (tmp_path / "fresh" / JOURNAL).read_bytes() == content
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\u0085", "\x0b", "\x1c", "\r"])
+def test_only_a_line_feed_ends_a_line_of_a_union(api: "HfApi", tmp_path: Path, character: str) -> None:
+    def line(number: int) -> str:  # as journals were written that did not escape
+        return json.dumps({"id": number, "text": f"one{character}two"}, ensure_ascii=False) + "\n"
+
+    repo_id = f"runs-tests/ends-{ord(character)}"
+    first = fill(tmp_path / "first", **{JOURNAL: line(1) + line(2)})
+    second = fill(tmp_path / "second", **{JOURNAL: line(1) + line(3)})
+    save_run(first, repo_id)
+    save_run(second, repo_id)
+    restore_run(first, repo_id)
+    for run in (first, second):
+        assert [record["id"] for _, record in read_journal(run / JOURNAL)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("damaged", ["not json\n", "[1]\n", "[" * 3000 + "\n", "\ud800\n"])
+def test_a_union_that_no_run_could_read_is_not_written(api: "HfApi", tmp_path: Path, damaged: str) -> None:
+    run, repo_id = fill(tmp_path / "run"), f"runs-tests/damaged-{len(damaged)}-{ord(damaged[0])}"
+    save_run(run, repo_id)
+    content = b'{"id": 1}\n' + damaged.encode("utf-8", "surrogatepass")
+    (run / JOURNAL).write_bytes(content)
+    with pytest.raises(PublishError, match=r"completions-0.jsonl: byte 10: not a journal line"):
+        save_run(run, repo_id)
+    assert (run / JOURNAL).read_bytes() == content
+
+
+def test_links_are_neither_followed_nor_sent(api: "HfApi", tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "id_ed25519").write_text("private")
+    run = fill(tmp_path / "run")
+    (run / "notes.txt").symlink_to(outside / "id_ed25519")
+    (run / "folder").symlink_to(outside)
+    (run / "generate" / "deeper").symlink_to(outside, target_is_directory=True)
+    (run / "dangling").symlink_to(outside / "nothing")
+    save_run(run, "runs-tests/links")
+    sent = set(api.list_repo_files("runs-tests/links", repo_type="dataset")) - {".gitattributes"}
+    assert sent == {JOURNAL, "generate/abc/manifest.json"}
+    assert "4 links are not saved" in capsys.readouterr().err
+
+
+def test_nothing_is_written_through_a_link(api: "HfApi", tmp_path: Path) -> None:
+    save_run(fill(tmp_path / "first"), "runs-tests/through")
+    (tmp_path / "elsewhere").mkdir()
+    second = tmp_path / "second"
+    second.mkdir()
+    (second / "generate").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PublishError, match="would be written outside"):
+        restore_run(second, "runs-tests/through")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/../../x", "a/..", "..", "a\\..\\x", "a\0b"])
+def test_a_file_name_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PublishError, match="would be written outside"):
+        _inside(tmp_path / "run", name, "a/b")
+
+
+@pytest.mark.parametrize("repo_id", ["no-namespace", "a/b/c", "a/--repo", "a/b; rm", "a/b.git", "a/" + "x" * 96])
+def test_an_id_that_no_repo_can_have_is_refused_before_the_hub_is_asked(tmp_path: Path, repo_id: str) -> None:
+    for move in (save_run, restore_run):
+        with pytest.raises(InputError, match="a repo id"):
+            move(tmp_path / "run", repo_id)
+
+
+def test_the_current_stage_survives_a_restore_and_follows_the_last_run_not_the_clock(
+    api: "HfApi", tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    folders = [stage_folder(run, "filter", version=1, recipe={"length": length}) for length in (1, 2, 3)]
+    for folder in folders:
+        folder.finish({})
+        mark_current(run, folder)
+    mark_current(run, folders[0])  # the first threshold set again: nothing is recomputed, its folder is the oldest
+    assert current_stage(run, "filter") == folders[0].path
+    save_run(run, "runs-tests/current")
+    restore_run(tmp_path / "fresh", "runs-tests/current")
+    assert current_stage(tmp_path / "fresh", "filter").name == folders[0].path.name
+    (run / "current.json").unlink()
+    with pytest.raises(InputError, match="3 complete filter stages .* run `sentisynth filter` once more"):
+        current_stage(run, "filter")
+
+
+def test_a_run_folder_is_its_owners_alone(api: "HfApi", tmp_path: Path) -> None:
+    save_run(fill(tmp_path / "first"), "runs-tests/modes")
+    restore_run(tmp_path / "restored", "runs-tests/modes")
+    with locked(tmp_path / "held"):
+        pass
+    for name in ("restored", "held"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0
 
 
 def test_the_commands_print_one_document_and_say_what_is_next(api: "HfApi", tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`verify` finds nothing in what was published, and everything in what was changed since; `diff` says what moved."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,23 @@ import pytest
 from click.testing import CliRunner
 
 from sentisynth_hub.cli.publish_commands import diff, verify
-from sentisynth_hub.core.errors import DriftError, InputError
+from sentisynth_hub.core.errors import DriftError, InputError, PublishError
 from sentisynth_hub.localhub.control import HubState
+from sentisynth_hub.publish.card_check import Check
 from sentisynth_hub.publish.commit import publish_dataset, publish_model
 from sentisynth_hub.publish.diff import compare, read_side, record
-from sentisynth_hub.publish.verify import Check, read_version, verify_dataset, verify_model
-from tests.support.releases import NATURAL_TEST, TEXTS, evaluation, model_release, natural_data, release, synthetic
+from sentisynth_hub.publish.parquet_limits import read_tables
+from sentisynth_hub.publish.verify import read_version, verify_dataset, verify_model
+from tests.support.releases import (
+    NATURAL_TEST,
+    TEXTS,
+    evaluation,
+    model_release,
+    natural_data,
+    recipe_in,
+    release,
+    synthetic,
+)
 
 
 REPO = "verify-tests/tiny"
@@ -182,6 +194,117 @@ def test_a_card_in_the_words_of_another_toolkit_is_not_called_drift(published: s
     assert disagreeing(checks) <= {"repo in the manifest"}  # the copy has another id
 
 
+FORGED = "0.0.9"  # the toolkit that a forger says it was
+
+
+@pytest.mark.parametrize("toolkit", [None, FORGED])
+@pytest.mark.parametrize(
+    ("path", "old", "new", "found"),
+    [
+        ("README.md", r"\*\*Helps: [^*]*\*\*", "**Helps: +0.2100 [+0.1900, +0.2300].**", "verdict on the card"),
+        ("README.md", r"\*\*Helps: ", "**Hurts: ", "verdict on the card"),
+        ("README.md", r"\| natural \| \+0\.\d+", "| natural | +0.999", "numbers on the card"),
+        ("README.md", r"\| natural \| \+0\.", "| natural | −0.", "numbers on the card"),
+        ("README.md", "7 candidates", "9,876 candidates", "numbers on the card"),
+        ("README.md", "num_examples: 4", "num_examples: 40000", "numbers on the card"),
+        ("README.md", "<!-- sentisynth:end -->", "", "card says"),
+        ("recipe.yaml", "candidates: 6", "candidates: 7", "recipe digest"),
+        ("recipe.yaml", "name: tiny", "name: other", "recipe digest"),
+        ("recipe.yaml", "\\Z", "seed: 7\n", "recipe digest"),
+        ("prompt.jinja2", "review", "nice review", "prompt digest"),
+        ("prompt.jinja2", "(?s)Write.*", "", "prompt digest"),
+    ],
+)
+def test_a_forgery_is_found_whatever_toolkit_it_claims(
+    published: str, tmp_path: Path, path: str, old: str, new: str, found: str, toolkit: str | None
+) -> None:
+    from huggingface_hub import HfApi
+
+    content = text_of(published, path)
+    changed = re.sub(old, lambda _: new, content)
+    assert changed != content
+    (tmp_path / path).write_text(changed, "utf-8")
+    files = {path: tmp_path / path}
+    if toolkit is not None:
+        manifest = json.loads(text_of(published, "sentisynth.json"))
+        (tmp_path / "sentisynth.json").write_text(json.dumps({**manifest, "toolkit": toolkit}))
+        files["sentisynth.json"] = tmp_path / "sentisynth.json"
+    forge(HfApi(), published, files)
+    assert any(name.startswith(found) for name in disagreeing(checks_of("verify-tests/forged", "v1.0.0")))
+
+
+def text_of(repo_id: str, path: str) -> str:
+    from huggingface_hub import hf_hub_download
+
+    return Path(hf_hub_download(repo_id, path, repo_type="dataset", revision="v1.0.0")).read_text("utf-8")
+
+
+def test_what_could_not_be_checked_is_counted_and_fails_under_strict(published: str, tmp_path: Path) -> None:
+    from huggingface_hub import HfApi
+
+    manifest = {
+        **json.loads(text_of(published, "sentisynth.json")),
+        "toolkit": FORGED,
+        "repo_id": "verify-tests/forged",
+    }
+    (tmp_path / "sentisynth.json").write_text(json.dumps(manifest))
+    card = (
+        text_of(published, "README.md")
+        .replace("## Does it help?", "## Is it of use?")
+        .replace(published, "verify-tests/forged")
+    )
+    (tmp_path / "README.md").write_text(card, "utf-8")
+    forge(HfApi(), published, {name: tmp_path / name for name in ("README.md", "sentisynth.json")})
+    plain = CliRunner().invoke(verify, ["verify-tests/forged@v1.0.0"])
+    assert plain.exit_code == 0, plain.output
+    assert "2 could not be made (overlap with natural rows, card says what the manifest says)" in plain.stderr
+    strict = CliRunner().invoke(verify, ["verify-tests/forged@v1.0.0", "--strict"])
+    assert isinstance(strict.exception, DriftError)
+    assert "--strict asks for all" in str(strict.exception)
+
+
+@pytest.mark.parametrize("weakening", [{"allow_personal_data": True}, {}])
+def test_the_publisher_does_not_decide_what_is_personal_data(
+    local_hub: HubState, tmp_path: Path, weakening: dict[str, bool]
+) -> None:
+    repo_id = f"verify-tests/personal-{len(weakening)}"
+    publish = {"dataset": repo_id, "licence": "mit", "allow_personal_data": True}
+    filters = {"personal_data": {"regions": ["IN"]}} if not weakening else {}
+    recipe = recipe_in(tmp_path / "recipe", publish=publish, filter={"exact_duplicates": {}, **filters})
+    publish_dataset(release(tmp_path, kept=synthetic(["call (650) 253-0000 now", *TEXTS]), recipe=recipe), repo_id)
+    assert "texts with personal data" in disagreeing(checks_of(repo_id, "v1.0.0"))
+    head = read_version(f"{repo_id}@v1.0.0")
+    accepted = {check.name: check.agrees for check in verify_dataset(head, "v1.0.0", allow_personal_data=True)}
+    assert accepted["texts with personal data"] is None
+
+
+def bomb(folder: Path, name: str, table: pa.Table) -> Path:
+    path = folder / "data" / name
+    path.parent.mkdir(exist_ok=True)
+    pq.write_table(table, path, compression="zstd")
+    return path
+
+
+def test_a_parquet_file_that_would_fill_the_memory_is_not_read(tmp_path: Path) -> None:
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 200_000, pa.int32()), pa.array(["x" * 2_000_000]))
+    nothing = pa.nulls(50_000_000, pa.string())
+    many = pa.ListArray.from_arrays(pa.array([0, 20_000_000], pa.int32()), pa.nulls(20_000_000, pa.string()))
+    for name, column in (("long.parquet", text), ("tall.parquet", nothing), ("list.parquet", many)):
+        path = bomb(tmp_path, name, pa.table({"text": column}))
+        assert path.stat().st_size < 200_000
+        with pytest.raises(PublishError, match=rf"data/{name}: .* not read"):
+            read_tables([path])
+
+
+def test_a_file_that_is_no_parquet_is_one_line(tmp_path: Path) -> None:
+    good = bomb(tmp_path, "good.parquet", pa.table({"text": ["a"]}))
+    for name, content in (("cut", good.read_bytes()[:-20]), ("junk", b"PAR1" + b"x" * 100 + b"PAR1"), ("empty", b"")):
+        (tmp_path / "data" / name).write_bytes(content)
+        with pytest.raises(PublishError, match=f"data/{name}: not a Parquet file") as caught:
+            read_tables([tmp_path / "data" / name])
+        assert "\n" not in str(caught.value)
+
+
 def test_a_moved_tag_is_found(published: str) -> None:
     from dataclasses import replace
 
@@ -220,11 +343,11 @@ def test_what_is_not_there_is_said(published: str, spec: str, message: str) -> N
 
 
 def test_a_model_verifies_where_its_scores_are_true(local_hub: HubState, tmp_path: Path) -> None:
-    from sentisynth_hub.model.stage import best, classify
+    from sentisynth_hub.pretrained.classifier import open_classifier
 
     given = model_release(tmp_path)
     natural = natural_data()
-    said = [best(scores) for scores in classify(given.folder, [row.text for row in natural.test])]
+    said = open_classifier(given.folder).predict([row.text for row in natural.test])
     accuracy = sum(a == row.label for a, row in zip(said, natural.test, strict=True)) / 2
     for number, (score, agrees) in enumerate(((accuracy, True), (accuracy - 0.25, False))):
         repo_id = f"verify-tests/model-{number}"

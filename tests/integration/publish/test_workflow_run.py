@@ -1,8 +1,8 @@
 """The workflow that `init ci` writes, its steps executed as a runner would, on machines that start empty.
 
-The Hub is the embedded one, the endpoint answers differently every time. Steps that only fetch code (`uses:`,
-Install) are left out: the package is installed already. Everything else is the workflow's own shell lines under its
-own conditions and environments.
+The Hub is the embedded one, the endpoint answers differently every time. Steps that only fetch code (checkout, Python,
+Install) are left out: the package is installed already. Artifacts are files in a folder. Everything else is the
+workflow's own shell lines under its own conditions and environments, each job on a machine of its own.
 """
 
 import json
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow  # six commands a run, four runs: a minute or two of Python starting
 
+ROOT = Path(__file__).resolve().parents[3]
 DATASET, MODEL, STORE = "workflow-tests/rows", "workflow-tests/classifier", "workflow-tests/rows-runs"
 REASONS = {"encoder": "made by the test", "moody-model": "made by the test"}
 
@@ -93,56 +94,101 @@ def server() -> Iterator[MoodyServer]:
 
 
 class Runner:
-    """A machine that starts empty: a checkout, a home, and the secrets of the repository."""
+    """Machines that start empty, one a job: a checkout, a home, and the secrets of the repository."""
 
     def __init__(self, root: Path, repository: Path, hub: HubState, server: MoodyServer, inputs: dict[str, bool]):
-        self.root, self.inputs = root, inputs
-        self.secrets = {"HF_TOKEN": hub.token, "OPENAI_API_KEY": "unused-key", "OPENAI_BASE_URL": server.url}
-        shutil.copytree(repository, root / "checkout")
-        kept = {
-            name: value for name, value in os.environ.items() if name not in ("HF_TOKEN", "HF_HOME", "OPENAI_API_KEY")
+        self.root, self.repository, self.inputs = root, repository, inputs
+        self.artifacts = root / "artifacts"
+        self.secrets = {
+            "HF_TOKEN": hub.token,
+            "OPENAI_API_KEY": "unused-key",
+            "OPENAI_BASE_URL": server.url,
+            "RUN_FOLDER_KEY": "0f" * 32,
         }
-        self.environment = {
-            **kept,
-            "HOME": str(root / "home"),
-            "HF_HOME": str(root / "home" / "hf"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "GITHUB_OUTPUT": str(root / "output"),
-            "GITHUB_STEP_SUMMARY": str(root / "summary.md"),
-            "OMP_NUM_THREADS": "1",
-        }
-        (root / "output").touch()
-        (root / "summary.md").touch()
+        self.results: dict[str, str] = {}
+        self.outputs: dict[str, str] = {}
 
     def run(self) -> tuple[bool, str]:
-        """Execute the job; return whether it succeeded, and everything it printed."""
-        workflow = yaml.safe_load((self.root / "checkout" / ".github" / "workflows" / "republish.yml").read_text())
-        job = workflow["jobs"]["republish"]
-        environment = self.environment | {name: self.filled(str(value)) for name, value in job["env"].items()}
+        """Execute the jobs; return whether all that were started succeeded, and everything they printed."""
+        workflow = yaml.safe_load((self.repository / ".github" / "workflows" / "republish.yml").read_text())
+        said = ""
+        for name, job in workflow["jobs"].items():
+            needs = job.get("needs", [])
+            fine = all(self.results.get(need) == "success" for need in ([needs] if isinstance(needs, str) else needs))
+            condition = job.get("if", "")
+            if not (fine or "always()" in condition) or not self.holds(condition):
+                self.results[name] = "skipped"
+                continue
+            ok, printed = self.run_job(name, job, workflow["env"])
+            self.results[name] = "success" if ok else "failure"
+            said += printed
+        return "failure" not in self.results.values(), said
+
+    def run_job(self, name: str, job: dict[str, Any], variables: dict[str, str]) -> tuple[bool, str]:
+        """Execute a job's steps on a machine of its own."""
+        machine = self.root / name
+        shutil.copytree(self.repository, machine / "checkout")
+        environment = self.environment(machine) | {key: self.filled(str(value)) for key, value in variables.items()}
         ok, said = True, ""
         for step in job["steps"]:
-            if "uses" in step or step["name"] == "Install":
-                continue
             condition = step.get("if", "")
-            if not (ok or "always()" in condition) or not self.holds(condition):
+            if step.get("name") == "Install" or not (ok or "always()" in condition) or not self.holds(condition):
                 continue
-            given = {name: self.filled(str(value)) for name, value in step.get("env", {}).items()}
+            if "uses" in step:
+                ok = self.pass_on(step, machine / "checkout") and ok
+                continue
+            given = {key: self.filled(str(value)) for key, value in step.get("env", {}).items()}
             done = subprocess.run(
-                ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
-                cwd=self.root / "checkout",
+                ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
+                cwd=machine / "checkout",
                 env=environment | given,
                 capture_output=True,
                 text=True,
             )
-            said += f"== {step['name']}\n{done.stdout}{done.stderr}"
+            said += f"== {name}: {step['name']}\n{done.stdout}{done.stderr}"
             ok = ok and done.returncode == 0
+        output = (machine / "output").read_text()
+        self.outputs.update(line.split("=", 1) for line in output.splitlines())
         return ok, said
 
-    def holds(self, condition: str) -> bool:
-        """Evaluate the only condition the workflow has."""
-        if "steps.check.outputs.changed == 'true'" not in condition:
+    def environment(self, machine: Path) -> dict[str, str]:
+        """What a fresh machine's shell knows: no token, nobody's home."""
+        kept = {
+            name: value for name, value in os.environ.items() if name not in ("HF_TOKEN", "HF_HOME", "OPENAI_API_KEY")
+        }
+        (machine / "output").touch()
+        (self.root / "summary.md").touch()
+        return {
+            **kept,
+            "HOME": str(machine / "home"),
+            "HF_HOME": str(machine / "home" / "hf"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "GITHUB_OUTPUT": str(machine / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.root / "summary.md"),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def pass_on(self, step: dict[str, Any], checkout: Path) -> bool:
+        """Do what the artifact actions do; fetching code is nothing to do."""
+        if "-artifact@" not in step["uses"]:
             return True
-        return "changed=true" in (self.root / "output").read_text()
+        artifact = self.artifacts / step["with"]["name"]
+        if "upload" in step["uses"]:
+            self.artifacts.mkdir(exist_ok=True)
+            shutil.copyfile(checkout / step["with"]["path"], artifact)
+            return True
+        if artifact.exists():
+            shutil.copyfile(artifact, checkout / "run-folder.bin")
+        return artifact.exists()
+
+    def holds(self, condition: str) -> bool:
+        """Evaluate the two conditions the workflow has."""
+        if "needs.run.result == 'success'" in condition:
+            return self.results["run"] == "success"
+        if "needs.restore.outputs.changed == 'true'" in condition:
+            return self.outputs.get("changed") == "true"
+        return True
 
     def filled(self, text: str) -> str:
         """Evaluate `${{ }}` of secrets and inputs, with `==`, `&&` and `||`."""
@@ -205,12 +251,14 @@ def test_the_workflow_on_empty_machines(
     assert state() == {"dataset": ["v1.0.0"], "model": ["v1.0.0"]}
     assert "v1.0.0" in (first.root / "summary.md").read_text()
     assert local_hub.token not in said
+    for artifact in first.artifacts.iterdir():  # anyone may download it: nothing in it can be read
+        assert artifact.read_bytes().startswith(b"Salted__")
 
     asked = server.calls
     ok, said, second = run("second")
     assert ok, said
     assert server.calls == asked, "an empty machine asked again for what was paid for"
-    assert "changed=false" in (second.root / "output").read_text()
+    assert (second.outputs["changed"], second.results["run"]) == ("false", "skipped")
     assert state() == {"dataset": ["v1.0.0"], "model": ["v1.0.0"]}
 
     recipe = repository / "recipes" / "tiny" / "recipe.yaml"

@@ -27,7 +27,7 @@ def test_study_then_report(recipe: Path) -> None:
     evaluation = json.loads(call(recipe, "study", str(recipe), "--json"))
     path = Path(call(recipe, "report", str(recipe)).strip())
     html = path.read_text("utf-8")
-    assert evaluation["verdict"]["sentence"] in html
+    assert evaluation["sentence"] in html
     for variant in evaluation["variants"]:
         assert variant["name"] in html
     table = call(recipe, "study", str(recipe))

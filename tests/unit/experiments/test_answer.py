@@ -2,42 +2,50 @@
 
 from typing import Any
 
-from sentisynth_hub.experiments.answer import Answer, AnswerRow, holm, table_lines
+from sentisynth_hub.experiments.answer import AnswerRow, GridAnswer, answer_lines, holm
+from sentisynth_hub.verdict.statistics.components import Components, Source
 
 
 def row(level: str, difference: float, jointly: bool | None = None) -> AnswerRow:
-    return {
-        "cell": {"rows": level},
-        "variant": "mixed",
-        "natural": 0.7,
-        "score": 0.7 + difference,
-        "difference": difference,
-        "interval": (difference - 0.01, difference + 0.01),
-        "alpha": 0.05,
-        "p": 0.01,
-        "reads": "helps",
-        "sentence": "",
-        "jointly": jointly,
-        "kept": 60.0,
-        "rows": 160.0,
-        "natural_rows": 100.0,
-        "human_labels": 200,
-        "differences": [difference, difference],
-    }
+    return AnswerRow(
+        cell={"rows": level},
+        variant="mixed",
+        natural=0.7,
+        score=0.7 + difference,
+        difference=difference,
+        interval=(difference - 0.01, difference + 0.01),
+        alpha=0.05,
+        p=0.01,
+        reads="helps",
+        jointly=jointly,
+        kept=60.0,
+        rows=160.0,
+        natural_rows=100.0,
+        human_labels=200,
+        differences=(difference, difference),
+    )
 
 
-def answer(**more: Any) -> Answer:
-    found: Any = {
+def answer(**more: Any) -> GridAnswer:
+    parts: dict[str, Any] = {
+        "recipe": "tiny",
+        "name": "rows",
         "question": "Is there a number of rows above which it stops?",
+        "reported": None,
+        "scale": None,
+        "overrides": (),
+        "compare": ("mixed",),
         "metric": "macro_f1",
+        "design": "nested",
+        "claim": "",
         "replicates": 2,
         "items": 50,
-        "rows": [row("10", 0.03, True), row("1000", 0.004, False)],
+        "rows": (row("10", 0.03, True), row("1000", 0.004, False)),
         "variance": {},
-        "factorials": [],
+        "factorials": (),
+        "warnings": (),
     }
-    found.update(more)
-    return found  # type: ignore[no-any-return]
+    return GridAnswer(**(parts | more))
 
 
 def test_holm_steps_down_and_stops_at_the_first_that_fails() -> None:
@@ -47,7 +55,7 @@ def test_holm_steps_down_and_stops_at_the_first_that_fails() -> None:
 
 
 def test_the_table_has_a_line_a_row_and_says_what_holds_jointly() -> None:
-    lines = table_lines(answer())
+    lines = answer_lines(answer())
     assert lines[0] == "Is there a number of rows above which it stops?"
     assert lines[2].split()[:4] == ["rows", "variant", "natural", "with"]
     shown = "10 mixed 0.7000 0.7300 +0.0300 [+0.0200, +0.0400] helps yes 60 100 -> 160"
@@ -57,17 +65,19 @@ def test_the_table_has_a_line_a_row_and_says_what_holds_jointly() -> None:
     assert "when all 2 are asked at once" in lines[6]
     assert not any("oracle" in line for line in lines)
     assert any(
-        line.startswith("oracle teacher: it learned from all 96") for line in table_lines(answer(oracle_teacher=96))
+        line.startswith("oracle teacher: it learned from all 96") for line in answer_lines(answer(oracle_teacher=96))
     )
 
 
 def test_the_shares_are_shown_in_percent_with_their_standard_deviation() -> None:
-    sources = [
-        {"name": "rows", "df": 1, "mean_square": 1.0, "component": 0.0004, "share": 0.8, "p": 0.0312},
-        {"name": "residual", "df": 1, "mean_square": 1.0, "component": 0.0001, "share": 0.2, "p": None},
-    ]
-    components = {"sources": sources, "levels": {"rows": {"10": 0.03, "1000": 0.004}}}
-    lines = table_lines(answer(variance={"mixed": components}))
+    shares = [("rows", 0.0004, 0.8, 0.0312), ("residual", 0.0001, 0.2, None)]
+    sources = tuple(
+        Source(name=name, df=1, mean_square=1.0, component=component, share=share, p=p)
+        for name, component, share, p in shares
+    )
+    levels = {"rows": {"10": 0.03, "1000": 0.004}}
+    components = Components(replicates=2, nested=None, sources=sources, levels=levels)
+    lines = answer_lines(answer(variance={"mixed": components}))
     assert "rows      80 %  sd 0.0200  p = 0.0312" in lines
     assert "residual  20 %  sd 0.0100" in lines
     assert "  mean by rows: 10 +0.0300, 1000 +0.0040" in lines

@@ -14,8 +14,9 @@ from sentisynth_hub.core.errors import DataError, InputError, SentisynthError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.experiments.bias import swapped
-from sentisynth_hub.experiments.evaluate_model import Labelled, compare_predictions, read_one, score_labels
-from sentisynth_hub.model.stage import train_published
+from sentisynth_hub.experiments.evaluate_model import Labelled, compare_predictions, score_labels
+from sentisynth_hub.experiments.prediction_tables import read_variant
+from sentisynth_hub.model.stage import train_model
 from sentisynth_hub.natural.splits import draw_samples
 from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe, make_rows
@@ -31,7 +32,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     natural = make_natural()
     samples = draw_samples(recipe, natural)
     stage = stage_folder(folder, "model", version=1, recipe=None)
-    train_published(recipe, samples[0], make_corpora(samples)[0], "natural", stage, natural)
+    train_model(recipe, samples, make_corpora(samples), natural, "natural", stage, folder / "features")
     return stage.path
 
 
@@ -47,7 +48,7 @@ def test_evaluate_a_file(published: Path, tmp_path: Path) -> None:
     data.write_text("\n".join(json.dumps({"text": row.text, "label": row.label}) for row in rows), "utf-8")
     output = tmp_path / "held.parquet"
     found = json.loads(call("evaluate", str(published / "model"), str(data), "--output", str(output), "--json"))
-    one = read_one(str(output))
+    one = read_variant(str(output))
     y, predicted = [str(row.label) for row in rows], [one.predicted[0][item] for item in item_ids(rows)]
     assert found["metrics"]["macro_f1"]["value"] == pytest.approx(f1_score(y, predicted, average="macro"))
     assert found["items"] == 40
@@ -81,6 +82,19 @@ def test_predict(published: Path) -> None:
     assert "\x1b" not in call("predict", str(published / "model"), "dull \x1b[31m")
 
 
+def test_a_model_without_a_trained_head_is_refused_by_both(tmp_path: Path) -> None:
+    from tests.support.tiny_study import make_model
+
+    encoder = str(make_model(tmp_path / "encoder"))
+    data = tmp_path / "held.csv"
+    data.write_text("text,label\na warm film,LABEL_0\na dull film,LABEL_1\n", "utf-8")
+    file = ["--file", str(data)]
+    for arguments in (["evaluate", encoder, str(data)], ["predict", encoder, "a film"], ["predict", encoder, *file]):
+        with pytest.raises(InputError, match="no trained classification head") as caught:
+            call(*arguments)
+        assert caught.value.exit_code == 2
+
+
 def write(path: Path, predicted: Sequence[Sequence[str | None]], rows: Sequence[Row], variant: str = "v") -> str:
     ids, truth = item_ids(rows), [str(row.label) for row in rows]
     trials = [TrialPredictions(variant, r, ids, truth, labels) for r, labels in enumerate(predicted)]
@@ -111,21 +125,21 @@ def test_compare_pairs_by_item_not_by_place(tmp_path: Path) -> None:
     right = [str(row.label) for row in rows]
     a = write(tmp_path / "a.parquet", [right], rows)
     b = write(tmp_path / "b.parquet", [right[::-1]], rows[::-1])
-    assert compare_predictions(read_one(a), read_one(b), metric="macro_f1")["difference"] == 0
+    assert compare_predictions(read_variant(a), read_variant(b), metric="macro_f1")["difference"] == 0
 
 
 def test_compare_says_what_does_not_fit(tmp_path: Path) -> None:
     rows = make_rows(20, 1)
     right = [str(row.label) for row in rows]
-    a = read_one(write(tmp_path / "a.parquet", [right], rows))
+    a = read_variant(write(tmp_path / "a.parquet", [right], rows))
     others = [Row(row.text + " more", row.label) for row in rows]
     with pytest.raises(InputError, match="share no item"):
-        compare_predictions(a, read_one(write(tmp_path / "b.parquet", [right], others)), metric="accuracy")
+        compare_predictions(a, read_variant(write(tmp_path / "b.parquet", [right], others)), metric="accuracy")
     flipped = [Row(row.text, "positive") for row in rows]
     with pytest.raises(InputError, match="true label of 10 items differs"):
-        compare_predictions(a, read_one(write(tmp_path / "c.parquet", [right], flipped)), metric="accuracy")
+        compare_predictions(a, read_variant(write(tmp_path / "c.parquet", [right], flipped)), metric="accuracy")
     with pytest.raises(InputError, match="1 replicates, .* has 2"):
-        compare_predictions(a, read_one(write(tmp_path / "d.parquet", [right, right], rows)), metric="accuracy")
+        compare_predictions(a, read_variant(write(tmp_path / "d.parquet", [right, right], rows)), metric="accuracy")
 
 
 def test_no_answer_is_a_wrong_answer() -> None:

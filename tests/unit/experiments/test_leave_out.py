@@ -25,14 +25,14 @@ def test_the_lying_prompt_is_named_first(tiny_model: Path, tmp_path: Path) -> No
         rows = [replace(row, label=other[str(row.label)]) if row.prompt_id == "prompt-2" else row for row in rows]
         corpora[sample.replicate] = Corpus(rows, rows)
     found = blame_groups(recipe, samples, natural, corpora, "prompt_id", tmp_path)
-    assert [one["group"] for one in found][0] == "prompt-2"
-    assert found[0]["gain"] > 0
-    assert found[0]["gain"] > 3 * abs(found[1]["gain"])
-    assert [one["rows"] for one in found] == [60] * 4
+    assert [one.group for one in found][0] == "prompt-2"
+    assert found[0].gain > 0
+    assert found[0].gain > 3 * abs(found[1].gain)
+    assert [one.rows for one in found] == [60] * 4
     assert "prompt-2" in blame_lines(found)[1]
     everything = blame_all(recipe, samples, natural, corpora, tmp_path, {})
-    assert [one for one in everything if one["group_by"] == "prompt_id"] == found
-    assert {one["group_by"] for one in everything} == {"prompt_id"}  # one generator, and no label was asked for
+    assert [one for one in everything if one.group_by == "prompt_id"] == found
+    assert {one.group_by for one in everything} == {"prompt_id"}  # one generator, and no label was asked for
 
 
 def test_a_conditional_study_is_sure_only_as_far_as_its_validation_rows_go(tiny_model: Path, tmp_path: Path) -> None:
@@ -43,8 +43,8 @@ def test_a_conditional_study_is_sure_only_as_far_as_its_validation_rows_go(tiny_
     found = blame_groups(
         recipe, draw_samples(recipe, natural), natural, {0: Corpus(rows, rows)}, "prompt_id", tmp_path
     )
-    assert {(one["replicates"], one["rows"]) for one in found} == {(1, 30)}
-    assert all(one["standard_error"] > 1e-6 for one in found)
+    assert {(one.replicates, one.rows) for one in found} == {(1, 30)}
+    assert all(one.standard_error > 1e-6 for one in found)
 
 
 def test_rows_are_grouped_by_an_attribute_of_their_prompts(tiny_model: Path, tmp_path: Path) -> None:
@@ -62,8 +62,8 @@ def test_rows_are_grouped_by_an_attribute_of_their_prompts(tiny_model: Path, tmp
     ]
     corpora = {0: Corpus(rows, rows)}
     found = blame_groups(recipe, draw_samples(recipe, natural), natural, corpora, "topic", tmp_path, topics)
-    assert [(one["group"], one["rows"]) for one in found] == [("plot", 40), ("acting", 40)]
-    assert found[0]["gain"] > 0 > found[1]["gain"]
+    assert [(one.group, one.rows) for one in found] == [("plot", 40), ("acting", 40)]
+    assert found[0].gain > 0 > found[1].gain
     with pytest.raises(InputError, match="can be grouped by asked_label, prompt_id, generator, topic"):
         blame_groups(recipe, draw_samples(recipe, natural), natural, corpora, "tone", tmp_path, topics)
 

@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentisynth_hub.core.distributed import Processes
-from sentisynth_hub.core.errors import DataError, RecipeError
-from sentisynth_hub.core.rows import Row, read_rejected, read_rows, write_rejected, write_rows
+from sentisynth_hub.core.errors import DataError, RecipeError, StageError
+from sentisynth_hub.core.rows import Row, content_digest, read_rejected, read_rows, write_rejected, write_rows
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
+from sentisynth_hub.core.text import normalised
 from sentisynth_hub.filter import stage as filtering
+from sentisynth_hub.filter.apply import build_filters, run_filters
+from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
-from sentisynth_hub.filter.contract import Filter
+from sentisynth_hub.filter.contract import Filter, FilterContext
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.length import Length
 from sentisynth_hub.filter.overlap import Overlap
@@ -79,14 +82,10 @@ def run_stage(recipe: Recipe, folder: Path, processes: Sequence[Processes]) -> S
     """Run the stage as each of the processes, one after the other; the last of them must be the first rank."""
     generated = generated_folder(folder, 2)
     natural = natural_data()
-    stage = stage_folder(folder, "filter", version=filtering.VERSION, recipe=recipe.part("filter"))
+    stage = stage_folder(folder, "filter", version=filtering.VERSION, recipe=filtering.decides(recipe))
     samples = draw_samples(recipe, natural)
     for each in processes:
-        if each.is_main:
-            filtering.filter_candidates(recipe, samples, natural, generated, stage, each)
-        else:
-            with pytest.raises(FileNotFoundError):  # alone, it would wait here for the first process's manifest
-                filtering.filter_candidates(recipe, samples, natural, generated, stage, each)
+        filtering.filter_candidates(recipe, samples, natural, generated, stage, each)
     return stage
 
 
@@ -105,22 +104,28 @@ def full_recipe(folder: Path, model: str) -> Recipe:
 
 
 def test_kept_and_rejected_are_all_candidates(tmp_path: Path, model: str) -> None:
-    stage = run_stage(full_recipe(tmp_path, model), tmp_path, [Processes()])
+    recipe = full_recipe(tmp_path, model)
+    result = filtering.load(run_stage(recipe, tmp_path, [Processes()]))
     for replicate in range(2):
-        kept, rejected = filtering.read_kept(stage, replicate), filtering.read_rejected_rows(stage, replicate)
+        kept, rejected = result.kept(replicate), result.rejected(replicate)
         found = sorted(row.request_id for row in [*kept, *(item.row for item in rejected)])
         assert found == sorted(row.request_id for row in candidates_of(replicate))
         assert all(item.reason and item.filter for item in rejected)
-        result = stage.manifest()["replicates"][str(replicate)]
-        assert result["kept"] == len(kept) <= 40
-        assert sum(step["rejected"] for step in result["funnel"]) == len(rejected)
-        assert sum(result["per_label"].values()) == len(kept)
+        counts = result.replicates[replicate]
+        assert counts.candidates == 93
+        assert counts.kept == len(kept) <= 40
+        assert sum(step.rejected for step in counts.funnel) == len(rejected)
+        assert sum(counts.per_label.values()) == len(kept)
+        assert counts.digest == content_digest(kept)
+        assert counts.teacher is not None
+        assert counts.teacher.skill.beats_a_guess
+        assert set(counts.facts) == {*recipe.filter.order, "overlap"}
         assert all("teacher_confidence" in row.scores for row in kept)
 
 
 def test_what_was_planted_goes_for_its_own_reason(tmp_path: Path, model: str) -> None:
     stage = run_stage(full_recipe(tmp_path, model), tmp_path, [Processes()])
-    reasons = {item.row.request_id: (item.filter, item.reason) for item in filtering.read_rejected_rows(stage, 0)}
+    reasons = {item.row.request_id: (item.filter, item.reason) for item in filtering.load(stage).rejected(0)}
     assert [reasons[f"q{n}"] for n in range(80, 85)] == [("exact_duplicates", "duplicate")] * 5
     assert [reasons[f"q{n}"] for n in (*range(10, 14), *range(88, 92))] == [("conflicting_labels", "conflict")] * 8
     assert reasons["q92"] == ("length", "empty")
@@ -134,8 +139,8 @@ def test_two_processes_decide_as_one(tmp_path: Path, model: str) -> None:
     two = run_stage(recipe, tmp_path / "two", [Processes(1, 2), Processes(0, 2)])
     assert one.manifest()["replicates"] == two.manifest()["replicates"]
     for replicate in range(2):
-        assert filtering.read_kept(one, replicate) == filtering.read_kept(two, replicate)
-        assert filtering.read_rejected_rows(one, replicate) == filtering.read_rejected_rows(two, replicate)
+        assert filtering.load(one).kept(replicate) == filtering.load(two).kept(replicate)
+        assert filtering.load(one).rejected(replicate) == filtering.load(two).rejected(replicate)
 
 
 def test_a_replicate_that_is_done_is_not_done_again(
@@ -148,17 +153,62 @@ def test_a_replicate_that_is_done_is_not_done_again(
     monkeypatch.setattr(filtering, "run_filters", None)
     generated = stage_folder(tmp_path, "generate", version=1, recipe={})
     arguments = (recipe, draw_samples(recipe, natural_data()), natural_data(), generated, stage, Processes())
-    assert filtering.filter_candidates(*arguments) == manifest
-    assert filtering.filter_candidates(*arguments) == manifest
+    for _ in range(2):
+        filtering.filter_candidates(*arguments)
+        assert stage.manifest() == manifest
 
 
 def test_labels_used_are_the_replicates_own(tmp_path: Path, model: str) -> None:
     recipe = full_recipe(tmp_path, model)
-    stage = run_stage(recipe, tmp_path, [Processes()])
+    result = filtering.load(run_stage(recipe, tmp_path, [Processes()]))
     for sample in draw_samples(recipe, natural_data()):
-        used = stage.manifest()["replicates"][str(sample.replicate)]["human_labels"]
-        assert used["teacher"] == sorted(row.request_id for row in sample.train)
-        assert used["threshold"] == sorted(row.request_id for row in sample.validation)
+        everything = sorted(row.request_id for row in [*sample.train, *sample.validation])
+        assert result.replicates[sample.replicate].human_labels == {"teacher": tuple(everything)}
+
+
+def test_held_out_validation_rows_only_calibrate(tmp_path: Path, model: str) -> None:
+    recipe = load_recipe(str(full_recipe(tmp_path, model).folder / "recipe.yaml"), ["natural.validation=held_out"])
+    result = filtering.load(run_stage(recipe, tmp_path, [Processes()]))
+    for sample in draw_samples(recipe, natural_data()):
+        used = result.replicates[sample.replicate].human_labels
+        assert used["teacher"] == tuple(sorted(row.request_id for row in sample.train))
+        assert used["threshold"] == tuple(sorted(row.request_id for row in sample.validation))
+
+
+def test_overlap_with_evaluation_rows_is_noted_wherever_a_row_goes(tmp_path: Path, model: str) -> None:
+    """q85 to q87 are test rows; some are dropped before the overlap filter looks at them."""
+    recipe = full_recipe(tmp_path, model)
+    result = filtering.load(run_stage(recipe, tmp_path, [Processes()]))
+    for replicate in range(2):
+        overlapping = result.evaluation_overlap(replicate)
+        assert {"q85", "q86", "q87"} <= overlapping
+        assert not overlapping & {row.request_id for row in result.kept(replicate)}
+        natural = natural_data()
+        held = {normalised(row.text) for row in (*natural.test, *natural.validation)}
+        for row in candidates_of(replicate):
+            if normalised(row.text) in held:
+                assert row.request_id in overlapping
+
+
+def test_a_manifest_that_is_no_manifest_is_refused_in_one_line(tmp_path: Path, model: str) -> None:
+    stage = run_stage(full_recipe(tmp_path, model), tmp_path, [Processes()])
+    good = stage.manifest()
+    for path, value in [
+        (("replicates", "0", "kept"), "many"),
+        (("replicates", "0", "facts", "teacher", "skill"), None),
+        (("replicates", "0", "funnel"), [{"filter": "x"}]),
+        (("replicates", "zero"), {}),
+        (("replicates",), []),
+    ]:
+        broken = json.loads(json.dumps(good))
+        inner = broken
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = value
+        (stage.path / "manifest.json").write_text(json.dumps(broken), "utf-8")
+        with pytest.raises(StageError, match="delete the folder and run again") as error:
+            filtering.load(stage)
+        assert "\n" not in str(error.value)
 
 
 def test_the_order_of_the_keys_is_the_order_of_the_filters(tmp_path: Path, model: str) -> None:
@@ -167,8 +217,9 @@ def test_the_order_of_the_keys_is_the_order_of_the_filters(tmp_path: Path, model
     again = recipe.with_content(recipe.model_dump(mode="json"))
     assert again.filter.order == recipe.filter.order
     natural = natural_data()
-    filters = filtering.build_filters(recipe, Sample(0, natural.train, natural.validation), natural, candidates=[])
-    assert [each.name for each in filters] == recipe.filter.order
+    sample = Sample(0, natural.train, natural.validation)
+    context = FilterContext(recipe, sample, natural, [], [], CandidateFeatures(), None)
+    assert [each.name for each in build_filters(context)] == recipe.filter.order
 
 
 def test_an_order_that_forgets_a_filter_is_refused(tmp_path: Path, model: str) -> None:
@@ -194,8 +245,8 @@ def test_filters_that_look_at_single_texts_keep_the_same_rows_in_any_order(
         Overlap.against({"test": [Row("warm film", "positive"), Row("so a dull film", "negative")]}, ngram=3),
         ConflictingLabels.among(rows),
     ]
-    kept, rejected = filtering.run_filters(filters, rows)
-    other, other_rejected = filtering.run_filters([filters[place] for place in order], rows)
+    kept, rejected = run_filters(filters, rows)
+    other, other_rejected = run_filters([filters[place] for place in order], rows)
     assert [row.request_id for row in kept] == [row.request_id for row in other]
     for stay, dropped in ((kept, rejected), (other, other_rejected)):
         everything = [row.request_id for row in stay] + [item.row.request_id for item in dropped]
@@ -209,7 +260,7 @@ def test_a_file_is_filtered_as_a_corpus_is(tmp_path: Path, model: str) -> None:
     natural = natural_data()
     sample = Sample(0, natural.train, natural.validation)
     result = filtering.filter_file(recipe, sample, natural, tmp_path / "mine.csv", tmp_path / "out")
-    assert (result["candidates"], result["kept"]) == (4, 2)
+    assert (result.candidates, result.kept) == (4, 2)
     assert [row.text for row in read_rows(tmp_path / "out/kept.parquet")] == ["warm, and fine", "dull film"]
     rejected = read_rejected(tmp_path / "out/rejected.parquet")
     assert [(item.row.text, item.reason) for item in rejected] == [("", "empty"), ("Warm and fine", "duplicate")]

@@ -6,6 +6,10 @@ from sentisynth_hub.filter.personal_data import PersonalData
 
 
 FOUND = [
+    ("@user and @lalettan", "handle"),  # a mask beside a person
+    ("@username_fan padam", "handle"),
+    ("@userfriendly.app", "handle"),
+    ("@usha tu toh", "handle"),
     ("write to jo.doe+x@mail.example.org today", "email"),
     ("@lalettan super padam", "handle"),
     ("padam kollam (@കൊച്ചി_boy) 😍", "handle"),
@@ -18,6 +22,12 @@ FOUND = [
     ("call +91 98765 43210 now", "phone"),
 ]
 NOT_FOUND = [
+    "@user so true @user",  # what anonymisers put in the place of a handle
+    "RT @USER: bilkul sahi @USER_12",
+    "@ user @ user kya baat",
+    "gracias @usuario 😍",
+    "@mention @username @anonymous @xxx",
+    "(@User1) നന്ദി @user2",
     "meet @ noon",
     "kick off @ club insanity",
     "see you @ the studio",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.filter.code_mixing_window import CodeMixing
+from sentisynth_hub.filter.code_mixing_window import CodeMixingWindow
 from sentisynth_hub.filter.contract import Filter
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.language import Language
@@ -87,14 +87,14 @@ def test_refusals(text: str, reason: str | None) -> None:
 def test_a_phrase_of_natural_rows_is_ordinary_speech() -> None:
     judge = Refusals.unlike(rows("hope this helps someone choose a film"))
     assert reasons(judge, ["I hope this helps!", "as an AI, no"]) == [None, "refusal"]
-    assert judge.facts["phrases_natural_rows_use"] == 1
+    assert judge.facts().phrases_natural_rows_use == 1
 
 
 def test_scripts_are_those_of_natural_rows() -> None:
     natural = rows("padam kollam", "നല്ല സിനിമ", "super film")
     judge = Language.like(natural, ["ml-Latn", "en"], scripts=None, max_other_script=0.1, min_confidence=0.1)
-    assert judge.facts["scripts"] == ["Latin", "Malayalam"]
-    assert judge.facts["judged_by"] == "scripts"
+    assert judge.facts().scripts == ["Latin", "Malayalam"]
+    assert judge.facts().judged_by == "scripts"
     assert reasons(judge, ["nalla padam", "നല്ല film", "хороший фильм", "好看的电影", "👍 123"]) == [
         None,
         None,
@@ -114,12 +114,12 @@ def test_other_languages_are_dropped_where_lingua_knows_the_recipes() -> None:
 def test_code_mixing_window_comes_from_natural_rows() -> None:
     tagger = WordTagger(["hi-Latn", "en"])
     natural = rows("yeh movie bahut good hai", "acting was nice lekin story nahi", "mujhe songs bahut nice lage")
-    judge = CodeMixing.window_of(natural, tagger, (0.0, 1.0), 0.5)
+    judge = CodeMixingWindow.window_of(natural, tagger, (0.0, 1.0), 0.5)
     assert judge.judge(natural) == [d for d in judge.judge(natural) if d.keep]
     assert reasons(judge, ["the movie was very good", "yeh bahut nahi hai", "хорошо очень"]) == [
         "less_mixed",
         "less_mixed",
         None,
     ]
-    assert judge.facts["tagger"].startswith("script + lexicon hi-Latn")
-    assert 0 <= judge.facts["natural_unknown_share"] <= 1
+    assert judge.facts().tagger.startswith("script + lexicon hi-Latn")
+    assert 0 <= judge.facts().natural_unknown_share <= 1

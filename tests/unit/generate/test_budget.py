@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentisynth_hub.core.errors import RecipeError
-from sentisynth_hub.generate.budget import Cost, Ledger, ModelPrice, find_price, price_table, worst_case
-from sentisynth_hub.recipe.generate_section import Budget, Price
+from sentisynth_hub.generate.budget import Ledger, ModelPrice, TokenCost, find_price, price_table, worst_case
+from sentisynth_hub.recipe.generate_section import BudgetLimits, Price
 
 
 PRICE = ModelPrice("m", 1.0, 4.0, "2026-01-01")
@@ -21,44 +21,44 @@ PRICE = ModelPrice("m", 1.0, 4.0, "2026-01-01")
 )
 def test_reservations_never_pass_the_budget(limit: int, calls: list[tuple[int, int]], spent: int) -> None:
     """Whatever is reserved and however it settles at no more than that, what is counted stays within what is left."""
-    ledger = Ledger(Budget(max_tokens=limit), None, model="m", spent=Cost(spent))
+    ledger = Ledger(BudgetLimits(max_tokens=limit), None, model="m", spent=TokenCost(spent))
     for worst, share in calls:
-        if ledger.reserve(Cost(worst)):
+        if ledger.reserve(TokenCost(worst)):
             assert spent + ledger.tokens <= limit
-            ledger.settle(Cost(worst), Cost(worst * share // 100))
+            ledger.settle(TokenCost(worst), TokenCost(worst * share // 100))
         else:
             assert spent + ledger.tokens + worst > limit
     assert spent >= limit or spent + ledger.tokens <= limit
 
 
 def test_processes_share_what_is_left() -> None:
-    parts = [Ledger(Budget(max_tokens=100), None, model="m", spent=Cost(10), processes=4) for _ in range(4)]
-    taken = sum(sum(ledger.reserve(Cost(1)) for _ in range(100)) for ledger in parts)
+    parts = [Ledger(BudgetLimits(max_tokens=100), None, model="m", spent=TokenCost(10), processes=4) for _ in range(4)]
+    taken = sum(sum(ledger.reserve(TokenCost(1)) for _ in range(100)) for ledger in parts)
     assert taken == 88
 
 
 def test_money_is_counted_in_and_out() -> None:
-    ledger = Ledger(Budget(max_usd=0.01), PRICE, model="m")
-    assert ledger.cost(1000, 500) == Cost(1500, pytest.approx(0.003))
-    assert [ledger.reserve(Cost(0, 0.004)) for _ in range(3)] == [True, True, False]
-    ledger.settle(Cost(0, 0.004), Cost(0, 0.001))
-    assert ledger.reserve(Cost(0, 0.004))
-    assert "$0.01 is used up; raise --max-usd" in ledger.limit_reached(Cost(0, 0.004))
+    ledger = Ledger(BudgetLimits(max_usd=0.01), PRICE, model="m")
+    assert ledger.cost(1000, 500) == TokenCost(1500, pytest.approx(0.003))
+    assert [ledger.reserve(TokenCost(0, 0.004)) for _ in range(3)] == [True, True, False]
+    ledger.settle(TokenCost(0, 0.004), TokenCost(0, 0.001))
+    assert ledger.reserve(TokenCost(0, 0.004))
+    assert "$0.01 is used up; raise --max-usd" in ledger.limit_reached(TokenCost(0, 0.004))
 
 
 def test_a_budget_in_money_needs_a_price() -> None:
     with pytest.raises(
         RecipeError, match="no price is known for m; for an endpoint state it as generate.generator.price"
     ):
-        Ledger(Budget(max_usd=1), None, model="m")
+        Ledger(BudgetLimits(max_usd=1), None, model="m")
 
 
 def test_minutes_run_down() -> None:
-    ledger = Ledger(Budget(max_minutes=1), None, model="m")
+    ledger = Ledger(BudgetLimits(max_minutes=1), None, model="m")
     left = ledger.seconds_left()
     assert left is not None
     assert 59 < left <= 60
-    assert Ledger(Budget(), None, model="m").seconds_left() is None
+    assert Ledger(BudgetLimits(), None, model="m").seconds_left() is None
     assert ledger.deadline is not None
     assert ledger.deadline > time.monotonic()
 

@@ -59,9 +59,9 @@ def asked(
 ) -> tuple[StageFolder, StageFolder, NaturalData, dict[str, Any]]:
     natural = make_natural()
     samples = draw_samples(recipe, natural)
-    generated = stage_folder(folder, "generate", version=1, recipe=generation.stage_recipe(recipe))
+    generated = stage_folder(folder, "generate", version=1, recipe=generation.decides(recipe))
     generation.generate(recipe, samples, generated, alone(), generator=QueuedGenerator(["a fine film"] * 1000))
-    stage = stage_folder(folder, "labels", version=1, recipe=labelling.stage_recipe(recipe))
+    stage = stage_folder(folder, "labels", version=1, recipe=labelling.decides(recipe))
     manifest = labelling.label(recipe, samples, natural, generated, stage, alone(), generator=generator)
     return generated, stage, natural, manifest
 

@@ -75,3 +75,82 @@ def test_a_list_of_another_length_is_told() -> None:
 def test_what_is_no_list_of_texts_gives_as_many_rejections_as_were_asked_for(raw: str) -> None:
     assert [item.reason for item in parse(completion(raw), request(), 3)] == ["not_json"] * 3
     assert [item.reason for item in parse(completion(raw, "length"), request(), 3)] == ["unfinished"] * 3
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "<think>short, warm</think> a fine film",
+        "<think>\nshort\n\nwarm\n</think>\n\na fine film",
+        "no opening tag, since the template wrote it\n</think>\na fine film",
+        "<THINKING>a</THINKING>a fine film",
+        "<reasoning>a</reasoning>\na fine film\n",
+        "[THINK]a[/THINK]a fine film",
+        "◁think▷a◁/think▷ a fine film",
+        "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>a fine film<|return|>",
+        "<think>one</think><think>two</think>a fine film",
+        "a fine film<|im_end|>",
+        "a fine film</s>",
+        "```\na fine film\n```",
+        "```text\na fine film\n```",
+        "Here is one:\n```\na fine film\n```\nEnjoy!",
+        '<think>JSON</think>```json\n{"text": "a fine film"}\n```',
+        '{"text": "a fine film"}',
+        '{"review": "a fine film", "stars": 5}',
+        '{"texts": ["a fine film"]}',
+        '["a fine film"]',
+        '"a fine film"',
+    ],
+)
+def test_what_is_wrapped_around_a_text_is_taken_off(raw: str) -> None:
+    assert parse(completion(raw), request()) == [Parsed("a fine film")]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["<think>on and on", "<think>a</think> fine <think>again", "[THINK]on", "<|channel|>analysis<|message|>on and on"],
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_model_that_never_stopped_reasoning_wrote_nothing(raw: str, count: int) -> None:
+    assert [item.reason for item in parse(completion(raw), request(), count)] == ["unfinished"] * count
+
+
+@pytest.mark.parametrize(
+    "raw", ["I think > it is fine", "a <b>fine</b> film", "{not json} but fine", "[sic] fine", "`fine`"]
+)
+def test_a_text_that_only_looks_wrapped_stays_as_it_is(raw: str) -> None:
+    assert parse(completion(raw), request()) == [Parsed(raw)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Sure! Here you are:\n" + json.dumps({"texts": TEXTS}) + "\nAnything else?",
+        "<think>three [of them]</think>" + json.dumps(TEXTS),
+        "As asked [1], in JSON:\n```json\n" + json.dumps({"reviews": TEXTS}) + "\n```",
+        json.dumps([{"text": text} for text in TEXTS]),
+        json.dumps({"texts": [{"review": text, "stars": 4} for text in TEXTS]}),
+        "\n".join(json.dumps({"text": text}) for text in TEXTS),
+        json.dumps({"texts": TEXTS}) + "<|im_end|>",
+    ],
+)
+def test_a_list_is_read_whatever_is_said_around_it(raw: str) -> None:
+    assert parse(completion(raw), request(), 3) == [Parsed(text) for text in TEXTS]
+
+
+def test_an_item_that_is_no_text_costs_only_itself() -> None:
+    assert [item.reason for item in parse(completion('{"texts": ["one", null, 3]}'), request(), 3)] == [
+        None,
+        "not_json",
+        "not_json",
+    ]
+
+
+@pytest.mark.parametrize("raw", ["[" * 1100, "[" * 100_000, '{"a":' * 5000, "[[" * 600 + '"x"' + "]]" * 600])
+def test_deep_brackets_are_a_rejection(raw: str) -> None:
+    assert {item.reason for item in parse(completion(raw), request(), 2)} == {"not_json"}
+    assert len(parse(completion(raw), request(), 1)) == 1
+
+
+def test_a_text_the_server_broke_off_is_unfinished() -> None:
+    assert [item.reason for item in parse(completion("half a", "interrupted"), request())] == ["unfinished"]

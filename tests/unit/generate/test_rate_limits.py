@@ -74,3 +74,37 @@ def test_backoff_doubles_is_jittered_and_bounded() -> None:
         assert all(0 <= wait <= most for wait in waits)
         assert max(waits) > 0.9 * most
         assert min(waits) < 0.1 * most
+
+
+def test_a_pause_holds_calls_that_wait_already_and_keeps_them_apart() -> None:
+    """Six calls 50 ms apart; after 70 ms the server asks for 200 ms: the four that wait leave 50 ms apart."""
+    limits = RateLimits(1200, None)
+    started = time.monotonic()
+
+    async def together() -> list[float]:
+        async def call() -> float:
+            await limits.wait(10)
+            return time.monotonic() - started
+
+        calls = [asyncio.create_task(call()) for _ in range(6)]
+        await asyncio.sleep(0.07)
+        limits.pause(0.2)
+        return await asyncio.gather(*calls)
+
+    times = asyncio.run(together())
+    assert all(moment >= 0.2 + 0.05 * place - 0.005 for place, moment in enumerate(times) if place > 1)
+
+
+def test_a_pause_within_a_pause_is_the_longer_of_both() -> None:
+    limits = RateLimits(None, None)
+    started = time.monotonic()
+    limits.pause(0.2)
+    limits.pause(0.1)
+    leaving(limits, [1])
+    assert 0.2 <= time.monotonic() - started < 0.29
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "9" * 400, "²", ""])
+def test_a_wait_that_makes_no_sense_is_none(value: str) -> None:
+    assert retry_after({"retry-after-ms": value}) is None
+    assert retry_after({"retry-after": value}) is None

@@ -2,11 +2,11 @@
 
 from sentisynth_hub.core.text import tokens
 from sentisynth_hub.generate.repetition import DiversityMeter
-from sentisynth_hub.recipe.generate_section import Diversity
+from sentisynth_hub.recipe.generate_section import DiversityLimits
 
 
 def meter(**limits: float) -> DiversityMeter:
-    return DiversityMeter(Diversity.model_validate(limits), ["A warm and clever plot with a fine cast."])
+    return DiversityMeter(DiversityLimits.model_validate(limits), ["A warm and clever plot with a fine cast."])
 
 
 def test_duplicates_and_near_copies_are_counted_by_normalised_text() -> None:

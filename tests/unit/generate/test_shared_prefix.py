@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sentisynth_hub.core.errors import StageError
+from sentisynth_hub.core.untrusted import clean_text
 from sentisynth_hub.generate.providers import shared_prefix
 from sentisynth_hub.generate.providers.transformers_lm import TransformersGenerator
 from sentisynth_hub.recipe.generate_section import LocalGenerator, Prompting, Sampling
@@ -30,7 +31,7 @@ def test_greedy_texts_are_those_of_plain_generate(kind: str, tmp_path: Path) -> 
         ids = own.tokenizer(prompt, return_tensors="pt")
         whole = own.model.generate(**ids, do_sample=False, max_new_tokens=9, eos_token_id=stops, pad_token_id=0)
         new = whole[0, ids.input_ids.shape[1] :]
-        text = own.tokenizer.decode(new, skip_special_tokens=True).partition("\n")[0]
+        text = clean_text(own.tokenizer.decode(new, skip_special_tokens=True).partition("\n")[0])
         assert texts[place] == (text, len(new))
 
 

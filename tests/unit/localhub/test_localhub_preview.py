@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sentisynth_hub.localhub.preview import ROWS, preview_of, read_preview
+from sentisynth_hub.localhub.preview import preview_of
+from sentisynth_hub.localhub.preview_reader import ROWS, read_preview
 
 
 def test_parquet_with_label_names(tmp_path: Path) -> None:

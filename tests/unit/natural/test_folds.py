@@ -64,4 +64,4 @@ def test_cross_fitted_study_is_what_the_statistics_expect(tiny_model: Path, tmp_
     assert study.folds.tolist() == folds.assigned
     assert [study.labels[i] for i in study.y] == [row.label for row in folds.rows]
     evaluation = evaluate_study(study, EvaluationConfig(design="cross_fitted", resamples=200))
-    assert evaluation["design"] == "cross_fitted"
+    assert evaluation.design == "cross_fitted"

@@ -77,12 +77,13 @@ def test_test_rows_are_drawn_once_and_keep_the_labels_shares(tmp_path: Path) -> 
     ("line", "message"),
     [
         ({"text": "a", "label": "meh"}, r"row 21: label 'meh' is not one of"),
-        ({"text": " ", "label": "positive"}, r"row 21: the text in column 'text' is empty"),
+        ({"text": {"en": "a"}, "label": "positive"}, r"row 21: column 'text' holds an object \(en\), not text"),
+        ({"text": "a", "label": ["positive", "negative"]}, r"row 21: column 'label' holds a list .* several labels"),
         ({"txt": "a", "label": "positive"}, r"row 21: no column 'text'; did you mean 'txt'\?"),
         ({"text": "a", "label": "\x1b[31mred"}, r"label '\\x1b\[31mred' is not one of"),
     ],
 )
-def test_a_bad_row_is_named(tmp_path: Path, line: dict[str, str], message: str) -> None:
+def test_a_bad_row_is_named(tmp_path: Path, line: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load(tmp_path, [], train=[*records(20), line])
 
@@ -91,11 +92,11 @@ def test_a_bad_row_is_named(tmp_path: Path, line: dict[str, str], message: str) 
     ("name", "content", "message"),
     [
         ("a.csv", "text,label\nx,positive,extra\n", "line 2 does not have the header's 2 columns"),
-        ("a.csv", 'text,label\n"x,positive\n', "near line 1: unexpected end of data; mend the quoting"),
+        ("a.csv", 'text,label\n"x,positive\n', "near line 2: unexpected end of data; mend the quoting"),
         ("a.jsonl", '{"text": 1\n', "line 1 is not a JSON object"),
         ("a.jsonl", "[1]\n", "line 1 is not a JSON object"),
         ("a.parquet", "no parquet", "not a Parquet file"),
-        ("a.xls", "", "ending '.xls' is not one of"),
+        ("a.doc", "", "ending '.doc' is not one of"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content: str, message: str) -> None:

@@ -16,7 +16,7 @@ from tests.support.studies import made_study
 
 def card_of(folder: Path, config: EvaluationConfig) -> str:
     study = made_study({"natural": 0.6, "natural_repeated": 0.6, "mixed": 0.75}, labels=2)
-    made = dict(evaluate_study(replace(study, labels=("negative", "positive")), config))
+    made = evaluate_study(replace(study, labels=("negative", "positive")), config).record()
     plan = DatasetPublication(release(folder, evaluation=made), "acme/tiny", folder / "out").plan(None)
     content = plan.additions["sentisynth.json"]
     assert isinstance(content, bytes)

@@ -1,6 +1,7 @@
 """Cards: metadata, markers, changelog, and where their numbers come from."""
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +63,15 @@ def spellings(value: Any) -> set[str]:
         return {f"{value:,}", f"{100 * value:.1f}", f"{float(value):.3f}"}
     if isinstance(value, float):
         size = abs(value)
-        return {f"{size:.3f}", f"{size:.2g}", f"{size:,.2f}", f"{100 * size:.1f}", f"{round(100 * size)}", str(value)}
+        return {
+            f"{size:.3f}",
+            f"{size:.4f}",
+            f"{size:.2g}",
+            f"{size:,.2f}",
+            f"{100 * size:.1f}",
+            f"{round(100 * size)}",
+            str(value),
+        }
     return numbers_in(str(value)) | {str(value)[:12]}
 
 
@@ -183,7 +192,9 @@ def test_a_card_without_markers_is_kept_below(manifest: DatasetManifest) -> None
     assert render_dataset_card(manifest, card) == card
 
 
-@pytest.mark.parametrize("card", [f"{BEGIN}\nold", f"old\n{END}", f"{END}\n{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
+@pytest.mark.parametrize(
+    "card", [f"{BEGIN}\nold", f"old\n{END}", f"{END}\n{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}", BEGIN[:20] + END]
+)
 def test_half_a_pair_of_markers_is_refused(card: str) -> None:
     with pytest.raises(PublishError, match="one pair is needed"):
         with_generated(card, "new")
@@ -210,3 +221,16 @@ def test_the_citation_names_version_digest_source_and_generator(manifest: Datase
     assert text.count("@misc{") == 3
     keys = re.findall(r"@misc\{([^,]+),", text)
     assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("words", ["-->", "<!-- sentisynth:begi", "<!-- sentisynth:end --", "<!--", "-->\n<!-- "])
+def test_a_card_is_read_in_linear_time(words: str) -> None:
+    def seconds(length: int) -> float:
+        card = BEGIN + words * (length // len(words)) + END
+        started = time.process_time()
+        for _ in range(5):
+            with_generated(card, "new")
+        return time.process_time() - started
+
+    assert with_generated(BEGIN + words * 3 + END + "\nours", "new") == f"{BEGIN}\nnew\n{END}\nours"
+    assert seconds(1_000_000) < 1

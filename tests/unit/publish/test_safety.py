@@ -1,25 +1,28 @@
 """The last look before anything is published."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sentisynth_hub.core.errors import DataError, PublishError, RecipeError
 from sentisynth_hub.core.rows import Rejected, Row
 from sentisynth_hub.filter.personal_data import PersonalData
-from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.publish.checks.licences import clash, gather_licences
 from sentisynth_hub.publish.checks.non_inferiority import check_budget, non_inferiority
 from sentisynth_hub.publish.checks.safety import (
     NaturalTexts,
     check_files,
     check_funnel,
+    check_model_files,
     check_rows,
+    check_tables,
     hidden_texts,
-    salt,
 )
-from sentisynth_hub.publish.release import publishable_recipe
+from sentisynth_hub.publish.dataset_tables import dataset_tables
+from sentisynth_hub.publish.release import last_part, publishable_recipe
 from sentisynth_hub.recipe.revisions import Pin
 from tests.support.releases import LABELS, NATURAL_TEST, TEXTS, natural_data, recipe_in, release, synthetic
 
@@ -80,14 +83,6 @@ def test_texts_hide_where_they_could_leak(tmp_path: Path) -> None:
     assert dict(zip(texts, found, strict=True)) == {name: hide for name, (_, hide) in texts.items()}
 
 
-def test_the_salt_follows_from_the_natural_texts_and_is_not_their_digest() -> None:
-    natural = natural_data()
-    assert salt(natural) == salt(natural_data())
-    other = NaturalData(natural.train[1:], natural.validation, natural.test, natural.source)
-    assert salt(other) != salt(natural)
-    assert salt(natural) != natural.digest
-
-
 def test_a_secret_of_the_environment_is_never_published(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", "canary-3f9b2c71")
     with pytest.raises(PublishError, match="recipe.yaml: would publish the value of MY_API_KEY") as caught:
@@ -96,10 +91,107 @@ def test_a_secret_of_the_environment_is_never_published(monkeypatch: pytest.Monk
     check_files({"recipe.yaml": "key: canary-3f9b2c7"}, NATURAL)
 
 
-@pytest.mark.parametrize("token", ["hf_" + "a1B2" * 8, "sk-" + "x9" * 12, "ghp_" + "Z" * 36])
-def test_what_looks_like_a_token_is_never_published(token: str) -> None:
-    with pytest.raises(PublishError, match="looks like an access token"):
-        check_files({"prompt.jinja2": f"use {token} here"}, NATURAL)
+SECRETS = {
+    "Hugging Face": "hf_" + "a1B2" * 8,
+    "embedded Hub": "hub_" + "0f" * 20,
+    "OpenAI": "sk-" + "x9" * 12,
+    "Anthropic": "sk-ant-api03-" + "x9_" * 12,
+    "Groq": "gsk_" + "Ab1" * 14,
+    "Google": "AIza" + "Sy-" * 11 + "xY",
+    "GitHub": "ghp_" + "Z" * 36,
+    "GitHub fine-grained": "github_pat_" + "11A" * 20,
+    "AWS": "AKIA" + "IOSFODNN7EXAMPLE",
+    "Slack": "xoxb-" + "123456789012-" + "abcdefABCDEF",
+    "GitLab": "glpat-" + "abcDEF12345_-abcDEF1",
+    "npm": "npm_" + "aB3" * 12,
+    "PyPI": "pypi-" + "AgEIcHlwaS5vcmc" + "x" * 72,
+    "Stripe": "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "SendGrid": "SG." + "a" * 22 + "." + "b" * 43,
+    "Telegram": "110201543:" + "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw4",
+    "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.SflKxwRJSMeKKF2QT4",
+    "PEM": "-----BEGIN " + "RSA PRIVATE KEY-----",
+    "OpenSSH": "-----BEGIN " + "OPENSSH PRIVATE KEY-----",
+    "encrypted PEM": "-----BEGIN " + "ENCRYPTED PRIVATE KEY-----",
+    "password": "https://me:pass-word@example.org/v1",
+    "database": "postgres://admin:s3cretword@db.example:5432/x",
+}
+HARMLESS = [
+    "a risk-averse-and-rather-long-hyphenated-heroine carries the film",
+    "APATHETICALLY DIRECTED, APPARENTLY BY NOBODY",
+    "see https://example.org/reviews/2024/06/30/a-film:part-2 and write 10/10",
+    "sha256:" + "0f" * 32,
+    "നല്ല സിനിമ @ 5:30, വളരെ നന്നായിരുന്നു 😀",
+    "nooooooooooooooooooooooooo",
+    "https://user@example.org is one person",
+    "the password: it is never told",
+]
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_what_looks_like_a_secret_is_never_published_wherever_it_stands(tmp_path: Path, kind: str) -> None:
+    secret = SECRETS[kind]
+    long = "word " * 1500 + secret + " word" * 1500  # across the windows that are looked at together
+    for text in (secret, f"use {secret}, please", long):
+        with pytest.raises(PublishError, match="prompt.jinja2: holds something that looks like a secret"):
+            check_files({"prompt.jinja2": text}, None)
+        with pytest.raises(PublishError, match="notes.json: holds something that looks like a secret"):
+            check_model_files({"notes.json": json.dumps({"token": text}).encode()})
+    rows = synthetic([f"the key is {secret}", *TEXTS])
+    given = release(tmp_path, kept=rows)
+    with pytest.raises(PublishError, match=r"config default, column text: .* looks like a secret"):
+        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), given.recipe)
+    lineage = [{**line, "attributes": {"topic": secret}} for line in given.lineage]
+    given = replace(release(tmp_path), lineage=lineage[1:])
+    with pytest.raises(PublishError, match="config lineage, column attributes"):
+        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), given.recipe)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_ordinary_texts_and_digests_are_no_secrets(text: str) -> None:
+    check_files({"prompt.jinja2": text}, None)
+
+
+def test_a_secret_that_a_model_made_up_is_published_only_on_request_and_never_in_a_file(tmp_path: Path) -> None:
+    publish = {"dataset": "acme/tiny", "licence": "mit", "allow_invented_keys": True}
+    given = release(
+        tmp_path, kept=synthetic([SECRETS["AWS"], *TEXTS]), recipe=recipe_in(tmp_path / "allowed", publish=publish)
+    )
+    check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), given.recipe)
+    lineage = [{**line, "sampling": SECRETS["AWS"]} for line in given.lineage]
+    given = replace(given, lineage=lineage)
+    with pytest.raises(PublishError, match="config lineage, column sampling"):
+        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), given.recipe)
+
+
+def test_a_rejected_row_with_a_secret_hides_its_text(tmp_path: Path) -> None:
+    rejected = [
+        Rejected(Row(f"use {SECRETS['GitHub']} now", "positive", request_id="rejected-0"), "length", "too_long"),
+        Rejected(Row("an honest bad sentence", "positive", request_id="rejected-1"), "length", "too_long"),
+    ]
+    assert hidden_texts(release(tmp_path, rejected=rejected), NATURAL) == [True, False]
+
+
+def test_a_secret_variable_is_found_in_every_column_and_every_model_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOME_SERVICE_TOKEN", "canary-3f9b2c71")
+    given = release(tmp_path)
+    for column in ("prompt_id", "model", "system_fingerprint", "sampling", "demonstration_ids"):
+        value = ["x", "canary-3f9b2c71"] if column == "demonstration_ids" else "see canary-3f9b2c71"
+        lines = [{**line, column: value} for line in given.lineage]
+        tables = dataset_tables(replace(given, lineage=lines), hidden_texts(given, NATURAL), "key")
+        with pytest.raises(PublishError, match=f"column {column}: would publish the value of SOME_SERVICE_TOKEN"):
+            check_tables(tables, given.recipe)
+    (tmp_path / "weights.safetensors").write_bytes(b"\xff" * 2_000_000 + b"canary-3f9b2c71")
+    with pytest.raises(PublishError, match="weights.safetensors: would publish the value of SOME_SERVICE_TOKEN"):
+        check_model_files({"weights.safetensors": tmp_path / "weights.safetensors"})
+
+
+def test_a_path_under_the_home_folder_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/some-one")
+    with pytest.raises(PublishError, match="prompt.jinja2: holds a path under your home folder") as caught:
+        check_files({"prompt.jinja2": "as in /home/some-one/clients/acme.txt"}, None)
+    assert "some-one" not in str(caught.value)
 
 
 def test_a_natural_row_in_the_prompt_is_found() -> None:
@@ -201,6 +293,64 @@ def test_the_published_recipe_names_no_endpoint_and_no_path(tmp_path: Path) -> N
     (tmp_path / "again").mkdir()
     again = recipe_in(tmp_path / "again")
     assert publishable_recipe(again) == publishable_recipe(recipe_in(tmp_path / "again"))
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/home/me/clients/acme/enc", "enc"),
+        ("~/clients/acme/enc", "enc"),
+        ("~me/clients/acme/enc/", "enc"),
+        ("../../clients/acme/enc", "enc"),
+        ("./clients/acme/enc", "enc"),
+        ("clients/acme/private/enc", "enc"),
+        ("C:\\Users\\acme me\\enc", "enc"),
+        ("..\\acme\\enc", "enc"),
+        ("\\\\server\\acme\\enc", "enc"),
+        ("file:///srv/acme/enc", "enc"),
+        ("/srv/acme files/enc", "enc"),
+        ("hub-owner/encoder", "hub-owner/encoder"),
+        ("Hub_Owner/some.encoder-v2", "Hub_Owner/some.encoder-v2"),
+    ],
+)
+def test_of_a_path_only_the_last_part_is_published(tmp_path: Path, path: str, kept: str) -> None:
+    recipe = recipe_in(
+        tmp_path,
+        study={"student": {"model": path}},
+        natural={"files": {"train": path, "test": path}},
+        publish={"dataset": "acme-org/tiny", "licence": "mit", "licence_reasons": {"x": f"see {path} for why"}},
+        description=f"Made from {path}, as agreed",
+    )
+    content = yaml.safe_load(publishable_recipe(recipe))
+    assert content["study"]["student"]["model"] == kept
+    assert content["natural"]["files"]["train"] == last_part(path)
+    assert content["publish"]["dataset"] == "acme-org/tiny"
+    if (
+        kept == "enc" and " " not in path and path != "clients/acme/private/enc"
+    ):  # in a sentence: what starts as a path
+        assert "acme" not in content["description"] + content["publish"]["licence_reasons"]["x"]
+
+
+def test_a_folder_here_that_is_called_like_a_repo_keeps_its_last_part_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clients" / "enc").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    recipe = recipe_in(tmp_path / "recipe", study={"student": {"model": "clients/enc"}})
+    assert "clients" not in publishable_recipe(recipe)
+
+
+@pytest.mark.parametrize("text", ["good/bad", "8/10", "and/or", "see https://example.org/a/b/c", "1/2/2026", "n/a"])
+def test_what_is_no_path_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    recipe = recipe_in(tmp_path, description=text, labels=["negative", text])
+    content = yaml.safe_load(publishable_recipe(recipe))
+    assert (content["description"], content["labels"][1]) == (text, text)
+
+
+def test_a_served_models_name_is_no_path(tmp_path: Path) -> None:
+    generator = {"kind": "openai", "model": "accounts/some-provider/models/big"}
+    recipe = recipe_in(tmp_path, generate={"generator": generator, "candidates": 2})
+    assert yaml.safe_load(publishable_recipe(recipe))["generate"]["generator"]["model"] == generator["model"]
 
 
 def test_an_overspent_budget_stops(tmp_path: Path) -> None:

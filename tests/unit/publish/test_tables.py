@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sentisynth_hub.core.rows import content_digest
-from sentisynth_hub.publish.checks.safety import NaturalTexts, hidden_texts, salt
+from sentisynth_hub.publish.checks.safety import NaturalTexts, hidden_texts
 from sentisynth_hub.publish.dataset_tables import Table, dataset_tables, read_config, write_parquet
 from sentisynth_hub.publish.versions.digests import table_digests
 from tests.support.releases import LABELS, NATURAL_TEST, TEXTS, natural_data, release, synthetic
@@ -18,7 +18,7 @@ from tests.support.releases import LABELS, NATURAL_TEST, TEXTS, natural_data, re
 def tables(folder: Path, **given: object) -> dict[str, Table]:
     made = release(folder, **given)  # type: ignore[arg-type]
     natural = natural_data()
-    return dataset_tables(made, hidden_texts(made, NaturalTexts(natural)), salt(natural))
+    return dataset_tables(made, hidden_texts(made, NaturalTexts(natural)), made.hiding_key)
 
 
 def test_the_default_digest_is_the_content_digest(tmp_path: Path) -> None:

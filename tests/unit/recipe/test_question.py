@@ -8,6 +8,7 @@ import yaml
 
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.rows import Row
+from sentisynth_hub.filter.teacher import TeacherOptions
 from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import list_recipes
@@ -49,8 +50,9 @@ def test_a_cell_may_leave_out_what_an_override_names(ask) -> None:  # type: igno
     }
     cells = {cell.levels["setting"]: cell.recipe for cell in ask(question, "filter.teacher.teacher.model=here")}
     assert cells["with"].filter.order == ["length", "teacher"]
-    assert cells["with"].filter.teacher is not None
-    assert cells["with"].filter.teacher.teacher.model == "here"
+    teacher = cells["with"].filter.of(TeacherOptions)
+    assert teacher is not None
+    assert teacher.teacher.model == "here"
     assert cells["without"].filter.order == ["length"]
 
 

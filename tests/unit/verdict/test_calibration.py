@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentisynth_hub.verdict.outcome import Rule, judge
+from sentisynth_hub.verdict.outcome import Rule, conclude
 from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.comparisons import Arms
 
@@ -77,7 +77,7 @@ def test_replicates_that_are_all_the_same_leave_the_test_items_to_decide() -> No
             "repeated": arms.difference("mixed", "natural_repeated"),
             "control": arms.difference("natural_repeated", "natural"),
         }
-        false += judge(comparisons, arms.units, items, Rule(margin=0.02))["outcome"] in ("helps", "hurts")
+        false += conclude(comparisons, arms.units, items, Rule(margin=0.02)).outcome in ("helps", "hurts")
     assert 0.01 < false / studies <= 0.075  # 5 % would be exceeded by so much in one of a hundred runs
 
 

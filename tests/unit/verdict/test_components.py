@@ -13,7 +13,7 @@ NAMES = {"a": ["a1", "a2"], "b": ["b1", "b2"]}
 
 
 def by_name(found: Components, key: str) -> dict[str, object]:
-    return {source["name"]: source[key] for source in found["sources"]}  # type: ignore[literal-required]
+    return {source.name: getattr(source, key) for source in found.sources}
 
 
 def test_two_crossed_factors_by_hand() -> None:
@@ -29,7 +29,7 @@ def test_two_crossed_factors_by_hand() -> None:
     assert by_name(found, "share") == pytest.approx(
         {"a": 12 / 65, "b": 36 / 65, "a × b": 2 / 65, "replicate": 13 / 65, "residual": 2 / 65}
     )
-    assert found["levels"] == {"a": {"a1": 4.0, "a2": 7.0}, "b": {"b1": 3.0, "b2": 8.0}}
+    assert found.levels == {"a": {"a1": 4.0, "a2": 7.0}, "b": {"b1": 3.0, "b2": 8.0}}
 
 
 def test_a_factor_inside_replicates_by_hand() -> None:
@@ -49,7 +49,7 @@ def test_a_factor_inside_replicates_by_hand() -> None:
     )
     turned = variance_components(TABLE.swapaxes(0, 1), dict(reversed(NAMES.items())), nested="b")
     assert by_name(turned, "component") == by_name(found, "component")
-    assert turned["levels"] == found["levels"]
+    assert turned.levels == found.levels
 
 
 def test_one_factor_by_hand() -> None:

@@ -12,11 +12,13 @@ from scipy.stats import ttest_1samp, ttest_rel
 from sentisynth_hub.metrics.classification import METRICS, NO_ANSWER, accuracy, confusion_counts, macro_f1
 from sentisynth_hub.verdict.statistics.crossed import (
     Estimate,
+    by_cluster,
     combine,
     contrast,
-    corrected_resampled,
     correlation,
+    cross_fitted,
     joint_alpha,
+    overlapping,
     pseudo_values,
     two_way,
     variance_parts,
@@ -137,14 +139,115 @@ def test_one_replicate_gives_a_number_and_no_interval() -> None:
     assert math.isnan(found.standard_error)
 
 
-def test_corrected_resampled_t() -> None:
-    differences = np.array([0.02, 0.05, -0.01, 0.03, 0.04, 0.00, 0.02, 0.01, 0.06, 0.02])  # 2 times 5 folds
-    found = corrected_resampled(differences, 1 / 4)
-    assert found.value == pytest.approx(0.024)
-    assert found.standard_error == pytest.approx(math.sqrt((1 / 10 + 1 / 4) * differences.var(ddof=1)))
-    statistic = found.value / found.standard_error
-    assert found.p_value() == pytest.approx(2 * student_t.sf(statistic, 9))
-    assert corrected_resampled(differences[:1], 1 / 4).interval(0.05) is None
+def folded(repetitions: int, items: int, folds: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.permutation(items) % folds for _ in range(repetitions)])
+
+
+def test_cross_fitting_adds_models_items_and_what_training_rows_have_in_common() -> None:
+    values = np.random.default_rng(2).standard_normal((4, 60))
+    folds = folded(4, 60, 5)
+    estimate = cross_fitted(values, float(values.mean()), folds, training_share=0.8)
+    residuals = values - values.mean(axis=0)
+    unstable = (residuals**2).sum() / (60 * 3)  # around item means over four repetitions
+    models = [residuals[r][folds[r] == k].mean() for r in range(4) for k in range(5)]
+    between = np.mean(np.square(models)) * 4 / 3 / 20
+    items = values.mean(axis=0).var(ddof=1) / 60
+    assert estimate.replicate_variance == pytest.approx(between)
+    assert estimate.replicate_df == 19
+    expected = max(items - unstable / 60 / 4, 0) + 0.25 * 0.8 / 0.2 * unstable / 60
+    assert estimate.item_variance == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("repetitions", [1, 2, 6])
+def test_cross_fitting_without_any_difference_is_not_certain(repetitions: int) -> None:
+    estimate = cross_fitted(np.zeros((repetitions, 40)), 0.0, folded(repetitions, 40, 4), 0.75, one_item=1.0)
+    low, high = estimate.interval(0.05) or (0, 0)
+    assert low == -high
+    assert high == pytest.approx(student_t.ppf(0.975, 39) * math.sqrt(2) / 42, rel=0.01)
+
+
+def test_more_training_rows_in_common_make_a_cross_fitted_interval_wider() -> None:
+    values = np.random.default_rng(3).standard_normal((3, 90))
+    errors = [cross_fitted(values, 0.0, folded(3, 90, 3), share).standard_error for share in (0.5, 2 / 3, 0.9)]
+    assert errors == sorted(errors)
+    assert errors[2] > 1.2 * errors[0]
+
+
+@pytest.mark.parametrize("metric", list(METRICS))
+def test_clusters_of_one_change_nothing(metric: str) -> None:
+    study = made_study({"a": 0.6, "b": 0.7}, items=90)
+    names = np.random.default_rng(0).permutation(90)
+    intervals = []
+    for clusters in (None, names):
+        parts = {
+            name: pseudo_values(study.y, study.predicted(name), 3, METRICS[metric], clusters)
+            for name in study.variants
+        }
+        intervals.append(contrast(parts, {"b": 1, "a": -1}).interval(0.05))
+    assert intervals[0] == intervals[1]
+
+
+@pytest.mark.parametrize("copies", [2, 3, 10])
+def test_copies_of_test_rows_are_no_new_rows(copies: int) -> None:
+    """A test set with every row several times says as little as the rows themselves, once they are known as copies."""
+    study = made_study({"a": 0.6, "b": 0.7}, items=100)
+    clusters = np.repeat(np.arange(100), copies)
+    once, naive, known = (
+        contrast(
+            {
+                name: pseudo_values(y, np.repeat(study.predicted(name), count, axis=1), 3, macro_f1, ids)
+                for name in study.variants
+            },
+            {"b": 1, "a": -1},
+        )
+        for y, count, ids in (
+            (study.y, 1, None),
+            (np.repeat(study.y, copies), copies, None),
+            (np.repeat(study.y, copies), copies, clusters),
+        )
+    )
+    assert known.value == pytest.approx(once.value)
+    assert known.standard_error == pytest.approx(once.standard_error, rel=0.02)  # jackknife weights differ by O(1/N)
+    assert naive.standard_error < 0.95 * known.standard_error
+
+
+def test_clusters_of_unequal_size_keep_the_level() -> None:
+    rng = np.random.default_rng(5)
+    sizes = np.concatenate([np.ones(60, int), np.full(20, 3), np.full(6, 10)])
+    clusters = np.repeat(np.arange(sizes.size), sizes)
+    missed, unclustered = 0, 0
+    for _ in range(1_000):
+        shared = rng.standard_normal(sizes.size)[clusters]
+        values = 0.3 + shared + 0.3 * rng.standard_normal((6, clusters.size)) + 0.1 * rng.standard_normal((6, 1))
+        for ids in (clusters, None):
+            low, high = two_way(by_cluster(values, ids), float(values.mean())).interval(0.05) or (0, 0)
+            missed += ids is not None and not low <= 0.3 <= high
+            unclustered += ids is None and not low <= 0.3 <= high
+    assert missed / 1_000 <= 0.075  # large clusters are few: a little over 5 %
+    assert unclustered / 1_000 > 0.2
+
+
+@pytest.mark.parametrize("overlap", [0.1, 0.25, 0.5])
+def test_replicates_that_share_rows_keep_the_level(overlap: float) -> None:
+    rng = np.random.default_rng(9)
+    missed, naive = 0, 0
+    for _ in range(1_500):
+        luck = math.sqrt(overlap) * rng.standard_normal() + math.sqrt(1 - overlap) * rng.standard_normal((6, 1))
+        values = luck + 3 * rng.standard_normal((6, 80)) + rng.standard_normal(80)
+        estimate = two_way(values, float(values.mean()))
+        for one in (estimate, overlapping(estimate, 6, overlap)):
+            low, high = one.interval(0.05) or (0, 0)
+            out = not low <= 0 <= high
+            missed += one is not estimate and out
+            naive += one is estimate and out
+    assert missed / 1_500 <= 0.065
+    assert naive / 1_500 > 0.065
+
+
+def test_replicates_that_share_nothing_are_left_as_they_are() -> None:
+    estimate = two_way(np.random.default_rng(0).standard_normal((5, 30)), 0.1)
+    assert overlapping(estimate, 5, 0.0).interval(0.05) == estimate.interval(0.05)
 
 
 def test_joint_alpha_lies_between_bonferroni_and_none() -> None:

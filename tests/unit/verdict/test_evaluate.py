@@ -8,7 +8,8 @@ import pytest
 
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
-from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, parse_evaluation
+from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence, warnings
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.predictions import StudyPredictions
 from tests.support.studies import made_study
@@ -40,109 +41,107 @@ def full() -> Evaluation:
 
 def test_everything_is_there_and_survives_json() -> None:
     found = full()
-    assert set(found) == Evaluation.__required_keys__
-    assert json.loads(json.dumps(found, allow_nan=False))["verdict"]["outcome"] == "helps"
-    assert [one["family"] for one in found["comparisons"]].count("primary") == 2
-    assert {one["variant"]: one["passed"] for one in found["controls"]} == {
+    assert found == parse_evaluation(found.record())
+    assert json.loads(json.dumps(found.record(), allow_nan=False))["verdict"]["outcome"] == "helps"
+    assert [one.family for one in found.comparisons].count("primary") == 2
+    assert {one.variant: one.passed for one in found.controls} == {
         "shuffled_labels": True,
         "extra_natural": True,
     }
-    assert {one["name"]: one["role"] for one in found["variants"]}["natural_400"] == "curve"
-    assert "natural_400" not in {one["variant"] for one in found["comparisons"]}
-    assert found["factorial"] is not None
-    assert found["worth"][0]["used"] == 70
-    assert 70 < found["worth"][0]["labels"] < 410
-    assert found["slices"] is not None
-    assert {row["name"] for row in found["slices"]["rows"]} >= {"negation", "source: a"}
-    assert found["distance"] is not None
-    assert any("looked at 2 times" in warning for warning in found["warnings"])
+    assert {one.name: one.role for one in found.variants}["natural_400"] == "curve"
+    assert "natural_400" not in {one.variant for one in found.comparisons}
+    assert found.factorial is not None
+    assert found.worth[0].used == 70
+    assert 70 < found.worth[0].labels < 410
+    assert found.slices is not None
+    assert {row.name for row in found.slices.rows} >= {"negation", "source: a"}
+    assert found.distance is not None
+    assert any("looked at 2 times" in warning for warning in warnings(found))
 
 
 def test_the_same_twice() -> None:
-    assert json.dumps(full()) == json.dumps(full())
+    assert full().model_dump_json() == full().model_dump_json()
 
 
 def test_table_shows_what_the_comparisons_say() -> None:
     found = full()
-    lines = {line.split()[0]: line for line in found["table"] if line}
-    mixed = next(one for one in found["comparisons"] if one["variant"] == "mixed" and one["baseline"] == "natural")
-    assert mixed["interval"] is not None
-    assert f"{mixed['difference']:+.4f}" in lines["mixed"]
-    assert f"[{mixed['interval'][0]:+.4f}, {mixed['interval'][1]:+.4f}]" in lines["mixed"]
+    lines = {line.split()[0]: line for line in table_lines(found) if line}
+    mixed = next(one for one in found.comparisons if one.variant == "mixed" and one.baseline == "natural")
+    assert mixed.interval is not None
+    assert f"{mixed.difference:+.4f}" in lines["mixed"]
+    assert f"[{mixed.interval[0]:+.4f}, {mixed.interval[1]:+.4f}]" in lines["mixed"]
     assert lines["mixed"].endswith("helps")
     assert lines["shuffled_labels"].endswith("worse (secondary)")
-    assert found["table"][-1] == f"verdict: {found['verdict']['sentence']}"
+    assert table_lines(found)[-2] == f"verdict: {verdict_sentence(found)}"
 
 
 def test_an_oracle_teacher_is_said_in_table_and_warnings() -> None:
     found = evaluate_study(made_study(GAIN), replace(QUICK, oracle_teacher=6920))
-    assert found["oracle_teacher"] == 6920
-    assert found["table"][-2].startswith("oracle teacher: it learned from all 6,920 natural training labels")
-    assert found["warnings"][0] == found["table"][-2]
+    lines = table_lines(found)
+    assert lines[-3].startswith("oracle teacher: it learned from all 6,920 natural training labels")
+    assert warnings(found)[0] == lines[-3]
     plain = evaluate_study(made_study(GAIN), QUICK)
-    assert plain["verdict"]["sentence"].startswith("Helps: +")
-    assert found["verdict"] == plain["verdict"] | {
-        "sentence": plain["verdict"]["sentence"].replace("Helps", "With an oracle teacher: helps")
-    }
-    assert found["table"][-1].startswith("verdict: With an oracle teacher: helps: +")
-    assert not any("oracle" in line for line in [*plain["table"], *plain["warnings"]])
+    assert verdict_sentence(plain).startswith("Helps: +")
+    assert verdict_sentence(found) == verdict_sentence(plain).replace("Helps", "With an oracle teacher: helps")
+    assert found.verdict == plain.verdict
+    assert not any("oracle" in line for line in [*table_lines(plain), *warnings(plain)])
 
 
 def test_interval_verdict_and_bootstrap_agree_on_a_clear_gain() -> None:
     found = evaluate_study(made_study(GAIN), QUICK)
-    for one in found["comparisons"]:
-        if one["family"] == "primary":
-            assert one["reading"] == "better"
-            assert one["bootstrap"] is not None
-            assert one["bootstrap"]["agrees"]
-            assert one["p"] is not None
-            assert one["p"] < 0.05
+    for one in found.comparisons:
+        if one.family == "primary":
+            assert one.reading == "better"
+            assert one.bootstrap is not None
+            assert one.bootstrap.agrees
+            assert one.p is not None
+            assert one.p < 0.05
 
 
 def test_natural_against_itself_says_nothing() -> None:
     study = made_study({"natural": 0.6}, replicates=10, items=1_000)
     copies = dict.fromkeys(("natural", "natural_repeated", "mixed", "other"), study.predicted("natural"))
     found = evaluate_study(StudyPredictions(study.labels, study.item_ids, study.y, copies), QUICK)
-    assert found["verdict"]["outcome"] == "no difference that matters"
-    assert {one["reading"] for one in found["comparisons"]} == {"no difference that matters"}
-    assert {one["difference"] for one in found["comparisons"]} == {0}
+    assert found.verdict.outcome == "no difference that matters"
+    assert {one.reading for one in found.comparisons} == {"no difference that matters"}
+    assert {one.difference for one in found.comparisons} == {0}
 
 
 def test_where_repetition_changes_nothing_the_control_equals_natural() -> None:
     study = made_study(GAIN)
     same = dict(study.variants) | {"natural_repeated": study.predicted("natural")}
     found = evaluate_study(StudyPredictions(study.labels, study.item_ids, study.y, same), QUICK)
-    assert found["verdict"]["outcome"] == "helps"
+    assert found.verdict.outcome == "helps"
 
 
 def test_a_loss_hurts() -> None:
     found = evaluate_study(made_study({"natural": 0.7, "natural_repeated": 0.7, "mixed": 0.55}), QUICK)
-    assert found["verdict"]["outcome"] == "hurts"
+    assert found.verdict.outcome == "hurts"
 
 
 def test_four_replicates_give_numbers_and_no_verdict() -> None:
     found = evaluate_study(made_study(GAIN, replicates=4), QUICK)
-    assert found["verdict"]["outcome"] == "no verdict"
-    assert found["comparisons"][0]["interval"] is not None
+    assert found.verdict.outcome == "no verdict"
+    assert found.comparisons[0].interval is not None
 
 
 def test_one_replicate_gives_scores_and_no_interval() -> None:
     found = evaluate_study(made_study(GAIN, replicates=1), QUICK)
-    assert json.dumps(found, allow_nan=False)
-    assert found["comparisons"][0]["interval"] is None
-    assert found["comparisons"][0]["bootstrap"] is None
-    assert found["variants"][0]["replicate_sd"] is None
-    assert found["variants"][0]["mean"] == pytest.approx(found["variants"][0]["replicate_scores"][0])
+    assert json.dumps(found.record(), allow_nan=False)
+    assert found.comparisons[0].interval is None
+    assert found.comparisons[0].bootstrap is None
+    assert found.variants[0].replicate_sd is None
+    assert found.variants[0].mean == pytest.approx(found.variants[0].replicate_scores[0])
 
 
 def test_without_mixed_or_its_control_the_report_says_so() -> None:
     found = evaluate_study(made_study({"natural": 0.6, "synthetic": 0.5}), QUICK)
-    assert found["verdict"]["sentence"] == "No verdict: the variant 'mixed' was not run."
-    assert found["mcnemar"] == []
-    assert found["by_label"] is None
+    assert verdict_sentence(found) == "No verdict: the variant 'mixed' was not run."
+    assert found.by_replicate == ()
+    assert found.by_label is None
     found = evaluate_study(made_study({"natural": 0.5, "mixed": 0.8}), QUICK)
-    assert found["verdict"]["outcome"] == "no verdict"
-    assert "variant 'natural_repeated' was not run" in found["warnings"]
+    assert found.verdict.outcome == "no verdict"
+    assert "variant 'natural_repeated' was not run" in warnings(found)
 
 
 def test_rare_label_and_oracle_validation_are_warned_of() -> None:
@@ -152,8 +151,8 @@ def test_rare_label_and_oracle_validation_are_warned_of() -> None:
     ledger = LabelLedger()
     ledger.record("natural", 0, "validation", ["a"])
     found = evaluate_study(StudyPredictions(study.labels, study.item_ids, y, study.variants), QUICK, ledger=ledger)
-    assert any("'label 1' has 7 test items" in warning for warning in found["warnings"])
-    assert any("oracle validation" in warning for warning in found["warnings"])
+    assert any("'label 1' has 7 test items" in warning for warning in warnings(found))
+    assert any("oracle validation" in warning for warning in warnings(found))
 
 
 def test_mcnemar_counts_the_discordant_items_of_every_replicate() -> None:
@@ -163,9 +162,9 @@ def test_mcnemar_counts_the_discordant_items_of_every_replicate() -> None:
     found = evaluate_study(
         StudyPredictions(("a", "b"), tuple("abcdefghijkl"), y, {"natural": natural, "mixed": mixed}), QUICK
     )
-    detail = found["mcnemar"][0]
-    assert (detail["only_variant"], detail["only_baseline"]) == (8, 1)
-    assert detail["p"] == pytest.approx(2 * (1 + 9) / 2**9)
+    detail = found.by_replicate[0]
+    assert (detail.only_variant, detail.only_baseline) == (8, 1)
+    assert detail.p == pytest.approx(2 * (1 + 9) / 2**9)
 
 
 def cross_fitted(gain: float) -> StudyPredictions:
@@ -175,22 +174,17 @@ def cross_fitted(gain: float) -> StudyPredictions:
     return StudyPredictions(study.labels, study.item_ids, study.y, study.variants, folds=folds)
 
 
-def test_cross_fitting_compares_fold_by_fold() -> None:
+def test_cross_fitting_scores_every_repetition_as_a_whole() -> None:
     study = cross_fitted(0.25)
     config = replace(QUICK, design="cross_fitted", metric="accuracy")
     found = evaluate_study(study, config)
-    assert found["verdict"]["outcome"] == "helps"
-    assert found["verdict"]["remedy"] is None
-    assert len(found["variants"][0]["replicate_scores"]) == 15
-    by_fold = []
-    for row, natural, folds in zip(study.predicted("mixed"), study.predicted("natural"), study.folds, strict=True):  # type: ignore[arg-type]
-        for fold in range(5):
-            inside = folds == fold
-            by_fold.append((row == study.y)[inside].mean() - (natural == study.y)[inside].mean())
-    comparison = found["comparisons"][0]
-    assert comparison["difference"] == pytest.approx(np.mean(by_fold))
-    assert comparison["standard_error"] == pytest.approx(np.sqrt((1 / 15 + 1 / 4) * np.var(by_fold, ddof=1)))
-    assert "more natural rows" in evaluate_study(cross_fitted(0.02), config)["verdict"]["sentence"]
+    assert found.verdict.outcome == "helps"
+    assert found.verdict.remedy is None
+    hits = [(study.predicted(name) == study.y).mean(axis=1) for name in ("mixed", "natural")]
+    assert found.variants[0].replicate_scores == pytest.approx(hits[1])  # one a repetition, all rows together
+    comparison = found.comparisons[0]
+    assert comparison.difference == pytest.approx((hits[0] - hits[1]).mean())
+    assert "more natural rows" in verdict_sentence(evaluate_study(cross_fitted(0.02), config))
 
 
 def test_design_and_folds_must_fit() -> None:

@@ -28,29 +28,29 @@ def table(repeated: float, balanced: float, new: float, both: float) -> Factoria
     ],
 )
 def test_finds_the_effect_that_is_there(scores: tuple[float, float, float, float], found: set[str]) -> None:
-    effects = table(*scores)["effects"]
-    assert {e["name"] for e in effects if e["interval"] and not e["interval"][0] <= 0 <= e["interval"][1]} == found
-    main = {e["name"]: e["value"] for e in effects}
+    effects = table(*scores).effects
+    assert {e.name for e in effects if e.interval and not e.interval[0] <= 0 <= e.interval[1]} == found
+    main = {e.name: e.value for e in effects}
     for name in found:
         assert main[name] == pytest.approx(0.1, abs=0.02)
 
 
 def test_interaction_is_what_the_parts_leave_over() -> None:
     result = table(0.6, 0.7, 0.7, 0.6)
-    cells = result["cells"]
-    interaction = {e["name"]: e for e in result["effects"]}["interaction"]
+    cells = result.cells
+    interaction = {e.name: e for e in result.effects}["interaction"]
     by_hand = cells["mixed"] - cells["mixed_natural_prior"] - cells["rebalanced"] + cells["natural_repeated"]
-    assert interaction["value"] == pytest.approx(by_hand)
-    assert interaction["interval"] is not None
-    assert interaction["interval"][1] < 0
+    assert interaction.value == pytest.approx(by_hand)
+    assert interaction.interval is not None
+    assert interaction.interval[1] < 0
 
 
 def test_three_intervals_share_the_level() -> None:
-    assert 0.05 / 3 <= table(0.6, 0.6, 0.6, 0.6)["alpha_each"] < 0.05
+    assert 0.05 / 3 <= table(0.6, 0.6, 0.6, 0.6).alpha_each < 0.05
 
 
 def test_main_effects_are_averages_over_the_other_factor() -> None:
     result = table(0.6, 0.64, 0.7, 0.72)
-    cells, effects = result["cells"], {e["name"]: e["value"] for e in result["effects"]}
+    cells, effects = result.cells, {e.name: e.value for e in result.effects}
     prior = np.mean([cells["rebalanced"] - cells["natural_repeated"], cells["mixed"] - cells["mixed_natural_prior"]])
     assert effects["balanced instead of natural prior"] == pytest.approx(float(prior))

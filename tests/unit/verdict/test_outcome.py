@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentisynth_hub.verdict.outcome import LEAST_REPLICATES, Rule, decide, judge, missing
+from sentisynth_hub.verdict.evaluation import LEAST_REPLICATES
+from sentisynth_hub.verdict.outcome import Rule, conclude, decide, without_verdict
 from sentisynth_hub.verdict.statistics.crossed import Estimate
 
 
@@ -60,58 +61,43 @@ def test_no_verdict_contradicts_a_truth_inside_its_intervals(
         assert abs(over_natural) < margin
 
 
-@pytest.mark.parametrize(
-    ("natural", "repeated", "outcome", "words"),
-    [
-        (0.05, 0.04, "helps", "better than natural_repeated"),
-        (0.05, 0.0, "just more steps", "natural_repeated does as well"),
-        (-0.05, -0.05, "hurts", "Hurts: -0.0500"),
-        (0.0, 0.0, "no difference that matters", "inside the margin"),
-        (0.0195, 0.0, "too small to tell", "but it may be just more training steps"),
-    ],
-)
-def test_sentence_says_what_was_found(natural: float, repeated: float, outcome: str, words: str) -> None:
-    half = 0.01 if outcome != "too small to tell" else 0.019
-    comparisons = {
-        "natural": estimate(natural, half),
-        "repeated": estimate(repeated, 2 * half),
-        "control": estimate(0.0),
-    }
-    if outcome in ("just more steps", "helps"):
-        comparisons["repeated"] = estimate(repeated)
-    verdict = judge(comparisons, 10, 1_000, Rule(margin=0.02))
-    assert verdict["outcome"] == outcome
-    assert words in verdict["sentence"]
-
-
 def test_helps_inside_the_margin_is_said_to_be_so() -> None:
     comparisons = {name: estimate(0.01, 0.005) for name in ("natural", "repeated", "control")}
-    verdict = judge(comparisons, 10, 1_000, Rule(margin=0.02))
-    assert verdict["outcome"] == "helps"
-    assert verdict["inside_margin"]
-    assert "by less than the margin" in verdict["sentence"]
+    verdict = conclude(comparisons, 10, 1_000, Rule(margin=0.02))
+    assert verdict.outcome == "helps"
+    assert verdict.inside_margin
 
 
 @pytest.mark.parametrize("replicates", range(1, 7))
 def test_under_five_replicates_no_verdict(replicates: int) -> None:
-    verdict = judge({"natural": estimate(-0.5)}, replicates, 1_000, Rule(margin=0.02))
-    assert (verdict["outcome"] == "no verdict") == (replicates < LEAST_REPLICATES)
+    verdict = conclude({"natural": estimate(-0.5)}, replicates, 1_000, Rule(margin=0.02))
+    assert (verdict.outcome == "no verdict") == (replicates < LEAST_REPLICATES)
 
 
 def test_without_the_control_a_gain_is_no_verdict() -> None:
-    verdict = judge({"natural": estimate(0.05)}, 10, 1_000, Rule(margin=0.02))
-    assert verdict["outcome"] == "no verdict"
-    assert "natural_repeated was not run" in verdict["sentence"]
-    assert missing("mixed", Rule(0.02))["outcome"] == "no verdict"
+    verdict = conclude({"natural": estimate(0.05)}, 10, 1_000, Rule(margin=0.02))
+    assert verdict.outcome == "no verdict"
+    assert verdict.missing == "control"
+    alone = conclude({"natural": estimate(0.05)}, 10, 1_000, Rule(margin=0.02, controlled=False))
+    assert (alone.outcome, alone.missing) == ("helps", None)  # two models somebody else trained have no control
+    assert without_verdict("primary").outcome == "no verdict"
 
 
 def test_detectable_effect_asks_more_of_two_comparisons_than_of_one() -> None:
-    one = judge({"natural": estimate(0.0)}, 10, 1_000, Rule(margin=0.001))["minimum_detectable_effect"]
+    one = conclude({"natural": estimate(0.0)}, 10, 1_000, Rule(margin=0.001)).minimum_detectable_effect
     independent = {"natural": estimate(0.0), "repeated": estimate(0.0), "control": estimate(0.0, 0.01 * 2**0.5)}
-    both = judge(independent, 10, 1_000, Rule(margin=0.001))["minimum_detectable_effect"]
-    equal = judge(independent | {"control": estimate(0.0, 1e-9)}, 10, 1_000, Rule(margin=0.001))
+    both = conclude(independent, 10, 1_000, Rule(margin=0.001)).minimum_detectable_effect
+    equal = conclude(independent | {"control": estimate(0.0, 1e-9)}, 10, 1_000, Rule(margin=0.001))
     assert one is not None
     assert both is not None
     assert one == pytest.approx(0.01 * (1.96 + 0.8416) / 1.96, rel=0.001)
     assert both == pytest.approx(0.01 * (1.96 + 1.2501) / 1.96, rel=0.001)  # each alone with power sqrt(0.8)
-    assert equal["minimum_detectable_effect"] == pytest.approx(one, rel=0.001)
+    assert equal.minimum_detectable_effect == pytest.approx(one, rel=0.001)
+
+
+@pytest.mark.parametrize("value", [-0.05, 0.0, 0.05])
+def test_too_few_rows_of_a_label_give_no_verdict(value: float) -> None:
+    estimates = {"natural": estimate(value), "repeated": estimate(value), "control": estimate(0.0)}
+    verdict = conclude(estimates, 10, 1_000, Rule(margin=0.02), rare_label=True)
+    assert (verdict.outcome, verdict.missing) == ("no verdict", "rare label")
+    assert verdict.minimum_detectable_effect is not None

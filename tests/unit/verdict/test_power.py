@@ -45,8 +45,8 @@ def test_resized_is_what_a_larger_study_finds() -> None:
 def test_remedy_is_enough_and_one_less_is_not() -> None:
     estimate = Estimate(0.0, 4e-4, 1e-5, 1e-4, 9, 999)
     found = remedy(estimate, 10, 1_000, 0.05, 0.8, target=0.02)
-    assert found["by"] == "replicates"
-    enough = found["replicates"]
+    assert found.by == "replicates"
+    enough = found.replicates
     assert enough is not None
     assert detectable(resized(estimate, 10, 1_000, enough, 1_000), 0.05, 0.8) <= 0.02
     assert detectable(resized(estimate, 10, 1_000, enough - 1, 1_000), 0.05, 0.8) > 0.02
@@ -61,7 +61,7 @@ def test_remedy_is_enough_and_one_less_is_not() -> None:
     ],
 )
 def test_remedy_tells_items_from_replicates(estimate: Estimate, by: str) -> None:
-    assert remedy(estimate, 10, 1_000, 0.05, 0.8, target=0.01)["by"] == by
+    assert remedy(estimate, 10, 1_000, 0.05, 0.8, target=0.01).by == by
 
 
 def test_more_data_detects_smaller_effects() -> None:

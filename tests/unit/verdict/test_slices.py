@@ -81,39 +81,40 @@ def test_worst_slice_is_named_with_its_interval() -> None:
     study, last = losing()
     few = np.arange(600) < LEAST_ITEMS - 1
     table = compare_slices(study, {"first": ~last, "last": last, "few": few}, "mixed", "natural", 0.05)
-    assert table["worst"] == "last"
-    assert table["alpha_each"] == pytest.approx(0.025)  # the slice with too few items is not compared
-    rows = {row["name"]: row for row in table["rows"]}
-    assert rows["last"]["interval"] is not None
-    assert rows["last"]["interval"][1] < 0 < rows["first"]["difference"]
-    assert rows["few"]["interval"] is None
+    assert {row.name: row.reading for row in table.rows} == {"first": "better", "last": "worse", "few": "too few rows"}
+    assert [row.name for row in table.skipped] == ["few"]
+    assert table.alpha_each == pytest.approx(0.025)  # the slice with too few items is not compared
+    rows = {row.name: row for row in table.rows}
+    assert rows["last"].interval is not None
+    assert rows["last"].interval[1] < 0 < rows["first"].difference
+    assert rows["few"].interval is None
     hits = study.predicted("mixed")[:, last] == study.y[last]
-    assert rows["last"]["variant_score"] == pytest.approx(hits.mean())
-    assert rows["last"]["items"] == 120
+    assert rows["last"].variant_score == pytest.approx(hits.mean())
+    assert rows["last"].items == 120
 
 
 def test_labels_are_compared_in_their_own_f1() -> None:
     study = made_study({"natural": 0.6, "mixed": 0.75})
     table = compare_labels(study, "mixed", "natural", 0.05)
-    for place, row in enumerate(table["rows"]):
+    for place, row in enumerate(table.rows):
         for key, name in (("variant_score", "mixed"), ("baseline_score", "natural")):
             f1 = f1_per_class(confusion_counts(study.y, study.predicted(name), 3))[:, place]
-            assert row[key] == pytest.approx(float(f1.mean()))  # type: ignore[literal-required]
-        assert row["interval"] is not None
-        assert row["interval"][0] < row["difference"] < row["interval"][1]
-    assert sum(row["items"] for row in table["rows"]) == study.items
+            assert getattr(row, key) == pytest.approx(float(f1.mean()))
+        assert row.interval is not None
+        assert row.interval[0] < row.difference < row.interval[1]
+    assert sum(row.items for row in table.rows) == study.items
 
 
 def test_gain_that_falls_with_distance_is_seen() -> None:
     study, last = losing()
     distances = np.where(last, 2.0, np.arange(600) / 600)
     found = gain_by_distance(study, distances, "mixed", "natural", 0.05)
-    assert [row["items"] for row in found["bins"]["rows"]] == [150] * 4
-    assert found["bins"]["worst"] == "farthest quarter"
-    assert found["slope_interval"] is not None
-    assert found["slope_interval"][1] < 0
+    assert [row.items for row in found.bins.rows] == [150] * 4
+    assert [row.reading for row in found.bins.rows][3] == "worse"
+    assert found.slope_interval is not None
+    assert found.slope_interval[1] < 0
     gain = (study.predicted("mixed") == study.y).mean(0) - (study.predicted("natural") == study.y).mean(0)
-    assert found["slope"] == pytest.approx(np.polyfit((distances - distances.mean()) / distances.std(), gain, 1)[0])
+    assert found.slope == pytest.approx(np.polyfit((distances - distances.mean()) / distances.std(), gain, 1)[0])
 
 
 def test_distances_of_every_replicate_are_averaged_and_may_all_be_equal() -> None:
@@ -121,5 +122,5 @@ def test_distances_of_every_replicate_are_averaged_and_may_all_be_equal() -> Non
     distances = np.where(last, 2.0, np.arange(600) / 600)
     by_replicate = distances + np.array([-0.5, -0.1, 0, 0, 0.1, 0.5])[:, None]
     one, many = (gain_by_distance(study, d, "mixed", "natural", 0.05) for d in (distances, by_replicate))
-    assert many["slope"] == pytest.approx(one["slope"])
-    assert gain_by_distance(study, np.zeros(600), "mixed", "natural", 0.05)["slope"] == 0
+    assert many.slope == pytest.approx(one.slope)
+    assert gain_by_distance(study, np.zeros(600), "mixed", "natural", 0.05).slope == 0

@@ -12,17 +12,15 @@ as `module:object`; both lead to a `StudyVariant` (`sentisynth_hub.study.variant
 table.
 """
 
-import importlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, Protocol, cast
 
 from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.core.plugins import is_object_path, load_outside, outside_names
 
 
-ENTRY_POINTS = "sentisynth_hub.variants"
+GROUP = "sentisynth_hub.variants"
 """Group of the entry points by which other packages add variants."""
 
 Corpus = Literal["none", "kept", "unfiltered", "labels"]
@@ -134,23 +132,12 @@ _BY_NAME = {line.name: line for line in VARIANTS if line.pattern is None}
 
 def names() -> list[str]:
     """Names of all variants a recipe may list, families by their pattern, those of other packages included."""
-    return [*(line.name for line in VARIANTS), *sorted(point.name for point in _entry_points())]
+    return [*(line.name for line in VARIANTS), *outside_names(GROUP)]
 
 
 def is_known(name: str) -> bool:
     """Whether a recipe may list `name`; what lies outside the package is not imported to find out."""
-    return built_in(name) is not None or is_foreign(name)
-
-
-def is_foreign(name: str) -> bool:
-    """Whether `name` leads outside the package, by an entry point or as `module:object`."""
-    return built_in(name) is None and (is_object_path(name) or any(point.name == name for point in _entry_points()))
-
-
-def is_object_path(name: str) -> bool:
-    """Whether `name` is written `module:object`."""
-    module, colon, attribute = name.partition(":")
-    return bool(colon) and all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")])
+    return built_in(name) is not None or is_object_path(name) or name in outside_names(GROUP)
 
 
 def built_in(name: str) -> Variant | None:
@@ -160,7 +147,7 @@ def built_in(name: str) -> Variant | None:
     return next((line for line in FAMILIES if line.number(name) is not None), None)
 
 
-class Foreign(Protocol):
+class OutsideVariant(Protocol):
     """What a variant of another package has: its line of the table (and its rows, which the study knows of)."""
 
     line: Variant
@@ -173,36 +160,18 @@ def variant(name: str) -> Variant:
         RecipeError: There is no such variant, or what it leads to outside the package is none.
     """
     line = built_in(name)
-    return line if line is not None else foreign(name).line
+    return line if line is not None else outside(name).line
 
 
-def foreign(name: str) -> Foreign:
-    """Import what `name` leads to outside the package.
+def outside(name: str) -> OutsideVariant:
+    """Import what `name` leads to outside the package; a stranger's recipe was refused when it was read.
 
     Raises:
         RecipeError: It cannot be imported, or has no line of the table.
     """
-    try:
-        target: Any = _import(name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise RecipeError(f"study.variants: {name}: {error}; install it, or mend the name") from error
+    target: Any = load_outside(name, GROUP, where="study.variants", own=True)
     if not isinstance(getattr(target, "line", None), Variant):
         raise RecipeError(
             f"study.variants: {name} is a {type(target).__name__} and no StudyVariant; see docs/how-to/study.md"
         )
-    return cast(Foreign, target)
-
-
-def _import(name: str) -> Any:
-    for point in _entry_points():
-        if point.name == name:
-            return point.load()
-    module, _, attribute = name.partition(":")
-    target: Any = importlib.import_module(module)
-    for part in attribute.split("."):
-        target = getattr(target, part)
-    return target
-
-
-def _entry_points() -> Iterator[EntryPoint]:
-    yield from entry_points(group=ENTRY_POINTS)
+    return cast(OutsideVariant, target)

@@ -1,0 +1,83 @@
+"""Looking for access tokens, private keys and passwords in what is to be published.
+
+The forms are those that `detect-secrets` (Yelp's scanner) keeps, with a few providers of this field that it lacks.
+Its detectors of high entropy and of assignments are left out: a manifest is full of digests, and a review is full of
+words.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+
+_LEFT_OUT = frozenset(  # they judge by entropy, or take any long word or digest beside a keyword for a secret
+    [
+        "ArtifactoryDetector",
+        "Base64HighEntropyString",
+        "CloudantDetector",
+        "HexHighEntropyString",
+        "IbmCloudIamDetector",
+        "IbmCosHmacDetector",
+        "IPPublicDetector",
+        "KeywordDetector",
+        "SoftlayerDetector",
+    ]
+)
+_OWN = {
+    "Hugging Face token": r"\bhf_[A-Za-z0-9]{20,}",
+    "embedded Hub token": r"\bhub_[0-9a-f]{40}\b",
+    "API key": r"\bsk-[A-Za-z0-9_\-]{20,}",
+    "Google API key": r"\bAIza[0-9A-Za-z_\-]{35}",
+    "Groq key": r"\bgsk_[A-Za-z0-9]{20,}",
+    "GitHub token": r"\b(?:github_pat_[A-Za-z0-9_]{22,}|gh[pousr]_[A-Za-z0-9]{20,})",
+    "npm token": r"\bnpm_[A-Za-z0-9]{20,}",
+    "PyPI token": r"\bpypi-[A-Za-z0-9_\-]{40,}",
+    "Slack token": r"\bxox[a-z]-[A-Za-z0-9\-]{10,}",
+    "private key": r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY",
+    "password in an address": r"\b[a-z][a-z0-9+.\-]{1,20}://[^\s/:@]{1,100}:[^\s/@]{1,200}@",
+}
+_WORTH_A_LOOK = re.compile(r"[A-Za-z0-9_\-+/=.]{16}|PRIVATE KEY|PuTTY|://")
+"""No form matches a text without one of these, and few texts that people or models write have one."""
+_WINDOW, _OVERLAP = 4_000, 500  # characters looked at together, since some forms take quadratic time
+_SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL", re.IGNORECASE)
+_LEAST_SECRET = 8  # characters; a shorter value stands in innocent texts
+
+
+def find_secret(text: str) -> str | None:
+    """Name the first kind of secret that `text` holds something like; None where it holds none."""
+    for start in range(0, max(len(text) - _OVERLAP, 1), _WINDOW - _OVERLAP):
+        window = text[start : start + _WINDOW]
+        for kind, pattern in _forms() if _WORTH_A_LOOK.search(window) else ():
+            if pattern.search(window):
+                return kind
+    return None
+
+
+def texts_with_secrets(texts: Iterable[str | None]) -> dict[int, str]:
+    """Place and kind of every text that holds something like a secret."""
+    return {place: kind for place, text in enumerate(texts) if text and (kind := find_secret(text)) is not None}
+
+
+def secret_variable(text: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """Name the environment variable whose secret value stands in `text`; None where none does."""
+    variables = os.environ if environment is None else environment
+    secrets = (
+        (name, value) for name, value in variables.items() if _SECRET_NAME.search(name) and len(value) >= _LEAST_SECRET
+    )
+    return next((name for name, value in secrets if value in text), None)
+
+
+@cache
+def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+    from detect_secrets.plugins.base import RegexBasedDetector
+
+    detectors: dict[str, type] = get_mapping_from_secret_type_to_class()
+    theirs = [
+        (kind, pattern)
+        for kind, detector in sorted(detectors.items())
+        if detector.__name__ not in _LEFT_OUT and issubclass(detector, RegexBasedDetector)
+        for pattern in detector().denylist
+    ]
+    return (*((kind, re.compile(form)) for kind, form in _OWN.items()), *theirs)

@@ -1,0 +1,81 @@
+"""The runner: stages run forward once, under one lock, and what does not change a result runs nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sentisynth_hub.core.distributed import Processes
+from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.pipeline import STAGES, Pipeline, open_pipeline
+from sentisynth_hub.recipe import load_recipe
+from tests.support.tiny import tiny_recipe
+
+
+def opened(recipe: Path, *overrides: str) -> Pipeline:
+    loaded = load_recipe(str(recipe), overrides)
+    return open_pipeline(loaded, runs=recipe / "runs", processes=Processes())
+
+
+def manifests(recipe: Path) -> dict[Path, int]:
+    """When each stage's manifest was written."""
+    return {path: path.stat().st_mtime_ns for path in (recipe / "runs").rglob("manifest.json")}
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_recipe(tmp_path_factory.mktemp("pipeline") / "tiny")
+
+
+def test_naming_a_folder_and_opening_a_pipeline_make_nothing(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path / "tiny")
+    before = set(recipe.rglob("*"))
+    pipeline = opened(recipe)
+    assert not pipeline.folder("filter").complete
+    assert set(recipe.rglob("*")) == before
+
+
+def test_stages_run_forward_and_only_once(recipe: Path) -> None:
+    opened(recipe).through("filter")
+    first = manifests(recipe)
+    assert {path.parts[-3] for path in first} == {"generate", "filter"}
+    opened(recipe).through("verdict")
+    after = manifests(recipe)
+    assert first.items() <= after.items()
+    assert {path.parts[-3] for path in after} == {"generate", "filter", "study", "verdict"}
+
+
+def test_a_stage_that_is_not_complete_is_not_run_beside_another_run(recipe: Path, tmp_path: Path) -> None:
+    holder = tiny_recipe(tmp_path / "tiny")
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom sentisynth_hub.core.run_folder import locked\n"
+        f"with locked(Path({str(holder / 'runs' / 'tiny')!r})): print('held', flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        with pytest.raises(InputError, match=r"is running this recipe here; wait for it") as refusal:
+            opened(holder).through("filter")
+        assert "\n" not in str(refusal.value)
+        assert not list((holder / "runs").rglob("completions-*"))
+    finally:
+        process.communicate()
+
+
+def test_what_is_complete_needs_no_lock(recipe: Path) -> None:
+    from sentisynth_hub.core.run_folder import locked
+
+    opened(recipe).through("verdict")
+    code = (
+        "from pathlib import Path\nfrom tests.unit.test_pipeline import opened\n"
+        f"print(opened(Path({str(recipe)!r})).through('verdict').verdict is not None)"
+    )
+    with locked(recipe / "runs" / "tiny"):
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert other.stdout.strip() == "True", other.stderr
+
+
+def test_the_list_is_in_the_order_of_the_data() -> None:
+    assert [stage.name for stage in STAGES] == ["generate", "filter", "labels", "study", "verdict", "model"]
