@@ -74,8 +74,6 @@ def _of_recipe(
     source: str, overrides: tuple[str, ...], recipe: str | None, unfiltered: bool, runs: Path
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A recipe's own rows, or with `--recipe` those of a file, a run folder or any dataset on the Hub."""
-    from sentisynth_hub.filter.stage import load
-    from sentisynth_hub.generate.stage import read_candidates
     from sentisynth_hub.natural.stage import file_candidates, hub_candidates
 
     path = Path(source)
@@ -86,9 +84,9 @@ def _of_recipe(
     pipeline = open_pipeline(load_recipe(recipe or source, overrides), runs=runs)
     if recipe is None:
         rows = (
-            read_candidates(pipeline.through("generate").generate, 0)[0]
+            pipeline.through("generate").generate[0].candidates()
             if unfiltered
-            else load(pipeline.through("filter").filter).kept(0)
+            else pipeline.through("filter").filter.kept(0)
         )
     elif path.is_file():
         rows = file_candidates(pipeline.recipe, path)

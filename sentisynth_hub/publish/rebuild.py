@@ -54,7 +54,7 @@ def rebuild(recipe: Recipe, manifest: Manifest, folder: Path) -> list[Check]:
     filtered = stage_folder(folder, "filter", version=filtering.VERSION, recipe={})
     refresh = manifest.generator.get("refresh", 0)
     generation.generate(pinned, samples, generated, Processes(), refresh=refresh)
-    filtering.filter_candidates(pinned, samples, natural, generated, filtered, Processes())
+    filtering.filter_candidates(pinned, samples, natural, generation.load(generated), filtered, Processes())
     found = content_digest(filtering.load(filtered).kept(0))
     said = manifest.content_digest
     return [

@@ -9,8 +9,6 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.core.run_folder import make_run_folder
-from sentisynth_hub.filter import stage as filtering
-from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.model.stage import hyperparameters
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.publish.checks.non_inferiority import NonInferiority, check_not_worse
@@ -72,12 +70,12 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
-        kept=filtering.load(filtered).kept(0),
-        rejected=filtering.load(filtered).rejected(0),
-        lineage=list(generation.read_lineage(generated, 0)),
-        funnel=[step.model_dump() for step in filtering.load(filtered).replicates[0].funnel],
-        generation=generated.manifest() | {"refresh": pipeline.refreshed},
-        requests=generated.manifest()["replicates"]["0"]["requests"],
+        kept=filtered.kept(0),
+        rejected=filtered.rejected(0),
+        lineage=list(generated[0].lineage()),
+        funnel=[step.model_dump() for step in filtered.replicates[0].funnel],
+        generation=generated.model_dump(mode="json", by_alias=True) | {"refresh": pipeline.refreshed},
+        requests=generated[0].requests,
         evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, evaluation.primary),
@@ -107,7 +105,7 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
     if not path.exists():
         return None
     record = dict(read_json(path))
-    kept = filtering.load(results.filter).kept(0)
+    kept = results.filter.kept(0)
     if record.get("settings") == [""] and record.get("content_digest") == content_digest(kept):
         return record
     log.warn(f"{path}: about other rows than these, so it is left off the card; ask people again or remove it")
@@ -153,7 +151,7 @@ def model_release(
 
 def kept_rows(results: "Results") -> int:
     """Kept rows of replicate 0."""
-    return len(filtering.load(results.filter).kept(0))
+    return results.filter.replicates[0].kept
 
 
 def dataset_reference(published: Published) -> dict[str, str] | None:

@@ -25,6 +25,7 @@ from sentisynth_hub.filter.length import Length
 from sentisynth_hub.filter.overlap import Overlap
 from sentisynth_hub.filter.refusals import Refusals
 from sentisynth_hub.filter.threshold_sweep import sweep, sweep_values
+from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural import stage as sources
 from sentisynth_hub.natural.splits import NaturalData, Sample, draw_samples
 from sentisynth_hub.recipe import Recipe, load_recipe
@@ -65,22 +66,47 @@ def candidates_of(replicate: int) -> list[Row]:
     return [replace(row, request_id=f"q{number}") for number, row in enumerate([*rows, *extra])]
 
 
-def generated_folder(folder: Path, replicates: int) -> StageFolder:
-    """A finished generate stage as `read_candidates` reads it."""
-    stage = stage_folder(folder, "generate", version=1, recipe={})
+def generated_corpora(folder: Path, replicates: int) -> GenerateResult:
+    """A finished generate stage."""
     for replicate in range(replicates):
-        path = stage.path / f"replicate-{replicate}"
+        path = folder / "generate" / f"replicate-{replicate}"
         path.mkdir(parents=True)
         write_rows(path / "candidates.parquet", candidates_of(replicate))
         write_rejected(path / "unparsed.parquet", [])
-    shown = {str(r): {"demonstration_ids": []} for r in range(replicates)}
-    stage.finish({"replicates": shown})
-    return stage
+    return read_corpora(folder, replicates)
+
+
+def read_corpora(folder: Path, replicates: int) -> GenerateResult:
+    """What `generated_corpora` wrote, as the filter stage gets it."""
+    record = {
+        "requests": 93,
+        "demonstration_ids": [],
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "cost_usd": None,
+        "candidates": 93,
+        "unparsed": 0,
+        "reasons": {},
+        "digest": "0" * 64,
+    }
+    paths = {replicate: folder / "generate" / f"replicate-{replicate}" for replicate in range(replicates)}
+    return GenerateResult.model_validate(
+        {
+            "digest": "0" * 64,
+            "replicates": {replicate: record | {"path": path} for replicate, path in paths.items()},
+            "model": {"id": "writer", "revision": None, "commit": None},
+            "prompt_digest": None,
+            "parser_version": 1,
+            "sampling": None,
+            "num_shots": None,
+            "prices": None,
+        }
+    )
 
 
 def run_stage(recipe: Recipe, folder: Path, processes: Sequence[Processes]) -> StageFolder:
     """Run the stage as each of the processes, one after the other; the last of them must be the first rank."""
-    generated = generated_folder(folder, 2)
+    generated = generated_corpora(folder, 2)
     natural = natural_data()
     stage = stage_folder(folder, "filter", version=filtering.VERSION, recipe=filtering.decides(recipe))
     samples = draw_samples(recipe, natural)
@@ -151,7 +177,7 @@ def test_a_replicate_that_is_done_is_not_done_again(
     manifest = stage.manifest()
     (stage.path / "manifest.json").unlink()
     monkeypatch.setattr(filtering, "run_filters", None)
-    generated = stage_folder(tmp_path, "generate", version=1, recipe={})
+    generated = read_corpora(tmp_path, 2)
     arguments = (recipe, draw_samples(recipe, natural_data()), natural_data(), generated, stage, Processes())
     for _ in range(2):
         filtering.filter_candidates(*arguments)
