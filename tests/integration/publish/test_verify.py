@@ -325,7 +325,7 @@ def test_the_command_says_so_and_exits_with_one_on_drift(published: str, tmp_pat
     drifted = CliRunner().invoke(verify, ["verify-tests/forged@v1.0.0"])
     assert isinstance(drifted.exception, DriftError)
     assert drifted.exception.exit_code == 1
-    assert "NO candidates: said 8, found 7" in drifted.stdout
+    assert "NO candidates: published 8, recomputed 7" in drifted.stdout
 
 
 @pytest.mark.parametrize(
