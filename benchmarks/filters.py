@@ -131,7 +131,7 @@ def dedup(models: Path, quick: bool) -> dict[str, Any]:
     """Ours against datasketch's update loop, both with exact Jaccard on what they bring up."""
     from datasketch import MinHash, MinHashLSH
 
-    from sentisynth_hub.filter.near_duplicates import jaccard, nearest_earlier, shingles_of
+    from sentisynth_hub.metrics.minhash import jaccard, nearest_earlier, shingles_of
 
     limit = 0.8
     forms, pairs = planted(2000 if quick else 20_000)
@@ -175,7 +175,7 @@ def teacher(models: Path, quick: bool) -> dict[str, Any]:
 
     from sentisynth_hub.core.rows import Row
     from sentisynth_hub.filter.candidate_features import CandidateFeatures
-    from sentisynth_hub.filter.teacher import Teacher
+    from sentisynth_hub.filter.teacher import Teacher, TeacherOptions
     from sentisynth_hub.natural.splits import Sample
     from sentisynth_hub.recipe.filter_section import Encoder
 
@@ -183,7 +183,8 @@ def teacher(models: Path, quick: bool) -> dict[str, Any]:
     texts = made_up_texts(256 if quick else 2000)
     rows = [Row(text, ("negative", "positive")[number % 2], str(number)) for number, text in enumerate(texts)]
     sample = Sample(0, rows[:40], rows[40:80])
-    judge = Teacher.trained(sample, ["negative", "positive"], Encoder(model=folder), CandidateFeatures(), min_confidence=0.5)
+    options = TeacherOptions(teacher=Encoder(model=folder), min_confidence=0.5)
+    judge = Teacher.trained(sample, ["negative", "positive"], options, CandidateFeatures())
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32)
     torch.set_num_threads(2)
     classify = pipeline("text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(folder))
@@ -212,6 +213,7 @@ def chain(size: int) -> dict[str, Any]:
     from sentisynth_hub.filter import candidate_features as features
     from sentisynth_hub.filter import perplexity_window as perplexity_filter
     from sentisynth_hub.filter.apply import build_filters, run_filters
+    from sentisynth_hub.filter.contract import FilterContext
     from sentisynth_hub.natural.splits import NaturalData, Sample
     from sentisynth_hub.recipe import load_recipe
 
@@ -230,8 +232,9 @@ def chain(size: int) -> dict[str, Any]:
         natural = [Row(text, labels[n % 2], f"n{n}") for n, text in enumerate(made_up_texts(4000, SEED + 1))]
         data = NaturalData(natural[:2000], natural[2000:3000], natural[3000:])
         cpu, wall = time.process_time(), time.perf_counter()
-        filters = build_filters(recipe, Sample(0, data.train, data.validation), data, candidates=rows)
-        kept, rejected = run_filters(filters, rows)
+        sample = Sample(0, data.train, data.validation)
+        context = FilterContext(recipe, sample, data, rows, [], features.CandidateFeatures(rows), None)
+        kept, rejected = run_filters(build_filters(context), rows)
     assert len(kept) + len(rejected) == size
     return {
         "rows": size,

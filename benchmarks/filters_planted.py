@@ -1,6 +1,6 @@
 """Precision and recall of each filter on planted defects: 10,000 rows, each defect made from SST-2 sentences.
 
-python benchmarks/filters_planted.py --data DIR --models DIR [--json]
+python benchmarks/filters_planted.py --data DIR --models DIR [--json] [--only FILTER ...]
 
 DIR of the data holds sst2/{train,dev,test}.jsonl; DIR of the models all-MiniLM-L6-v2 and SmolLM2-135M-Instruct. Every
 filter judges all rows alone (perplexity: a sample), so a number says what that filter does, not what others left it.
@@ -23,11 +23,13 @@ from sentisynth_hub.filter.contract import Filter
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
 from sentisynth_hub.filter.language import Language
-from sentisynth_hub.filter.near_duplicates import NearDuplicates, jaccard, shingles_of
+from sentisynth_hub.filter.near_duplicates import NearDuplicates
 from sentisynth_hub.filter.overlap import Overlap
 from sentisynth_hub.filter.perplexity_window import PerplexityWindow
+from sentisynth_hub.filter.personal_data import PersonalData
 from sentisynth_hub.filter.refusals import Refusals
-from sentisynth_hub.filter.teacher import Teacher
+from sentisynth_hub.filter.teacher import Teacher, TeacherOptions
+from sentisynth_hub.metrics.minhash import jaccard, shingles_of
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe.filter_section import Encoder, Scorer
 
@@ -47,6 +49,10 @@ PLANTED = {
     "validation row": 200,
     "demonstration": 200,
     "eight words of a test row": 300,
+    "light rewrite of a test row": 400,
+    "short test row inside another text": 100,
+    "personal data": 300,
+    "mask of a handle": 200,
     "prompt echo": 400,
     "label as annotation": 300,
     "wrong label": 700,
@@ -66,7 +72,12 @@ CAUGHT_BY: dict[str, list[str]] = {
         "validation row",
         "demonstration",
     ],
-    "overlap, runs of words": ["eight words of a test row"],
+    "overlap, runs and rewrites": [
+        "eight words of a test row",
+        "light rewrite of a test row",
+        "short test row inside another text",
+    ],
+    "personal_data": ["personal data"],
     "echo": ["prompt echo", "label as annotation"],
     "refusals": ["refusal or boilerplate"],
     "language": ["other script", "other language"],
@@ -109,7 +120,7 @@ class World:
         rows = [row for row in rows if normalised(row.text) not in held]
         self.train, self.base = rows[:2500], rows[2500:]
         self.validation, self.test = read(data, "dev"), read(data, "test")
-        self.shown = self.train[:300]
+        self.demonstrations = self.train[:300]
         makers: dict[str, Callable[[Row], Row | None]] = self._makers()
         self.rows: list[Row] = []
         self.defects: list[str | None] = []
@@ -141,8 +152,12 @@ class World:
             "test row": lambda _: draw.choice(self.test),
             "test row, changed in case and punctuation": lambda _: self._dress(draw.choice(self.test)),
             "validation row": lambda _: draw.choice(self.validation),
-            "demonstration": lambda _: draw.choice(self.shown),
+            "demonstration": lambda _: draw.choice(self.demonstrations),
             "eight words of a test row": lambda row: self._with_run(row),
+            "light rewrite of a test row": lambda _: self._rewritten(draw.choice(self.test)),
+            "short test row inside another text": lambda row: self._with_short(row),
+            "personal data": lambda row: replace(row, text=f"{row.text} {self._personal()}"),
+            "mask of a handle": lambda row: replace(row, text=draw.choice(MASKED).format(row.text)),
             "prompt echo": lambda row: replace(row, text=draw.choice(self._echoes()).format(row.text)),
             "label as annotation": lambda row: replace(row, text=draw.choice(_ANNOTATED).format(row.text, row.label)),
             "two labels": lambda row: self._other_label(replace(row, text=row.text + " .")),
@@ -188,6 +203,48 @@ class World:
             else replace(row, text=" ".join(own[:middle] + whole[start : start + 9] + own[middle:]))
         )
 
+    def _rewritten(self, row: Row) -> Row | None:
+        """A test row with few characters changed, a word left out or an ending added: five-character Jaccard 0.6."""
+        changed = row.text
+        for _ in range(self.draw.randint(1, 3)):
+            changed = self.draw.choice((self._typo, self._longer, self._without_a_word))(changed)
+        forms = normalised(row.text), normalised(changed)
+        similarity = jaccard(*(shingles_of(form) for form in forms))
+        return replace(row, text=changed) if similarity >= 0.6 and forms[0] != forms[1] else None
+
+    def _typo(self, text: str) -> str:
+        place = self.draw.randrange(len(text))
+        return text[:place] + self.draw.choice("aeioust") + text[place + 1 :]
+
+    def _longer(self, text: str) -> str:
+        return text + self.draw.choice((" really", " !!", " ... ever", " honestly", " 😂"))
+
+    def _without_a_word(self, text: str) -> str:
+        words = text.split()
+        return " ".join(words[: len(words) - 1]) if len(words) > 3 else text
+
+    def _with_short(self, row: Row) -> Row | None:
+        """A test row of fewer than eight words, whole, before another text."""
+        short = self.draw.choice([test.text for test in self.test if 4 <= len(test.text.split()) < 8])
+        return replace(row, text=f"{short} {row.text}") if len(normalised(short)) >= 20 else None
+
+    def _personal(self) -> str:
+        draw = self.draw
+        name = "".join(draw.choices("abcdeiklmnorstu", k=draw.randint(4, 9)))
+        digits = ["".join(draw.choices("0123456789", k=k)) for k in (3, 4, 5)]
+        return draw.choice(
+            (
+                f"write to {name}@mail.org",
+                f"{name}.{digits[0]}@web.co.in wrote it",
+                f"call +91 98{digits[0]} {digits[2]}",
+                f"text 07700 9{digits[2]}",
+                f"(415) 2{digits[0][:2]}-{digits[1]}",
+                f"@{name}{digits[0]} says so",
+                f"thanks @{name}_",
+                f"RT @ {name}{digits[0]} said",
+            )
+        )
+
     def _echoes(self) -> Sequence[str]:
         return (
             "Review: {}",
@@ -203,49 +260,62 @@ class World:
         return replace(row, text=" ".join(words)) if len(words) >= 8 else None
 
 
+MASKED = (  # and what else only looks like personal data
+    "@user {}",
+    "{} @USER_2",
+    "@ user @ user {}",
+    "{} at 7:30 @ the studio",
+    "seen on 2019-11-25: {}",
+    "{} 1,234,567 people agree",
+    "{} (call it 10 / 10)",
+)
 _ANNOTATED = ("{1}: {0}", "{0} ({1})", "{0} -> {1}", "[{1}] {0}", "{0} #{1}")
 
 
-def filters_of(world: World, models: Path) -> dict[str, Filter]:
-    """The filters, each as a recipe would make it."""
+def filters_of(world: World, models: Path) -> dict[str, Callable[[], Filter]]:
+    """How each filter is made, as a recipe would."""
     sample = Sample(0, world.train, world.validation)
-    seen = [*world.train, *world.validation]
+    natural = [*world.train, *world.validation]
     encoder = Encoder(model=str(models / "all-MiniLM-L6-v2"))
-    held = {"test": world.test, "validation": world.validation, "demonstration": world.shown}
+    options = TeacherOptions(teacher=encoder, min_confidence=0.5)
+    held = {"test": world.test, "validation": world.validation, "demonstration": world.demonstrations}
     overlap = Overlap.against(held, 8)
     return {
-        "exact_duplicates": ExactDuplicates(),
-        "near_duplicates": NearDuplicates(0.8),
-        "conflicting_labels": ConflictingLabels.among(world.rows),
-        "overlap, exact": overlap,
-        "overlap, runs of words": overlap,
-        "echo": Echo.of_template(TEMPLATE, ngram=5, label_names=LABELS),
-        "refusals": Refusals.unlike(seen),
-        "language": Language.like(seen, ["en"], scripts=None, max_other_script=0.1, min_confidence=0.1),
-        "teacher": Teacher.trained(sample, LABELS, encoder, CandidateFeatures(world.rows), min_confidence=0.5),
-        "perplexity": PerplexityWindow.window_of(
+        "exact_duplicates": ExactDuplicates,
+        "near_duplicates": lambda: NearDuplicates(0.8),
+        "conflicting_labels": lambda: ConflictingLabels.among(world.rows),
+        "overlap, exact": lambda: overlap,
+        "overlap, runs and rewrites": lambda: overlap,
+        "echo": lambda: Echo.of_template(TEMPLATE, ngram=5, label_names=LABELS),
+        "refusals": lambda: Refusals.unlike(natural),
+        "language": lambda: Language.like(natural, ["en"], scripts=None, max_other_script=0.1, min_confidence=0.1),
+        "personal_data": PersonalData,
+        "teacher": lambda: Teacher.trained(sample, LABELS, options, CandidateFeatures(world.rows)),
+        "perplexity": lambda: PerplexityWindow.window_of(
             world.validation[:400], Scorer(model=str(models / "SmolLM2-135M-Instruct")), (0.01, 0.99)
         ),
     }
 
 
-def measure(world: World, models: Path) -> list[dict[str, Any]]:
+def measure(world: World, models: Path, only: Sequence[str]) -> list[dict[str, Any]]:
     """One record a filter: rows judged, planted, found, flagged, recall, precision."""
     records = []
-    for name, judge in filters_of(world, models).items():
-        chosen = _judged(world, name)
-        decisions = judge.judge([world.rows[number] for number in chosen])
-        kind = {"overlap, exact": "exact", "overlap, runs of words": "ngram"}.get(name, "")
+    for name, make in filters_of(world, models).items():
+        if only and name.partition(",")[0] not in only:
+            continue
+        judged = _judged(world, name)
+        decisions = make().judge([world.rows[number] for number in judged])
+        kinds = {"overlap, exact": ("exact",), "overlap, runs and rewrites": ("ngram", "near")}.get(name, ("",))
         flagged = {
             n
-            for n, decision in zip(chosen, decisions, strict=True)
-            if (decision.reason or "?").startswith(kind) and not decision.keep
+            for n, decision in zip(judged, decisions, strict=True)
+            if (decision.reason or "?").startswith(kinds) and not decision.keep
         }
-        planted = _planted(world, name, chosen)
+        planted = _planted(world, name, judged)
         records.append(
             {
                 "filter": name,
-                "judged": len(chosen),
+                "judged": len(judged),
                 "planted": len(planted),
                 "found": len(planted & flagged),
                 "flagged": len(flagged),
@@ -268,7 +338,7 @@ def _judged(world: World, name: str) -> list[int]:
     return [*shuffled[:200], *clean[:400]]
 
 
-def _planted(world: World, name: str, chosen: Sequence[int]) -> set[int]:
+def _planted(world: World, name: str, judged: Sequence[int]) -> set[int]:
     """Rows that carry what the filter is for, counted independently of it.
 
     Copies are made of rows that other defects were made of too, so what is a duplicate is counted over all rows.
@@ -278,16 +348,16 @@ def _planted(world: World, name: str, chosen: Sequence[int]) -> set[int]:
         labels: dict[str, set[str]] = {}
         for row in rows:
             labels.setdefault(normalised(row.text), set()).add(str(row.label))
-        return {n for n in chosen if len(labels[normalised(rows[n].text)]) > 1}
+        return {n for n in judged if len(labels[normalised(rows[n].text)]) > 1}
     if name == "exact_duplicates":
         first: dict[str, int] = {}
-        return {n for n in chosen if first.setdefault(normalised(rows[n].text), n) != n}
+        return {n for n in judged if first.setdefault(normalised(rows[n].text), n) != n}
     if name == "near_duplicates":
         return _near_by_all_pairs([normalised(row.text) for row in rows])
     if name == "overlap, exact":
-        held = {normalised(row.text) for row in (*world.test, *world.validation, *world.shown)}
-        return {n for n in chosen if normalised(rows[n].text) in held}
-    return {n for n in chosen if world.defects[n] in CAUGHT_BY[name]}
+        held = {normalised(row.text) for row in (*world.test, *world.validation, *world.demonstrations)}
+        return {n for n in judged if normalised(rows[n].text) in held}
+    return {n for n in judged if world.defects[n] in CAUGHT_BY[name]}
 
 
 def _near_by_all_pairs(forms: Sequence[str], limit: float = 0.8) -> set[int]:
@@ -332,9 +402,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.add_argument("--only", nargs="*", default=[], help="names of filters to measure, e.g. overlap")
     arguments = parser.parse_args()
     world = World(arguments.data)
-    records = measure(world, arguments.models)
+    records = measure(world, arguments.models, arguments.only)
     print(table(records))
     if arguments.json:
         print(json.dumps({"planted": PLANTED, "filters": records}, ensure_ascii=False))

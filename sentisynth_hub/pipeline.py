@@ -23,8 +23,11 @@ from sentisynth_hub.core.files import json_digest, read_json, write_json
 from sentisynth_hub.core.hub_endpoint import use_hub
 from sentisynth_hub.core.run_folder import RUNS, StageFolder, locked, mark_current, stage_folder
 from sentisynth_hub.filter import stage as filter_stage
+from sentisynth_hub.filter.filter_result import FilterResult
 from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
+from sentisynth_hub.generate.labels import LabelsResult
+from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.model import stage as model_stage
 from sentisynth_hub.model.saved_model import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
@@ -285,19 +288,19 @@ class Results:
         self._folders = folders
 
     @property
-    def generate(self) -> StageFolder:
-        """Candidate rows of every replicate."""
-        return self._folders["generate"]
+    def generate(self) -> GenerateResult:
+        """Candidate rows of every replicate, and how they came about."""
+        return generate_stage.load(self._folders["generate"])
 
     @property
-    def filter(self) -> StageFolder:
-        """Kept and rejected rows of every replicate."""
-        return self._folders["filter"]
+    def filter(self) -> FilterResult:
+        """Kept and rejected rows of every replicate, and what each filter learned."""
+        return filter_stage.load(self._folders["filter"])
 
     @property
-    def labels(self) -> StageFolder | None:
+    def labels(self) -> LabelsResult | None:
         """The generator's own labels; None where no variant of the study needs them."""
-        return self._folders.get("labels")
+        return labels_stage.load(self._folders["labels"]) if "labels" in self._folders else None
 
     @property
     def study(self) -> StageFolder:
@@ -317,13 +320,13 @@ class Results:
     @cached_property
     def corpora(self) -> dict[int, Corpus]:
         """Each replicate's kept rows and candidates."""
-        labels, filtered = self.labels, filter_stage.load(self.filter)
+        generated, filtered, labels = self.generate, self.filter, self.labels
         return {
             replicate: study_stage.corpus_of(
                 filtered,
                 replicate,
-                generate_stage.read_candidates(self.generate, replicate)[0],
-                labels_stage.read_pseudo_labelled(labels, replicate) if labels is not None else (),
+                generated[replicate].candidates(),
+                labels[replicate].pseudo_labelled() if labels is not None else (),
             )
             for replicate in sorted(filtered.replicates)
         }
@@ -334,19 +337,14 @@ class Results:
         labels = self.labels
         if labels is None:
             return {}
-        nested = self.recipe.study.design == "nested"
-        return {
-            sample.replicate: labels_stage.read_answers(labels, sample.replicate if nested else 0)
-            for sample in self.samples
-        }
+        return {sample.replicate: labels[sample.replicate].answers() for sample in self.samples}
 
     @property
     def funnel(self) -> dict[str, Any]:
         """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`,
         `per_label`."""
-        requests = self.generate.manifest()["replicates"]["0"]["requests"]
-        record = filter_stage.load(self.filter).replicates[0].model_dump(mode="json")
-        return {"requests": requests, **{key: record[key] for key in ("funnel", "kept", "per_label")}}
+        record = self.filter.replicates[0].model_dump(mode="json")
+        return {"requests": self.generate[0].requests, **{key: record[key] for key in ("funnel", "kept", "per_label")}}
 
 
 def open_pipeline(

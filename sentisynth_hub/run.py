@@ -170,19 +170,25 @@ def _repos(recipe: Recipe) -> dict[str, str]:
 
 def _check_publishable(pipeline: Pipeline, repos: dict[str, str]) -> None:
     """Find out before anything is spent what would stop publishing at the end: licences, and who may write where."""
-    from sentisynth_hub.publish.checks.licences import gather_licences
+    from sentisynth_hub.publish.checks.publishable import check_publishable
 
-    gather_licences(pipeline.recipe, pipeline.pins)
+    check_publishable(pipeline.recipe, pipeline.pins)
 
 
 def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
-    from sentisynth_hub.publish.commit import already_published
+    """Tags by repo id where the Hub has what this recipe gives; the first process sets a tag that is missing."""
+    from sentisynth_hub.publish.commit import already_published, set_missing_tag
 
-    tags = {
+    found = {
         repo_id: already_published(pipeline.inputs_digest, repo_id, repo_type) for repo_id, repo_type in repos.items()
     }
     pipeline.processes.wait()  # every process has looked before one of them publishes
-    return {repo_id: tag for repo_id, tag in tags.items() if tag is not None}
+    standing = {repo_id: version for repo_id, version in found.items() if version is not None}
+    if pipeline.processes.is_main:
+        for repo_id, version in standing.items():
+            if not version.tagged:
+                set_missing_tag(repo_id, repos[repo_id])
+    return {repo_id: version.tag for repo_id, version in standing.items()}
 
 
 def _funnel_lines(funnel: dict[str, Any]) -> list[str]:

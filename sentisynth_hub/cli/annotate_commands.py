@@ -179,16 +179,14 @@ def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":
         InputError: The generate or the filter stage is not complete.
     """
     from sentisynth_hub.annotate.sheet import RatedCorpus
-    from sentisynth_hub.filter.stage import load
-    from sentisynth_hub.generate.stage import read_lineage
 
-    generated, filtered = pipeline.folder("generate"), pipeline.folder("filter")
-    for stage, folder in (("generate", generated), ("filter", filtered)):
-        if not folder.complete:
+    for stage in ("generate", "filter"):
+        if not pipeline.folder(stage).complete:
             given = f" with {setting}" if setting else ""
             raise InputError(
                 f"{pipeline.run}: the {stage} stage of recipe {pipeline.recipe.name}{given} is not complete here; "
                 "run it first: `sentisynth filter RECIPE` with the same overrides, --scale and --runs"
             )
-    attributes = {line["request_id"]: json.loads(line["attributes"] or "{}") for line in read_lineage(generated, 0)}
-    return RatedCorpus(load(filtered).kept(0), pipeline.recipe.generate.candidates, setting, attributes)
+    results = pipeline.through("filter")
+    attributes = {line["request_id"]: json.loads(line["attributes"] or "{}") for line in results.generate[0].lineage()}
+    return RatedCorpus(results.filter.kept(0), pipeline.recipe.generate.candidates, setting, attributes)

@@ -71,10 +71,8 @@ def filter_command(
 
 
 def _filter_recipe(recipe: Recipe, hub: str | None, runs: Path) -> "Mapping[int, FilteredReplicate]":
-    from sentisynth_hub.filter.stage import load
-
     pipeline = open_pipeline(recipe, hub=hub, runs=runs)
-    return load(pipeline.through("filter").filter).replicates
+    return pipeline.through("filter").filter.replicates
 
 
 def _filter_file(
@@ -132,7 +130,6 @@ def sweep(
     """
     from sentisynth_hub.filter.threshold_sweep import sweep as move
     from sentisynth_hub.filter.threshold_sweep import sweep_values
-    from sentisynth_hub.generate.stage import read_candidates
     from sentisynth_hub.natural.stage import file_candidates
 
     key, sign, values = overrides[0].partition("=")
@@ -143,9 +140,8 @@ def sweep(
         candidates, shown = {0: file_candidates(pipeline.recipe, path)}, {}
     else:
         generated = pipeline.through("generate").generate
-        asked = generated.manifest()["replicates"]
-        candidates = {int(name): read_candidates(generated, int(name))[0] for name in asked}
-        shown = {int(name): asked[name]["demonstration_ids"] for name in asked}
+        candidates = {number: corpus.candidates() for number, corpus in generated.replicates.items()}
+        shown = {number: corpus.demonstration_ids for number, corpus in generated.replicates.items()}
     points = move(
         pipeline.recipe,
         key,

@@ -1,7 +1,7 @@
 """`sentisynth generate`, `sentisynth estimate` and `sentisynth prompt show`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from sentisynth_hub.recipe import Recipe, load_recipe
 
 
 if TYPE_CHECKING:
+    from sentisynth_hub.core.rows import Request
     from sentisynth_hub.generate.result import GenerateResult
     from sentisynth_hub.pipeline import Pipeline
 
@@ -44,6 +45,7 @@ def _load(recipe: str, overrides: tuple[str, ...], scale: str | None, **budget: 
 @_recipe_options
 @_budget_options
 @click.option("--dry-run", is_flag=True, help="Say what would be asked and what it could cost at most; ask nothing.")
+@click.option("--check", is_flag=True, help="Ask the endpoint one request and say what it can do; keep no row.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many requests of each replicate.")
 @click.option("--resume", is_flag=True, help="Only go on with what an earlier run began; refuse to begin anew.")
 @click.option("--refresh", is_flag=True, help="Ask everything anew although answers are stored.")
@@ -58,6 +60,7 @@ def generate(
     max_tokens: int | None,
     max_minutes: float | None,
     dry_run: bool,
+    check: bool,
     limit: int | None,
     resume: bool,
     refresh: bool,
@@ -68,12 +71,19 @@ def generate(
     limit asks nothing again.
     """
     from sentisynth_hub.generate import stage as generation
+    from sentisynth_hub.generate.providers.base import provider_of
     from sentisynth_hub.generate.result import read_result
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
-    if dry_run or resume or refresh or limit is not None:
+    if dry_run or check or resume or refresh or limit is not None:
         _ = loaded.generate.asked  # an error where nobody is asked
     pipeline = open_pipeline(loaded, hub=hub, runs=runs, refresh=refresh)
+    if check:
+        request = next(_first_requests(pipeline, 0))
+        record, lines = provider_of(pipeline.recipe).check(pipeline.recipe, request)
+        options.show(record, lines, as_json)
+        options.next_step(f"sentisynth estimate {recipe}")
+        return
     if dry_run:
         plan = generation.dry_run(pipeline.recipe, pipeline.samples, limit=limit)
         options.show(plan, _plan_lines(plan), as_json)
@@ -86,7 +96,8 @@ def generate(
         )
     with pipeline.lock():
         if limit is None:
-            manifest = pipeline.through("generate").generate.manifest()
+            pipeline.through("generate")
+            manifest = folder.manifest()
         else:
             manifest = generation.generate(
                 pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
@@ -176,18 +187,24 @@ def _one_prompt(
     pipeline: "Pipeline", label: str, replicate: int, number: int
 ) -> tuple[str | list[dict[str, str]], dict[str, Any]]:
     """The prompt, and the body of the call it is sent in (for a local model: the prompt and how it is drawn)."""
-    from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
     from sentisynth_hub.generate.providers.base import provider_of
 
     recipe = pipeline.recipe
-    requests = plan_requests(recipe, pipeline.samples[replicate], PromptTemplate(recipe), model="", sampling={})
     numbers: list[str] = []
-    for request in requests:
+    for request in _first_requests(pipeline, replicate):
         if request.asked_label == label and request.sample_index == 0:
             numbers.append(request.prompt_id)
         if len(numbers) > number:
             return request.prompt, provider_of(recipe).call_body(recipe, request)
     raise InputError(f"--number: the recipe makes {len(numbers)} prompts for {label!r}, 0 is the first")
+
+
+def _first_requests(pipeline: "Pipeline", replicate: int) -> "Iterator[Request]":
+    """A replicate's requests, planned anew."""
+    from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
+
+    recipe, sample = pipeline.recipe, pipeline.samples[replicate]
+    return plan_requests(recipe, sample, PromptTemplate(recipe), model="", sampling={})
 
 
 def _plan_lines(plan: dict[str, Any]) -> list[str]:

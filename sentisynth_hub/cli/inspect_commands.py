@@ -74,8 +74,6 @@ def _of_recipe(
     source: str, overrides: tuple[str, ...], recipe: str | None, unfiltered: bool, runs: Path
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A recipe's own rows, or with `--recipe` those of a file, a run folder or any dataset on the Hub."""
-    from sentisynth_hub.filter.stage import load
-    from sentisynth_hub.generate.stage import read_candidates
     from sentisynth_hub.natural.stage import file_candidates, hub_candidates
 
     path = Path(source)
@@ -86,9 +84,9 @@ def _of_recipe(
     pipeline = open_pipeline(load_recipe(recipe or source, overrides), runs=runs)
     if recipe is None:
         rows = (
-            read_candidates(pipeline.through("generate").generate, 0)[0]
+            pipeline.through("generate").generate[0].candidates()
             if unfiltered
-            else load(pipeline.through("filter").filter).kept(0)
+            else pipeline.through("filter").filter.kept(0)
         )
     elif path.is_file():
         rows = file_candidates(pipeline.recipe, path)
@@ -116,13 +114,16 @@ def _of_run(
 
 def _of_version(source: str, overrides: tuple[str, ...], unfiltered: bool) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A version that this toolkit published, with the recipe beside it."""
+    from sentisynth_hub.publish.cards.published_manifest import DatasetManifest
     from sentisynth_hub.publish.dataset_tables import read_config
     from sentisynth_hub.publish.verify import published_recipe, read_version
 
     head = read_version(source, "dataset")
-    manifest = head.manifest or {}
-    files = manifest["configs"]["unfiltered" if unfiltered else "default"]["files"]
-    rows = read_config([local for path in files if (local := head.file(path)) is not None], manifest["labels"])
+    manifest = head.manifest
+    if not isinstance(manifest, DatasetManifest):
+        raise InputError(f"{source}: is not a dataset; name a dataset's version")
+    files = manifest.configs["unfiltered" if unfiltered else "default"]["files"]
+    rows = read_config([local for path in files if (local := head.file(path)) is not None], manifest.labels)
     with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
         return *_natural(published_recipe(head, Path(folder), overrides)), rows
 

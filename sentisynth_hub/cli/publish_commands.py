@@ -147,10 +147,10 @@ def verify(
             checks = verify_dataset(head, tag, natural, allow_personal_data=accepted)
         else:
             checks = verify_model(head, tag, natural)
-        if rebuild:
+        if rebuild and head.manifest is not None:
             from sentisynth_hub.publish.rebuild import rebuild as generate_again
 
-            checks += generate_again(recipe, head.manifest or {}, Path(folder) / "run")
+            checks += generate_again(recipe, head.manifest, Path(folder) / "run")
     options.show([check.record() for check in checks], [_check_line(check) for check in checks], as_json)
     wrong = [check.name for check in checks if check.agrees is False]
     unchecked = [check.name for check in checks if check.agrees is None]
@@ -217,16 +217,15 @@ def jobs(recipe: str, overrides: tuple[str, ...], flavor: str, timeout: str, sub
 
 
 def _unchanged(pipeline: "Pipeline") -> bool:
-    """Whether every repo the recipe names already has what these inputs give."""
+    """Whether every repo the recipe names already has what these inputs give, its tag included."""
     from sentisynth_hub.publish.commit import already_published
 
     publish = pipeline.recipe.publish
     repos = [("dataset", publish.dataset), ("model", publish.model)]
-    return all(
-        already_published(pipeline.inputs_digest, repo_id, kind) is not None
-        for kind, repo_id in repos
-        if repo_id is not None
-    )
+    standing = [
+        already_published(pipeline.inputs_digest, repo_id, kind) for kind, repo_id in repos if repo_id is not None
+    ]
+    return all(version is not None and version.tagged for version in standing)
 
 
 def _published_lines(result: "Published") -> list[str]:

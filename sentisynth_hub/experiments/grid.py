@@ -79,7 +79,7 @@ def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> 
     results = pipeline.through("verdict")
     evaluation = results.verdict
     log.info(f"  {verdict_sentence(evaluation)}")
-    kept = [replicate["kept"] for replicate in results.filter.manifest()["replicates"].values()]
+    kept = [replicate.kept for replicate in results.filter.replicates.values()]
     variants = results.study.manifest()["variants"]
     rows = {variant: fmean(counts["training_rows"]) for variant, counts in variants.items()}
     return CellResult(cell, evaluation, fmean(kept), rows)

@@ -18,7 +18,6 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.generate.stage import read_lineage
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.study.choice import head_fitter
@@ -69,7 +68,7 @@ def rows_to_blame(pipeline: "Pipeline", group_by: str | None = None) -> list[Bla
     attributes = {
         line["request_id"]: json.loads(line["attributes"])
         for replicate in corpora
-        for line in read_lineage(generated, replicate)
+        for line in generated[replicate].lineage()
     }
     setting = (pipeline.recipe, pipeline.samples, pipeline.natural, corpora)
     folder = pipeline.run / "blame"

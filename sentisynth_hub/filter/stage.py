@@ -23,7 +23,7 @@ from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.contract import Filter, FilterContext, LabelUse
 from sentisynth_hub.filter.filter_result import KEPT, REJECTED, FilteredReplicate, FilterResult, read_result
 from sentisynth_hub.filter.filter_table import code_version, filter_class
-from sentisynth_hub.generate.stage import read_candidates
+from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.natural.leakage import check_corpus
 from sentisynth_hub.natural.splits import NaturalData, Sample
@@ -52,7 +52,7 @@ def filter_candidates(
     recipe: Recipe,
     samples: Sequence[Sample],
     natural: NaturalData,
-    generated: StageFolder,
+    generated: GenerateResult,
     folder: StageFolder,
     processes: Processes,
 ) -> None:
@@ -66,15 +66,15 @@ def filter_candidates(
     """
     if folder.complete:
         return
-    replicates = generated.manifest()["replicates"]
     by_replicate = {sample.replicate: sample for sample in samples}
-    for replicate in processes.mine(sorted(int(name) for name in replicates)):
+    for replicate in processes.mine(sorted(generated.replicates)):
         path = folder.path / f"replicate-{replicate}"
         if (path / _RESULT).exists():
             continue
-        candidates, unparsed = read_candidates(generated, replicate)
+        corpus = generated[replicate]
+        candidates, unparsed = corpus.candidates(), corpus.unparsed()
         log.info(f"  replicate {replicate}: {len(candidates):,} candidates")
-        in_prompts = set(replicates[str(replicate)]["demonstration_ids"])
+        in_prompts = set(corpus.demonstration_ids)
         sample = by_replicate[replicate]
         context = FilterContext(
             recipe,
@@ -88,7 +88,7 @@ def filter_candidates(
         _filter(context, path, unparsed)
     processes.wait()
     if processes.is_main:
-        results = {name: read_json(folder.path / f"replicate-{name}" / _RESULT) for name in replicates}
+        results = {str(name): read_json(folder.path / f"replicate-{name}" / _RESULT) for name in generated.replicates}
         folder.finish({"replicates": results})
     processes.wait()
 

@@ -1,8 +1,9 @@
 """The labels stage: the generator's own model asked for labels, for `llm_classifier` and `pseudo_label`.
 
     label(recipe, samples, natural, generated, folder, processes)
-    answers = read_answers(folder, 0)                     # of the test rows, in their order; None: no answer
-    rows = read_pseudo_labelled(folder, 0)                # natural texts with the model's labels
+    result = load(folder)
+    result[0].answers()                                   # of the test rows, in their order; None: no answer
+    result[0].pseudo_labelled()                           # natural texts with the model's labels
 
 Everything asked is planned, journalled, budgeted and resumed as the candidates are: nothing is paid twice, and what
 the generate stage spent counts against the same budget. Under a conditional design one set of answers, replicate 0's,
@@ -26,8 +27,7 @@ from sentisynth_hub.generate.label_prompt import answer_tokens, demonstrations, 
 from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.requests import Replicate, write_requests
-from sentisynth_hub.generate.result import Record, checked, of_replicates
-from sentisynth_hub.generate.result import load as load_generated
+from sentisynth_hub.generate.result import GenerateResult, Record, checked, of_replicates
 from sentisynth_hub.generate.stage import answer_all, served
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
@@ -47,7 +47,7 @@ def label(
     recipe: Recipe,
     samples: Sequence[Sample],
     natural: NaturalData,
-    generated: StageFolder,
+    generated: GenerateResult,
     folder: StageFolder,
     processes: Processes,
     *,
@@ -70,16 +70,15 @@ def label(
     if folder.complete:
         return folder.manifest()
     asking = asking_recipe(recipe)
-    corpora = load_generated(generated)
     plans = [
-        (_replicate(asking, sample, folder), _questions(recipe, sample, natural, corpora[sample.replicate].requests))
+        (_replicate(asking, sample, folder), _questions(recipe, sample, natural, generated[sample.replicate].requests))
         for sample in served(recipe, samples)
     ]
     if processes.is_main:
         for replicate, questions in plans:
             write_requests(replicate, _requests(asking, replicate, questions))
     processes.wait()
-    spent_before = sorted(generated.path.glob("replicate-*/completions-*.jsonl"))
+    spent_before = generated.journals()
     answer_all(asking, [replicate for replicate, _ in plans], processes, generator=generator, journals=spent_before)
     if processes.is_main:
         records = {
@@ -176,16 +175,6 @@ def missing_answers(records: Mapping[str, Any], variants: Sequence[str]) -> list
                 "model; read `completions-*.jsonl` of the labels stage for what it says instead"
             )
     return warnings
-
-
-def read_answers(folder: StageFolder, replicate: int) -> list[str | None]:
-    """The model's label of every test row, in their order; None where it named none."""
-    return list(read_json(folder.path / f"replicate-{replicate}" / "answers.json"))
-
-
-def read_pseudo_labelled(folder: StageFolder, replicate: int) -> tuple[Row, ...]:
-    """Natural texts under the model's labels; those it named no label for are left out."""
-    return tuple(read_rows(folder.path / f"replicate-{replicate}" / "pseudo_labelled.parquet"))
 
 
 def decides(recipe: Recipe) -> dict[str, Any]:

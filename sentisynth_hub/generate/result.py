@@ -57,6 +57,10 @@ class GeneratedReplicate(Record):
         """Prompt and completion tokens."""
         return self.prompt_tokens + self.completion_tokens
 
+    def journals(self) -> list[Path]:
+        """What was answered, and what it cost."""
+        return sorted(self.path.glob("completions-*.jsonl"))
+
     def candidates(self) -> list[Row]:
         """The candidate rows, in the order they were asked for."""
         return read_rows(self.path / "candidates.parquet")
@@ -93,6 +97,10 @@ class GenerateResult(Record):
     def __getitem__(self, replicate: int) -> GeneratedReplicate:
         """A replicate's corpus; under a conditional design they all have the one of replicate 0."""
         return self.replicates.get(replicate) or self.replicates[0]
+
+    def journals(self) -> list[Path]:
+        """The journals of all replicates."""
+        return [path for _, replicate in sorted(self.replicates.items()) for path in replicate.journals()]
 
     @property
     def cost_usd(self) -> float | None:

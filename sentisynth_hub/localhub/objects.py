@@ -35,7 +35,7 @@ class NewObjects:
             temporary = self._folder / f"{TEMPORARY}{secrets.token_hex(8)}"
             self._written[oid] = temporary  # first, so that `discard` removes what a full disk leaves
             temporary.write_bytes(item.as_legacy_object())
-            temporary.chmod(0o444)
+            temporary.chmod(0o400)
         return oid
 
     def flush(self) -> None:

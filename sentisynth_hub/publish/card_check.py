@@ -16,6 +16,8 @@ from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.publish.cards.front_matter import split_card
 from sentisynth_hub.publish.cards.render import generated_part, words_outside
 from sentisynth_hub.publish.repo_head import RepoHead
+from sentisynth_hub.verdict.evaluation import parse_evaluation
+from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 
 
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)  # identifiers and examples, not claims
@@ -58,16 +60,16 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
         yield Check(name, True, "equal", "equal")
         return
     assert head.manifest is not None
-    toolkit = head.manifest["toolkit"]
+    toolkit = head.manifest.toolkit
     same = toolkit == __version__
     other = f"other words; written by sentisynth-hub {toolkit}, compare with that version"
     yield Check(name, False if same else None, "equal", "different" if same else other)
-    evaluation = head.manifest.get("evaluation")
-    if evaluation is not None:
-        sentence = _plain(evaluation["verdict"]["sentence"])
+    record = head.manifest.evaluation
+    if record is not None:
+        sentence = _plain(verdict_sentence(parse_evaluation(record)))
         stands = f"**{sentence}**" in found
         yield Check("verdict on the card", stands, sentence, sentence if stands else "another one, or none")
-    known = {*_numbers(_readable(generated_part(split_card(rendered)[1]))), *_numbers_of(head.manifest)}
+    known = {*_numbers(_readable(generated_part(split_card(rendered)[1]))), *_numbers_of(head.manifest.content())}
     metadata, made = split_card(card)[0], split_card(rendered)[0]
     known.update(_numbers_of(made))
     shown = [*_numbers(found), *_numbers_of({key: metadata[key] for key in made if key in metadata})]

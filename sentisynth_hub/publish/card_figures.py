@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from sentisynth_hub.core import log
+from sentisynth_hub.publish.cards.published_manifest import Manifest
 from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.verdict.evaluation import parse_evaluation
 
@@ -30,16 +31,16 @@ class Pictures:
     evaluation: Mapping[str, Any] | None
     _drawn: dict[str, bytes] | None = field(default=None, init=False)
 
-    def plan(self, head: RepoHead | None, found: Mapping[str, Any] | None) -> tuple[list[str], dict[str, bytes]]:
+    def plan(self, head: RepoHead | None, standing: Manifest | None) -> tuple[list[str], dict[str, bytes]]:
         """Paths the version will have, and the content of those that have to be sent.
 
         Args:
-            head: What stands there, with its manifest `found`; None in an empty repo.
+            head: What stands there, with its manifest `standing`; None in an empty repo.
         """
-        if head is not None and found is not None and found["evaluation"] == self.evaluation:
-            standing = list(found.get("figures", []))
-            if head.paths.issuperset(standing):
-                return standing, {}
+        if head is not None and standing is not None and standing.evaluation == self.evaluation:
+            figures = list(standing.figures or [])
+            if head.paths.issuperset(figures):
+                return figures, {}
         drawn = self._draw()
         return list(drawn), drawn
 

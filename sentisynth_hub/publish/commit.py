@@ -92,18 +92,32 @@ def publish_model(
     return _publish(publication, private=private, create_pr=create_pr, dry_run=dry_run)
 
 
-def already_published(inputs_digest: str, repo_id: str, repo_type: str) -> str | None:
-    """The tag at the head if it was made from the very same inputs, else None: then there is nothing to generate, let
-    alone to publish."""
+@dataclass(frozen=True)
+class Standing:
+    """The version at the head of a repo; `tagged`: whether its tag is set."""
+
+    tag: str
+    tagged: bool
+
+
+def already_published(inputs_digest: str, repo_id: str, repo_type: str) -> Standing | None:
+    """The version at the head if it was made from the very same inputs, else None: then there is nothing to generate,
+    let alone to publish. Nothing is written; `set_missing_tag` sets a tag that is not there."""
+    from huggingface_hub import HfApi
+
+    head = read_head(HfApi(), repo_id, repo_type)
+    if head is None or head.manifest is None or head.manifest.inputs_digest != inputs_digest:
+        return None
+    return Standing(head.manifest.tag, head.manifest.tag in head.tags)
+
+
+def set_missing_tag(repo_id: str, repo_type: str) -> bool:
+    """Set the tag that a publisher who died after its commit could not set; return whether one was missing."""
     from huggingface_hub import HfApi
 
     api = HfApi()
     head = read_head(api, repo_id, repo_type)
-    if head is None or head.manifest is None or head.manifest["inputs_digest"] != inputs_digest:
-        return None
-    heal_tag(api, head)
-    assert head.version is not None
-    return head.version.tag
+    return head is not None and head.manifest is not None and heal_tag(api, head)
 
 
 def _publish(
@@ -112,8 +126,12 @@ def _publish(
     from huggingface_hub import HfApi
 
     api = HfApi()
+    publication.check()
     for attempt in range(_ATTEMPTS):
         head = read_head(api, publication.repo_id, publication.repo_type)
+        if head is None and not dry_run:  # its first commit is what the version builds upon
+            _create_repo(api, publication, private)
+            head = read_head(api, publication.repo_id, publication.repo_type)
         if head is not None:
             check_ours(head)
             if not dry_run:
@@ -121,16 +139,14 @@ def _publish(
         plan = publication.plan(head)
         if plan.changes is None or dry_run:
             return _result(api, plan, _standing_commit(head, plan) if plan.changes is None else None)
-        if head is None:
-            _create_repo(api, publication, private)
-            continue  # its first commit is what the version builds upon
+        assert head is not None
         if plan.version.tag in head.tags:
             raise PublishError(
                 f"{plan.repo_id}: the next version is {plan.version.tag}, "
                 "but that tag exists already and is not the head; delete it, or put the head back to what it names"
             )
-        if create_pr and (open_one := _open_pull_request(api, plan)) is not None:
-            return _result(api, plan, plan.parent, pull_request=open_one, proposed_before=True)
+        if create_pr and (proposal := _open_pull_request(api, plan)) is not None:
+            return _result(api, plan, plan.parent, pull_request=proposal, proposed_before=True)
         commit = _commit(api, plan, create_pr)
         if commit is None:
             log.info(f"{plan.repo_id}: another publisher was first; planning again")
@@ -216,7 +232,7 @@ def _result(
         repo_type=plan.repo_type,
         version=plan.version.tag,
         commit=commit,
-        url=f"{api.endpoint}/{prefix}{plan.repo_id}/tree/{plan.version.tag}",
+        url=f"{api.endpoint}/{prefix}{plan.repo_id}",
         changed=plan.changes is not None and not proposed_before,
         why="an open pull request proposes it already" if proposed_before else plan.why,
         plan=plan if plan.changes is not None else None,

@@ -1,106 +1,159 @@
 """Planning a dataset version: from a release and the head to the files of one commit."""
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from math import fsum
 from pathlib import Path
 from typing import Any, cast
 
-from sentisynth_hub import __version__
-from sentisynth_hub.core.errors import PublishError
-from sentisynth_hub.core.files import json_digest
+from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import nfc
-from sentisynth_hub.publish.card_figures import Pictures
 from sentisynth_hub.publish.cards.published_manifest import (
-    MANIFEST_FILE,
-    SCHEMA,
     ConfigRecord,
     DatasetManifest,
     rounded,
 )
-from sentisynth_hub.publish.cards.render import render_changelog, render_dataset_card
-from sentisynth_hub.publish.checks.licences import gather_licences
 from sentisynth_hub.publish.checks.non_inferiority import check_budget
 from sentisynth_hub.publish.checks.safety import (
-    NaturalTexts,
-    check_files,
     check_funnel,
     check_rows,
     check_tables,
     hidden_texts,
 )
 from sentisynth_hub.publish.dataset_tables import SCORES, Table, dataset_tables, read_config, write_parquet
-from sentisynth_hub.publish.release import DatasetRelease, publishable_recipe, recipe_digest
+from sentisynth_hub.publish.publication import Content, Publication, natural_source
+from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import RepoHead
-from sentisynth_hub.publish.version_plan import Plan
-from sentisynth_hub.publish.versions.changes import Changes, RowCounts, compare_rows, dataset_changes
+from sentisynth_hub.publish.versions.changes import (
+    Changes,
+    RowCounts,
+    RowExample,
+    compare_rows,
+    dataset_changes,
+    row_examples,
+)
 from sentisynth_hub.publish.versions.corpus_statistics import (
     DIVERSITY_WORDS,
     Statistics,
     by_id,
     count_words,
+    side_by_side,
     statistics,
 )
-from sentisynth_hub.publish.versions.tags import FIRST
+from sentisynth_hub.verdict.evaluation import parse_evaluation
+from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 
 
-_VOLATILE = ("toolkit", "inputs_digest")  # differ between runs that publish the very same thing
+_NATURAL = ("dataset", "revision", "commit", "config_name", "licence", "splits", "left_out")
 _EXAMPLES_PER_LABEL = 2
 _NOT_PUBLISHED = ("format", "version", "per_rater")  # of human_evaluation.json
 
 
-class DatasetPublication:
-    """A checked release, ready to be planned against any head of `repo_id`; Parquet files are written under `folder`
-    once.
+_Comparison = tuple[RowCounts, Statistics, Statistics, list[RowExample]]
+
+
+class DatasetPublication(Publication[DatasetManifest]):
+    """A corpus, ready to be planned against any head of `repo_id`; Parquet files are written under `folder` once.
 
     Raises:
-        InputError, PublishError: The release may not be published (see `hub.last_look`, `hub.licences`).
+        InputError, PublishError: The release may not be published (see `checks.safety`, `checks.licences`).
     """
 
     repo_type = "dataset"
+    manifest_kind = DatasetManifest
 
     def __init__(self, release: DatasetRelease, repo_id: str, folder: Path):
-        self.release, self.repo_id, self.folder = release, repo_id, folder
-        self.natural = NaturalTexts(release.natural)
+        super().__init__(release, repo_id)
+        self.release, self.folder = release, folder
         check_funnel(release)
         check_budget(release)
         check_rows(release, self.natural)
         hidden = hidden_texts(release, self.natural)
         self.tables = dataset_tables(release, hidden, release.hiding_key)
         check_tables(self.tables, release.recipe)
-        self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
         if release.prompt_text:
             self.texts["prompt.jinja2"] = release.prompt_text
         self.facts = self._facts(sum(hidden))
-        self.pictures = Pictures(self.facts["evaluation"])
         self._written: dict[str, tuple[ConfigRecord, dict[str, Path]]] = {}
+        self._compared: tuple[str, RowCounts, Statistics, Statistics, list[RowExample]] | None = None
 
-    def plan(self, head: RepoHead | None) -> Plan:
-        """Decide what to do about `head`.
+    @property
+    def shows_natural_rows(self) -> bool:
+        """Whether the recipe publishes them."""
+        return self.release.recipe.natural.publish_rows
 
-        Raises:
-            PublishError: The head cannot be built upon, or a planned file may not be published.
-        """
-        found = cast(DatasetManifest, head.manifest) if head is not None and head.manifest is not None else None
-        if head is not None and found is not None and "configs" not in found:
-            raise PublishError(f"{self.repo_id}: its {MANIFEST_FILE} is not a dataset's; name another repo")
-        differing = self._differences(head, found) if head is not None and found is not None else []
-        if found is not None and head is not None and not differing:
-            assert head.version is not None
-            return Plan(self.repo_id, "dataset", head.commit, head.version, None, {}, ())
-        changes = self._changes(head, found, differing)
-        version = FIRST if head is None or head.version is None else head.version.next(changes["level"])
-        records, files = self._configs(found)
-        figures, drawn = self.pictures.plan(head, found)
-        manifest = self._manifest(version.tag[1:], records, changes, self._looks(found), figures)
-        manifest = self._with_people(manifest, found)
-        additions = {**self._files(manifest, head), **drawn}
-        old = set(found["files"]) if found is not None else set()
-        stale = (old - set(manifest["files"])) & head.paths if head is not None else set()
-        parent = head.commit if head is not None else None
-        return Plan(self.repo_id, "dataset", parent, version, changes, {**additions, **files}, tuple(sorted(stale)))
+    def changed_content(self, head: RepoHead, standing: DatasetManifest) -> list[str]:
+        """Configs whose lines differ, or that are gone."""
+        changed = [f"config {name} changed" for name in self.tables if self._config_differs(name, standing)]
+        return changed + [f"config {name} removed" for name in standing.configs if name not in self.tables]
+
+    def changes(self, head: RepoHead | None, standing: DatasetManifest | None, differences: list[str]) -> Changes:
+        """What changed for whoever loads the rows, and what else."""
+        now = self.facts["statistics"]
+        if head is None or standing is None:
+            rows = RowCounts(added=len(self.release.kept), removed=0, relabelled=0, unchanged=0)
+            return dataset_changes(
+                None, labels=([], []), columns=({}, {}), rows=rows, metadata=[], statistics=(None, now)
+            )
+        old = standing.configs["default"]
+        if old["digest"] == self.tables["default"].digest:
+            rows = RowCounts(added=0, removed=0, relabelled=0, unchanged=len(self.release.kept))
+            before = after = now
+            examples: list[RowExample] = []
+        else:
+            rows, before, after, examples = self._compare(head, standing)
+        changes = dataset_changes(
+            standing.tag,
+            labels=(standing.labels, self.release.recipe.labels),
+            columns=(old["columns"], self.tables["default"].kinds),
+            rows=rows,
+            metadata=[reason for reason in differences if reason != "config default changed"],
+            statistics=(before, after),
+        )
+        changes["recipe"] = self.recipe_changes(head)
+        changes["examples"] = examples
+        before, after = said_by(standing.evaluation), said_by(self.figures.evaluation)
+        if before is not None and after is not None and before != after:
+            changes["claims"] = {"before": before, "after": after}
+        return changes
+
+    def content(self, standing: DatasetManifest | None) -> Content:
+        """Records of all configs, and the local files of those whose values are not at the head already."""
+        records: dict[str, ConfigRecord] = {}
+        files: dict[str, bytes | Path] = {}
+        for name, table in self.tables.items():
+            old = standing.configs.get(name) if standing is not None else None
+            same_labels = standing is not None and standing.labels == self.release.recipe.labels
+            if (
+                old is not None
+                and same_labels
+                and old["values_digest"] == table.values_digest
+                and old["columns"] == table.kinds
+            ):
+                records[name] = old
+                continue
+            if name not in self._written:
+                self._written[name] = write_parquet(table, self.folder, self.release.recipe.labels)
+            records[name], written = self._written[name]
+            files |= written
+        return self._content(records, files, standing)
+
+    def kept_content(self, standing: DatasetManifest) -> Content:
+        """The head's configs: values that moved without a line of the digest make no version."""
+        return self._content(standing.configs, {}, standing)
+
+    def _content(
+        self,
+        records: Mapping[str, ConfigRecord],
+        files: dict[str, bytes | Path],
+        standing: DatasetManifest | None,
+    ) -> Content:
+        record: dict[str, Any] = {"configs": records, "looks": self._looks(standing)}
+        human = self._ratings(standing)
+        if human is not None:
+            record["human_evaluation"] = human
+        return Content(record, [path for config in records.values() for path in config["files"]], files)
 
     def _facts(self, hidden: int) -> dict[str, Any]:
         """What the manifest says that does not depend on the head."""
@@ -114,18 +167,7 @@ class DatasetPublication:
         ordered = by_id(release.kept, ids)
         synthetic, natural = _side_by_side(ordered, sorted(ids), release.natural.train, recipe.labels)
         facts = {
-            "schema": SCHEMA,
-            "repo_id": self.repo_id,
-            "recipe": {
-                "name": recipe.name,
-                "description": recipe.description,
-                "digest": recipe_digest(self.texts["recipe.yaml"]),
-            },
             "pretty_name": recipe.publish.pretty_name or _title(self.repo_id),
-            "language": recipe.language,
-            "labels": recipe.labels,
-            "licence": gather_licences(recipe, release.pins),
-            "evaluation": release.evaluation,
             "content_digest": self.tables["default"].digest,
             "statistics": synthetic,
             "natural_statistics": natural,
@@ -133,10 +175,9 @@ class DatasetPublication:
             "candidates": len(release.kept) + len(release.rejected),
             "funnel": steps,
             "hidden": hidden,
-            "label_budget": release.label_budget,
             "cost": self._cost(),
             "generator": self._generator(),
-            "natural": _natural(release.natural.source),
+            "natural": natural_source(release.natural.source, _NATURAL),
             "prompt_digest": release.generation["prompt_digest"],
             "personal_data_checked": "personal_data" in recipe.filter.order,
             "examples": _examples(ordered, recipe.labels),
@@ -149,6 +190,8 @@ class DatasetPublication:
         costs = [line["cost_usd"] for line in self.release.lineage]
         usd = sum(costs) if costs and None not in costs else None
         study = _study_cost(self.release.generation.get("replicates", {}))
+        generate = self.release.recipe.generate
+        human = generate.human_usd_per_row if "human_usd_per_row" in generate.model_fields_set else None
         return {
             **({"study": study} if study is not None else {}),
             "requests": self.release.requests,
@@ -156,7 +199,7 @@ class DatasetPublication:
             "completion_tokens": sum(line["completion_tokens"] for line in self.release.lineage),
             "usd": usd,
             "usd_per_kept": usd / len(self.release.kept) if usd is not None else None,
-            "human_usd_per_row": self.release.recipe.generate.human_usd_per_row,
+            "human_usd_per_row": human,
         }
 
     def _generator(self) -> dict[str, Any]:
@@ -165,148 +208,63 @@ class DatasetPublication:
         made = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
         return made | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
 
-    def _differences(self, head: RepoHead, found: DatasetManifest) -> list[str]:
-        """What would differ if this were published as the head's version again; empty: nothing to do."""
-        differing = [f"config {name} changed" for name in self.tables if self._config_differs(name, found)]
-        differing += [f"config {name} removed" for name in found["configs"] if name not in self.tables]
-        differing += [f"{path} changed" for path, content in self.texts.items() if head.text(path) != content]
-        differing += [f"{path} restored" for path in found["files"] if path not in head.paths]
-        if differing:
-            return differing
-        figures, _ = self.pictures.plan(head, found)
-        manifest = self._manifest(found["version"], found["configs"], found["changes"], self._looks(found), figures)
-        manifest = self._with_people(manifest, found)
-        if _stable(manifest) != _stable(found):
-            names = (name for name in {**manifest, **found} if name not in _VOLATILE)
-            return [f"{name.replace('_', ' ')} changed" for name in names if manifest.get(name) != found.get(name)]
-        existing = head.text("README.md") or ""
-        return [] if existing == render_dataset_card(found, existing) else ["card changed"]
-
-    def _config_differs(self, name: str, found: DatasetManifest) -> bool:
-        record = found["configs"].get(name)
+    def _config_differs(self, name: str, standing: DatasetManifest) -> bool:
+        record = standing.configs.get(name)
         table = self.tables[name]
         return record is None or record["digest"] != table.digest or record["columns"] != table.kinds
 
-    def _changes(self, head: RepoHead | None, found: DatasetManifest | None, differing: list[str]) -> Changes:
-        now = self.facts["statistics"]
-        if head is None or found is None:
-            rows = RowCounts(added=len(self.release.kept), removed=0, relabelled=0, unchanged=0)
-            return dataset_changes(
-                None, labels=([], []), columns=({}, {}), rows=rows, metadata=[], statistics=(None, now)
-            )
-        old = found["configs"]["default"]
-        if old["digest"] == self.tables["default"].digest:
-            rows = RowCounts(added=0, removed=0, relabelled=0, unchanged=len(self.release.kept))
-        else:
-            rows = compare_rows(published_rows(head, found), self.release.kept).counts()
-        return dataset_changes(
-            f"v{found['version']}",
-            labels=(found["labels"], self.facts["labels"]),
-            columns=(old["columns"], self.tables["default"].kinds),
-            rows=rows,
-            metadata=[reason for reason in differing if reason != "config default changed"],
-            statistics=(found["statistics"], now),
-        )
+    def _compare(self, head: RepoHead, standing: DatasetManifest) -> "_Comparison":
+        """Rows that differ from the head's, and both corpora measured on the same number of words; once a head."""
+        if self._compared is None or self._compared[0] != head.commit:
+            rows = published_rows(head, standing)
+            before, after = side_by_side(rows, self.release.kept, (standing.labels, self.release.recipe.labels))
+            compared = compare_rows(rows, self.release.kept)
+            numbers = rounded(before), rounded(after)
+            self._compared = head.commit, compared.counts(), *numbers, row_examples(compared)
+        return self._compared[1:]
 
-    def _configs(self, found: DatasetManifest | None) -> tuple[dict[str, ConfigRecord], dict[str, Path]]:
-        """Records of all configs, and the local files of those whose values are not at the head already."""
-        records: dict[str, ConfigRecord] = {}
-        files: dict[str, Path] = {}
-        for name, table in self.tables.items():
-            old = found["configs"].get(name) if found is not None else None
-            same_labels = found is not None and found["labels"] == self.facts["labels"]
-            if (
-                old is not None
-                and same_labels
-                and old["values_digest"] == table.values_digest
-                and old["columns"] == table.kinds
-            ):
-                records[name] = old
-                continue
-            if name not in self._written:
-                self._written[name] = write_parquet(table, self.folder, self.release.recipe.labels)
-            records[name], written = self._written[name]
-            files |= written
-        return records, files
-
-    def _looks(self, found: DatasetManifest | None) -> int:
+    def _looks(self, standing: DatasetManifest | None) -> int:
         """How often test rows were looked at over the versions: a study that is told again is not a new look."""
-        if self.facts["evaluation"] is None:
-            return found["looks"] if found is not None else 0
-        if found is None:
+        evaluation = self.figures.evaluation
+        if evaluation is None:
+            return standing.looks if standing is not None else 0
+        if standing is None:
             return 1
-        return found["looks"] + int(found["evaluation"] != self.facts["evaluation"])
+        return standing.looks + int(standing.evaluation != evaluation)
 
-    def _with_people(self, manifest: DatasetManifest, found: DatasetManifest | None) -> DatasetManifest:
-        """The manifest with what people said of these very rows, in this run or at the head; of no single rater."""
-        for one in (self.release.human_evaluation, found.get("human_evaluation") if found is not None else None):
-            if one is not None and one["content_digest"] == manifest["content_digest"]:
-                public = {name: value for name, value in one.items() if name not in _NOT_PUBLISHED}
-                return cast(DatasetManifest, {**manifest, "human_evaluation": rounded(public)})
-        return manifest
-
-    def _manifest(
-        self,
-        version: str,
-        configs: Mapping[str, ConfigRecord],
-        changes: Changes,
-        looks: int,
-        figures: Sequence[str],
-    ) -> DatasetManifest:
-        data = [path for record in configs.values() for path in record["files"]]
-        files = sorted([*data, *figures, *self.texts, "README.md", "CHANGELOG.md", MANIFEST_FILE])
-        made = {
-            **self.facts,
-            "toolkit": __version__,
-            "inputs_digest": self.release.inputs_digest,
-            "version": version,
-            "configs": configs,
-            "changes": changes,
-            "looks": looks,
-            "files": files,
-            **({"figures": list(figures)} if figures else {}),
-        }
-        return cast(DatasetManifest, rounded(made))
-
-    def _files(self, manifest: DatasetManifest, head: RepoHead | None) -> dict[str, bytes | Path]:
-        existing = {
-            path: (head.text(path) if head is not None else None) or "" for path in ("README.md", "CHANGELOG.md")
-        }
-        texts = {
-            **self.texts,
-            "README.md": render_dataset_card(manifest, existing["README.md"]),
-            "CHANGELOG.md": render_changelog(manifest, existing["CHANGELOG.md"]),
-            MANIFEST_FILE: manifest_text(manifest),
-        }
-        check_files(texts, None if self.release.recipe.natural.publish_rows else self.natural)
-        return {path: content.encode("utf-8") for path, content in texts.items()}
+    def _ratings(self, standing: DatasetManifest | None) -> dict[str, Any] | None:
+        """What people said of these very rows, in this run or at the head; of no single rater."""
+        for record in (self.release.human_evaluation, standing.human_evaluation if standing is not None else None):
+            if record is not None and record["content_digest"] == self.facts["content_digest"]:
+                return {name: value for name, value in record.items() if name not in _NOT_PUBLISHED}
+        return None
 
 
-def manifest_text(manifest: Mapping[str, Any]) -> str:
-    """sentisynth.json: an item a line, keys in the order they were made, which is the order of a card's columns and
-    configs."""
-    return json.dumps(manifest, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+def said_by(evaluation: Mapping[str, Any] | None) -> str | None:
+    """The verdict of a published evaluation; None where there is none, or an older version wrote it."""
+    if evaluation is None:
+        return None
+    try:
+        return verdict_sentence(parse_evaluation(evaluation))
+    except DataError:
+        return None
 
 
 def published_rows(head: RepoHead, manifest: DatasetManifest) -> list[Row]:
     """Rows of the `default` config at `head`.
 
     Raises:
-        PublishError: A data file of the manifest is not there.
+        PublishError: A data file of the manifest is not there, or cannot be read.
     """
     paths = []
-    for path in manifest["configs"]["default"]["files"]:
+    for path in manifest.configs["default"]["files"]:
         local = head.file(path)
         if local is None:
             raise PublishError(
-                f"{head.repo_id}: {path} of v{manifest['version']} is missing; restore it from the version's tag"
+                f"{head.repo_id}: {path} of {manifest.tag} is missing; restore it from the version's tag"
             )
         paths.append(local)
-    return read_config(paths, manifest["labels"])
-
-
-def _stable(manifest: Mapping[str, Any]) -> str:
-    return json_digest({key: value for key, value in manifest.items() if key not in _VOLATILE})
+    return read_config(paths, manifest.labels)
 
 
 def _side_by_side(
@@ -325,12 +283,6 @@ def _study_cost(replicates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] |
     counts = {name: sum(one[name] for one in made) for name in ("requests", "prompt_tokens", "completion_tokens")}
     costs = [one["cost_usd"] for one in made]
     return {"replicates": len(made), **counts, "usd": None if None in costs else fsum(costs)}
-
-
-def _natural(source: Mapping[str, Any]) -> dict[str, Any]:
-    """What may be said of the natural source: ids, commits and counts, never a path."""
-    names = ("dataset", "revision", "commit", "config_name", "licence", "splits", "left_out")
-    return {"dataset": None, "commit": None, **{name: source[name] for name in names if name in source}}
 
 
 def _score_filter(table: Table) -> tuple[str, str, float] | None:

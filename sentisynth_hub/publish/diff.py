@@ -1,9 +1,10 @@
 """The difference of two versions, or of a run and a version: rows, labels, drift, with examples."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
@@ -11,11 +12,12 @@ from sentisynth_hub.core.files import read_json
 from sentisynth_hub.core.rows import Row, read_rows
 from sentisynth_hub.core.run_folder import MANIFEST, current_stage
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, rounded
-from sentisynth_hub.publish.dataset_repo import published_rows
+from sentisynth_hub.publish.dataset_repo import published_rows, said_by
 from sentisynth_hub.publish.dataset_tables import ROW_COLUMNS
 from sentisynth_hub.publish.repo_head import read_head
 from sentisynth_hub.publish.versions.changes import Changes, RowChanges, compare_rows, dataset_changes
-from sentisynth_hub.publish.versions.corpus_statistics import statistics
+from sentisynth_hub.publish.versions.corpus_statistics import side_by_side
+from sentisynth_hub.publish.versions.recipe_changes import RecipeChange, recipe_changes
 
 
 _SHOWN = 5
@@ -24,12 +26,15 @@ _WIDTH = 76
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two corpora compared: its name, label names, columns and rows."""
+    """One of the two corpora compared: its name, label names, columns and rows; recipe and evaluation of a published
+    version."""
 
     name: str
     labels: list[str]
     columns: dict[str, str]
     rows: list[Row]
+    recipe: str | None = None
+    evaluation: Mapping[str, Any] | None = None
 
 
 def read_side(spec: str) -> Side:
@@ -52,13 +57,14 @@ def read_side(spec: str) -> Side:
         head = read_head(HfApi(), repo_id, "dataset", revision or "main")
     except RevisionNotFoundError:
         raise InputError(f"{spec}: {repo_id} has no revision {revision!r}; see its tags on its page") from None
-    if head is None or head.manifest is None or "configs" not in head.manifest:
+    if head is None or not isinstance(head.manifest, DatasetManifest):
         raise InputError(
             f"{spec}: no dataset published by sentisynth-hub there that you may read; check the id and HF_TOKEN"
         )
-    manifest = cast(DatasetManifest, head.manifest)
+    manifest = head.manifest
     rows = published_rows(head, manifest)
-    return Side(spec, manifest["labels"], manifest["configs"]["default"]["columns"], rows)
+    columns = manifest.configs["default"]["columns"]
+    return Side(spec, manifest.labels, columns, rows, head.text("recipe.yaml"), manifest.evaluation)
 
 
 def compare(before: Side, after: Side) -> tuple[Changes, RowChanges]:
@@ -70,8 +76,10 @@ def compare(before: Side, after: Side) -> tuple[Changes, RowChanges]:
         columns=(before.columns, after.columns),
         rows=rows.counts(),
         metadata=[],
-        statistics=(statistics(before.rows, before.labels), statistics(after.rows, after.labels)),
+        statistics=side_by_side(before.rows, after.rows, (before.labels, after.labels)),
     )
+    if before.recipe is not None and after.recipe is not None:
+        changes = {**changes, "recipe": recipe_changes(before.recipe, after.recipe)}
     return changes, rows
 
 
@@ -103,8 +111,8 @@ def lines(before: Side, after: Side) -> list[str]:
         ("", before.name, after.name),
         ("rows", f"{old['rows']:,}", f"{new['rows']:,}"),
         *[(f"  {label}", f"{old['labels'].get(label, 0):,}", f"{new['labels'].get(label, 0):,}") for label in labels],
-        ("words a row", f"{old['words_mean']:.2f}", f"{new['words_mean']:.2f}"),
-        ("distinct word pairs", f"{old['distinct_2']:.3f}", f"{new['distinct_2']:.3f}"),
+        ("words, symbols a row", f"{old['words_mean']:.2f}", f"{new['words_mean']:.2f}"),
+        (f"distinct pairs in {old['distinct_2_words']:,}", f"{old['distinct_2']:.3f}", f"{new['distinct_2']:.3f}"),
         ("code-mixing index", _number(old["cmi_mean"]), _number(new["cmi_mean"])),
     ]
     text = [f"{name:<22} {left:>20} {right:>20}" for name, left, right in table]
@@ -112,6 +120,8 @@ def lines(before: Side, after: Side) -> list[str]:
     text += [f"label balance moved by {100 * (changes['balance_shift'] or 0):.1f} % (total variation distance)"]
     reasons = ", ".join(changes["reasons"]) or "nothing changed"
     text += [f"{changes['level']} change: {reasons}" if changes["reasons"] else reasons, ""]
+    text += [_recipe_line(change) for change in changes.get("recipe", [])]
+    text += _verdict_lines(before, after)
     text += [f"  + {row.label}: {log.printable(row.text, _WIDTH)}" for row in rows.added[:_SHOWN]]
     text += [f"  - {row.label}: {log.printable(row.text, _WIDTH)}" for row in rows.removed[:_SHOWN]]
     text += [f"  ~ {o.label} -> {n.label}: {log.printable(n.text, _WIDTH)}" for o, n in rows.relabelled[:_SHOWN]]
@@ -131,6 +141,22 @@ def _moves(rows: RowChanges) -> Counter[str]:
 
 def _shown(row: Row) -> dict[str, Any]:
     return {"id": row.id, "label": row.label, "text": row.text}
+
+
+def _recipe_line(change: RecipeChange) -> str:
+    before, after = ("unset" if value is None else value for value in (change["before"], change["after"]))
+    return log.printable(f"  recipe {change['key']}: {before} -> {after}", _WIDTH + 80)
+
+
+def _verdict_lines(before: Side, after: Side) -> list[str]:
+    """The verdicts of two published versions, where they differ."""
+    said = [said_by(side.evaluation) for side in (before, after)]
+    if None in said or said[0] == said[1]:
+        return []
+    return [
+        log.printable(f"  verdict of {side.name}: {text}", 240)
+        for side, text in zip((before, after), said, strict=True)
+    ]
 
 
 def _number(value: float | None) -> str:

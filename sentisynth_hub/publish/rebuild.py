@@ -6,7 +6,6 @@ give. Only replicate 0 is made again, since only its corpus is published.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sentisynth_hub.core.distributed import Processes, share_cores
 from sentisynth_hub.core.errors import InputError
@@ -17,6 +16,7 @@ from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.stage import load_natural
 from sentisynth_hub.publish.card_check import Check
+from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, Manifest
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, model_sections, pin_recipe
 
@@ -24,7 +24,7 @@ from sentisynth_hub.recipe.revisions import Pin, model_sections, pin_recipe
 _NEEDED = ("generate", "filter")  # the study's models have no part in the rows
 
 
-def rebuild(recipe: Recipe, manifest: dict[str, Any], folder: Path) -> list[Check]:
+def rebuild(recipe: Recipe, manifest: Manifest, folder: Path) -> list[Check]:
     """Generate and filter replicate 0 again, and compare what went in and what came out with the manifest.
 
     Args:
@@ -38,7 +38,7 @@ def rebuild(recipe: Recipe, manifest: dict[str, Any], folder: Path) -> list[Chec
     Raises:
         InputError: The rows came from an endpoint, or a path that was not published is missing.
     """
-    if "content_digest" not in manifest:
+    if not isinstance(manifest, DatasetManifest):
         raise InputError("verify --rebuild: this is a model; verify the dataset that its card names with --rebuild")
     if not recipe.generate.generator.repeatable:
         raise InputError(
@@ -52,11 +52,11 @@ def rebuild(recipe: Recipe, manifest: dict[str, Any], folder: Path) -> list[Chec
     samples = study_samples(pinned, natural)[:1]
     generated = stage_folder(folder, "generate", version=generation.VERSION, recipe={})
     filtered = stage_folder(folder, "filter", version=filtering.VERSION, recipe={})
-    refresh = manifest["generator"].get("refresh", 0)
+    refresh = manifest.generator.get("refresh", 0)
     generation.generate(pinned, samples, generated, Processes(), refresh=refresh)
-    filtering.filter_candidates(pinned, samples, natural, generated, filtered, Processes())
+    filtering.filter_candidates(pinned, samples, natural, generation.load(generated), filtered, Processes())
     found = content_digest(filtering.load(filtered).kept(0))
-    said = manifest["content_digest"]
+    said = manifest.content_digest
     return [
         _models(pins, manifest),
         Check("content digest of the rows generated again", said == found, said, found),
@@ -71,9 +71,9 @@ def _without_zero_shot(recipe: Recipe) -> Recipe:
     return recipe.with_content(content)
 
 
-def _models(pins: dict[str, Pin], manifest: dict[str, Any]) -> Check:
+def _models(pins: dict[str, Pin], manifest: Manifest) -> Check:
     """Whether the models used now are among those that went into the version."""
-    known = {source["commit"] for source in manifest["licence"]["sources"]}
+    known = {source["commit"] for source in manifest.licence["sources"]}
     others = [f"{path} ({pin.id} at {pin.commit[:12]})" for path, pin in pins.items() if _is_other(pin, known)]
     return Check("models that did not go into it", not others, [], others)
 

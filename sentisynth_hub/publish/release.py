@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -17,6 +17,10 @@ from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.pretrained.classifier import Layout
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin
+
+
+if TYPE_CHECKING:
+    from sentisynth_hub.publish.versions.changes import ScoreChange
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,11 @@ class DatasetRelease:
     human_evaluation: Mapping[str, Any] | None = None
     hiding_key: str = field(default_factory=lambda: secrets.token_hex(32))
 
+    @property
+    def synthetic_rows(self) -> int:
+        """Rows that a generator wrote."""
+        return len(self.kept)
+
 
 @dataclass(frozen=True)
 class ModelRelease:
@@ -75,6 +84,10 @@ class ModelRelease:
         dataset: `id`, `version` (tag) and `commit` of the published synthetic rows; None where they are not published.
         hyperparameters: Name to text or number, as the card shows them.
         max_length: Tokens a training text was cut to.
+        synthetic_rows: Rows of the corpus it learned from; 0 where it learned from natural rows alone, and then
+            `dataset` is None and nothing it publishes names a synthetic data set.
+        compared: The tag of the last published version and both models' scores on the same test rows; None: they were
+            not compared.
     """
 
     recipe: Recipe
@@ -90,6 +103,8 @@ class ModelRelease:
     label_budget: Mapping[str, Any] | None = None
     hyperparameters: Mapping[str, str | int | float] = field(default_factory=dict)
     max_length: int | None = None
+    synthetic_rows: int | None = None
+    compared: "tuple[str, ScoreChange] | None" = None
     layout: Layout = "transformers"
 
 
@@ -100,7 +115,7 @@ def publishable_recipe(recipe: Recipe) -> str:
     content["generate"]["generator"].pop("base_url", None)
     if recipe.generate.generator.has_prompt:
         content["generate"].setdefault("prompt", {})["template"] = "prompt.jinja2"
-    served = recipe.generate.generator.kind == "openai"  # such a model has a name of the server's making
+    served = recipe.generate.generator.leaves_machine  # such a model has a name of the server's making
     return yaml.safe_dump(
         {key: _without_paths(value, (key,), served) for key, value in content.items()},
         allow_unicode=True,

@@ -1,15 +1,14 @@
 """What stands at the head of a repo, and mending a version whose tag is missing."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import PublishError
-from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, SCHEMA
+from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, Manifest, read_manifest
 from sentisynth_hub.publish.versions.tags import Version, latest, parse_tag
 
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 
+_LARGEST_TEXT = 64 << 20  # bytes
 _DATA = (".parquet", ".csv", ".tsv", ".jsonl", ".arrow", ".safetensors", ".bin")
 
 
@@ -37,36 +37,37 @@ class RepoHead:
     tags: Mapping[str, str]
 
     @cached_property
-    def manifest(self) -> dict[str, Any] | None:
+    def manifest(self) -> Manifest | None:
         """sentisynth.json, None where the repo was not published by this toolkit.
 
         Raises:
             PublishError: It cannot be read, or a newer toolkit wrote it.
         """
         text = self.text(MANIFEST_FILE)
-        if text is None:
-            return None
-        try:
-            manifest = dict(json.loads(text))
-            Version(*map(int, manifest["version"].split(".")))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise PublishError(
-                f"{self.repo_id}: {MANIFEST_FILE} at {self.commit[:12]} cannot be read; "
-                "restore it from the last version's tag"
-            ) from None
-        if manifest["schema"] > SCHEMA:
-            raise PublishError(f"{self.repo_id}: was published by a newer sentisynth-hub; update this one")
-        return manifest
+        return None if text is None else read_manifest(text, f"{self.repo_id}: {MANIFEST_FILE} at {self.commit[:12]}")
 
     @property
     def version(self) -> Version | None:
         """The version its manifest names."""
-        return parse_tag(f"v{self.manifest['version']}") if self.manifest else None
+        return parse_tag(self.manifest.tag) if self.manifest is not None else None
 
     def text(self, path: str) -> str | None:
-        """Content of a text file, None where there is none."""
+        """Content of a text file, None where there is none.
+
+        Raises:
+            PublishError: It is no UTF-8, or too large to be one of ours.
+        """
         local = self.file(path)
-        return None if local is None else local.read_text("utf-8")
+        if local is None:
+            return None
+        if local.stat().st_size > _LARGEST_TEXT:
+            raise PublishError(f"{self.repo_id}: {path} has more than {_LARGEST_TEXT:,} bytes; not read")
+        try:
+            return local.read_bytes().decode("utf-8").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            raise PublishError(
+                f"{self.repo_id}: {path} is no UTF-8 (byte {error.start}); restore it from the last version's tag"
+            ) from None
 
     def file(self, path: str) -> Path | None:
         """A file fetched into the client's cache, None where there is none."""

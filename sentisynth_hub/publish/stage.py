@@ -9,13 +9,12 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.core.run_folder import make_run_folder
-from sentisynth_hub.filter import stage as filtering
-from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.model.stage import hyperparameters
 from sentisynth_hub.natural.folds import natural_of_replicate
-from sentisynth_hub.publish.checks.non_inferiority import check_not_worse
+from sentisynth_hub.publish.checks.non_inferiority import NonInferiority, check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
+from sentisynth_hub.recipe import variant_table
 from sentisynth_hub.verdict.evaluation import Evaluation
 
 
@@ -43,21 +42,21 @@ def publish_run(
         dry_run: Plan, write nothing.
         allow_worse: Publish the model although it is worse than the last published one.
     """
-    wanted = pipeline.recipe.publish
+    publish = pipeline.recipe.publish
     dataset = model = None
-    # before either: a version whose model is worse does not go out
-    if wanted.model is not None and only != "dataset":
+    compared = None
+    if publish.model is not None and only != "dataset":  # before either: a version whose model is worse stays here
         tested = natural_of_replicate(pipeline.recipe, pipeline.natural, 0).test
-        check_not_worse(pipeline.recipe, tested, results.model.folder, allow_worse=allow_worse)
-    if wanted.dataset is not None and only != "model":
+        compared = check_not_worse(pipeline.recipe, tested, results.model.folder, allow_worse=allow_worse)
+    if publish.dataset is not None and only != "model":
         release = dataset_release(pipeline, results)
         dataset = publish_dataset(
-            release, wanted.dataset, private=wanted.private, create_pr=create_pr, dry_run=dry_run
+            release, publish.dataset, private=publish.private, create_pr=create_pr, dry_run=dry_run
         )
-    if wanted.model is not None and only != "dataset":
-        trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(wanted.dataset)
-        release_ = model_release(pipeline, results, trained_on)
-        model = publish_model(release_, wanted.model, private=wanted.private, create_pr=create_pr, dry_run=dry_run)
+    if publish.model is not None and only != "dataset":
+        trained_on = dataset_reference(dataset) if dataset is not None else published_dataset(publish.dataset)
+        classifier = model_release(pipeline, results, trained_on, compared)
+        model = publish_model(classifier, publish.model, private=publish.private, create_pr=create_pr, dry_run=dry_run)
     return dataset, model
 
 
@@ -70,16 +69,16 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         prompt_text="" if given else pipeline.recipe.template_file.read_text("utf-8"),
         pins=pipeline.pins,
         natural=pipeline.natural,
-        kept=filtering.load(filtered).kept(0),
-        rejected=filtering.load(filtered).rejected(0),
-        lineage=list(generation.read_lineage(generated, 0)),
-        funnel=[step.model_dump() for step in filtering.load(filtered).replicates[0].funnel],
-        generation=generated.manifest() | {"refresh": pipeline.refreshed},
-        requests=generated.manifest()["replicates"]["0"]["requests"],
+        kept=filtered.kept(0),
+        rejected=filtered.rejected(0),
+        lineage=list(generated[0].lineage()),
+        funnel=[step.model_dump() for step in filtered.replicates[0].funnel],
+        generation=generated.model_dump(mode="json", by_alias=True) | {"refresh": pipeline.refreshed},
+        requests=generated[0].requests,
         evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, evaluation.primary),
-        dataset_model=pipeline.recipe.publish.model,
+        dataset_model=pipeline.recipe.publish.model if learns_from_corpus(results.model.variant) else None,
         human_evaluation=human_evaluation(pipeline, results),
         hiding_key=hiding_key(pipeline.run),
     )
@@ -105,32 +104,53 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
     if not path.exists():
         return None
     record = dict(read_json(path))
-    kept = filtering.load(results.filter).kept(0)
+    kept = results.filter.kept(0)
     if record.get("settings") == [""] and record.get("content_digest") == content_digest(kept):
         return record
     log.warn(f"{path}: about other rows than these, so it is left off the card; ask people again or remove it")
     return None
 
 
-def model_release(pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None) -> ModelRelease:
-    """The classifier of replicate 0; `dataset` is the synthetic dataset's id, version and commit."""
+def learns_from_corpus(variant: str) -> bool:
+    """Whether a variant of the study learns from the published synthetic rows."""
+    return variant_table.variant(variant).corpus in ("kept", "unfiltered")
+
+
+def model_release(
+    pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None, compared: NonInferiority | None = None
+) -> ModelRelease:
+    """The classifier of replicate 0.
+
+    Args:
+        dataset: The published synthetic dataset's id, version and commit; named only where the model learned from it.
+        compared: Its scores beside those of the last published model.
+    """
     model, evaluation = results.model, results.verdict
+    from_corpus = learns_from_corpus(model.variant)
+    made_from = ("natural", "study.student", *(("generate", "filter") if from_corpus else ()))
     return ModelRelease(
         recipe=pipeline.recipe,
-        pins=pipeline.pins,
+        pins={path: pin for path, pin in pipeline.pins.items() if path.startswith(made_from)},
         natural=pipeline.natural,
         folder=model.folder,
         layout=model.layout,
         variant=model.variant,
         scores={name: score.value for name, score in model.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
-        dataset=dataset,
+        dataset=dataset if from_corpus else None,
         evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, model.variant),
         hyperparameters=hyperparameters(pipeline.recipe, model),
         max_length=pipeline.recipe.study.student.max_length,
+        synthetic_rows=kept_rows(results) if from_corpus else 0,
+        compared=None if compared is None else (compared.tag, compared.change()),
     )
+
+
+def kept_rows(results: "Results") -> int:
+    """Kept rows of replicate 0."""
+    return results.filter.replicates[0].kept
 
 
 def dataset_reference(published: Published) -> dict[str, str] | None:

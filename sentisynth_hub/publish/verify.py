@@ -7,21 +7,28 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Row, content_digest
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import normalised, text_id
 from sentisynth_hub.filter.personal_data import PersonalData
 from sentisynth_hub.generate.prompts import template_digest
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.publish.card_check import Check, check_card
-from sentisynth_hub.publish.cards.published_manifest import ConfigRecord, DatasetManifest, ModelManifest, rounded
-from sentisynth_hub.publish.cards.render import render_dataset_card, render_model_card
+from sentisynth_hub.publish.cards.published_manifest import (
+    MANIFEST_FILE,
+    SCHEMA,
+    ConfigRecord,
+    DatasetManifest,
+    ModelManifest,
+    rounded,
+)
+from sentisynth_hub.publish.cards.render import render_card
 from sentisynth_hub.publish.checks.safety import HIDING, NaturalTexts
 from sentisynth_hub.publish.checks.secret_scan import texts_with_secrets
 from sentisynth_hub.publish.dataset_tables import read_config
 from sentisynth_hub.publish.parquet_limits import read_tables
+from sentisynth_hub.publish.publication import ManifestT
 from sentisynth_hub.publish.release import recipe_digest
 from sentisynth_hub.publish.repo_head import RepoHead, read_head
 from sentisynth_hub.publish.versions.corpus_statistics import statistics
@@ -64,29 +71,29 @@ def verify_dataset(
         allow_personal_data: Whoever verifies accepts rows with personal data; the publisher's own permission counts
             for nothing here.
     """
-    manifest = cast(DatasetManifest, head.manifest)
-    tables = {name: _columns(head, record) for name, record in manifest["configs"].items()}
-    checks = [*_identity(head, tag), *_files(head, manifest["files"])]
-    for name, record in manifest["configs"].items():
-        checks += _config(head, name, record, tables[name], manifest["labels"])
+    manifest = _manifest(head, DatasetManifest)
+    tables = {name: _columns(head, record) for name, record in manifest.configs.items()}
+    checks = [*_identity(head, tag), *_files(head, manifest.files)]
+    for name, record in manifest.configs.items():
+        checks += _config(head, name, record, tables[name], manifest.labels, manifest.format)
     checks += _numbers(head, manifest, tables)
     checks += _privacy(tables, natural, allow_personal_data)
     checks += _natural_rows(manifest, natural)
-    checks += check_card(head, partial(render_dataset_card, manifest))
+    checks += check_card(head, partial(render_card, manifest))
     return checks
 
 
 def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -> list[Check]:
     """Check a model version; with `natural` rows its test scores are measured again."""
-    manifest = cast(ModelManifest, head.manifest)
-    checks = [*_identity(head, tag), *_files(head, manifest["files"])]
-    checks += check_card(head, partial(render_model_card, manifest))
+    manifest = _manifest(head, ModelManifest)
+    checks = [*_identity(head, tag), *_files(head, manifest.files)]
+    checks += check_card(head, partial(render_card, manifest))
     checks += _natural_rows(manifest, natural)
     if natural is None:
-        return [*checks, Check("test scores", None, manifest["scores"], "the natural test rows cannot be read")]
+        return [*checks, Check("test scores", None, manifest.scores, "the natural test rows cannot be read")]
     found = _measured(head, tag, manifest, natural.test)
-    near = all(abs(found[name] - said) < _ROUNDING for name, said in manifest["scores"].items())
-    return [*checks, Check("test scores", near, manifest["scores"], found)]
+    near = all(abs(found[name] - said) < _ROUNDING for name, said in manifest.scores.items())
+    return [*checks, Check("test scores", near, manifest.scores, found)]
 
 
 def published_recipe(head: RepoHead, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -105,20 +112,30 @@ def published_recipe(head: RepoHead, folder: Path, overrides: Sequence[str] = ()
     return load_recipe(str(folder), overrides, origin="hub")
 
 
+def _manifest(head: RepoHead, kind: type[ManifestT]) -> ManifestT:
+    manifest = head.manifest
+    if not isinstance(manifest, kind):
+        raise InputError(f"{head.repo_id}: its {MANIFEST_FILE} is not a {head.repo_type}'s; name another repo")
+    return manifest
+
+
 def _check(name: str, said: Any, found: Any) -> Check:
     return Check(name, said == found, said, found)
 
 
 def _identity(head: RepoHead, tag: str) -> Iterator[Check]:
     assert head.manifest is not None
-    yield _check("version in the manifest", tag, f"v{head.manifest['version']}")
-    yield _check("repo in the manifest", head.repo_id, head.manifest["repo_id"])
+    if head.manifest.format < SCHEMA:
+        said = f"format {head.manifest.format}, read as format {SCHEMA}"
+        yield Check("format of the manifest", None, SCHEMA, said)
+    yield _check("version in the manifest", tag, head.manifest.tag)
+    yield _check("repo in the manifest", head.repo_id, head.manifest.repo_id)
     yield _check("commit of the tag", head.tags.get(tag), head.commit)
-    yield _check("recipe digest", head.manifest["recipe"]["digest"], recipe_digest(head.text("recipe.yaml") or ""))
-    if "prompt_digest" in head.manifest:  # a model's manifest has none: its dataset's has
+    yield _check("recipe digest", head.manifest.recipe["digest"], recipe_digest(head.text("recipe.yaml") or ""))
+    if isinstance(head.manifest, DatasetManifest):  # a model's manifest has none: its dataset's has
         prompt = head.text("prompt.jinja2")
         found = None if prompt is None else template_digest(prompt)
-        yield _check("prompt digest", head.manifest["prompt_digest"], found)
+        yield _check("prompt digest", head.manifest.prompt_digest, found)
 
 
 def _files(head: RepoHead, said: Sequence[str]) -> Iterator[Check]:
@@ -135,7 +152,12 @@ def _columns(head: RepoHead, record: ConfigRecord) -> dict[str, list[Any]]:
 
 
 def _config(
-    head: RepoHead, name: str, record: ConfigRecord, columns: dict[str, list[Any]], labels: Sequence[str]
+    head: RepoHead,
+    name: str,
+    record: ConfigRecord,
+    columns: dict[str, list[Any]],
+    labels: Sequence[str],
+    written_in: int,
 ) -> Iterator[Check]:
     yield _check(f"{name}: columns", list(record["columns"]), list(columns))
     if list(record["columns"]) != list(columns):
@@ -152,6 +174,9 @@ def _config(
     exact, values = table_digests(record["columns"], named)
     if name == "default":
         exact = content_digest(Row(text, label) for text, label in zip(named["text"], named["label"], strict=True))
+    if written_in < SCHEMA and "text_hash" in columns:
+        yield Check(f"{name}: digest", None, record["digest"], "format 1 counted the hashes of hidden texts")
+        return
     yield _check(f"{name}: digest", record["digest"], exact)
     yield _check(f"{name}: digest with scores", record["values_digest"], values)
     if "text" in columns:
@@ -165,18 +190,18 @@ def _config(
 
 def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
     """The numbers of the card."""
-    paths = [local for path in manifest["configs"]["default"]["files"] if (local := head.file(path)) is not None]
-    kept = read_config(paths, manifest["labels"])
+    paths = [local for path in manifest.configs["default"]["files"] if (local := head.file(path)) is not None]
+    kept = read_config(paths, manifest.labels)
     rejected, lineage = tables["rejected"], tables["lineage"]
-    measured = statistics(kept, manifest["labels"], words=manifest["statistics"]["distinct_2_words"])
-    yield _check("content digest", manifest["content_digest"], content_digest(kept))
-    yield _check("statistics", manifest["statistics"], rounded(measured))
-    yield _check("candidates", manifest["candidates"], len(kept) + len(rejected["request_id"]))
+    measured = statistics(kept, manifest.labels, words=manifest.statistics["distinct_2_words"])
+    yield _check("content digest", manifest.content_digest, content_digest(kept))
+    yield _check("statistics", manifest.statistics, rounded(measured))
+    yield _check("candidates", manifest.candidates, len(kept) + len(rejected["request_id"]))
     counted = Counter(f"{name}: {reason}" for name, reason in zip(rejected["filter"], rejected["reason"], strict=True))
-    said = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest["funnel"]}
+    said = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest.funnel}
     yield _check("funnel", said, dict(counted))
-    yield _check("hidden texts", manifest["hidden"], sum(text is None for text in rejected["text"]))
-    cost = manifest["cost"]
+    yield _check("hidden texts", manifest.hidden, sum(text is None for text in rejected["text"]))
+    cost = manifest.cost
     yield _check("prompt tokens", cost["prompt_tokens"], sum(lineage["prompt_tokens"]))
     yield _check("completion tokens", cost["completion_tokens"], sum(lineage["completion_tokens"]))
     usd = None if None in lineage["cost_usd"] else sum(lineage["cost_usd"])
@@ -187,7 +212,7 @@ def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dic
     unknown = {*shown["request_id"], *rejected["request_id"]} - set(lineage["request_id"])
     yield _check("candidates without lineage", [], sorted(unknown))
     texts = {(row.label, row.text[:300]) for row in kept}
-    yield _check("examples that are not rows", [], [e for e in manifest["examples"] if tuple(e) not in texts])
+    yield _check("examples that are not rows", [], [e for e in manifest.examples if tuple(e) not in texts])
     copies = len(kept) - len({normalised(row.text) for row in kept})
     deduplicated = "exact_duplicates" in _recipe_section(head, "filter")
     yield Check("duplicates", copies == 0 if deduplicated else None, 0 if deduplicated else "not filtered", copies)
@@ -222,14 +247,18 @@ def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalDat
     if natural is None or "splits" not in natural.source:
         return
     found = natural.source["splits"]
-    for split, said in manifest["natural"].get("splits", {}).items():
+    for split, said in manifest.natural.get("splits", {}).items():
         yield _check(f"natural {split} rows", said["content_digest"], found[split]["content_digest"])
 
 
 def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:
-    """A section of the published recipe as it is written; empty where it is not there."""
-    content = yaml.safe_load(head.text("recipe.yaml") or "{}")
-    return dict(content.get(name) or {})
+    """A section of the published recipe as it is written; empty where it is not there or no YAML."""
+    try:
+        content = load_yaml(head.text("recipe.yaml") or "{}")
+    except YamlError:
+        return {}
+    section = content.get(name) if isinstance(content, dict) else None
+    return section if isinstance(section, dict) else {}
 
 
 def _measured(head: RepoHead, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
@@ -239,7 +268,7 @@ def _measured(head: RepoHead, tag: str, manifest: ModelManifest, test: Sequence[
     from sentisynth_hub.metrics.classification import METRICS, confusion_counts
     from sentisynth_hub.pretrained.classifier import open_classifier
 
-    place = {label: number for number, label in enumerate(manifest["labels"])}
+    place = {label: number for number, label in enumerate(manifest.labels)}
     predicted = open_classifier(head.repo_id, tag).predict([row.text for row in test])
     counts = confusion_counts(
         np.array([place[str(row.label)] for row in test]), np.array([place[label] for label in predicted]), len(place)

@@ -13,6 +13,7 @@ from typing import Any
 
 from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.core.hub_endpoint import refusal, unreachable
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.recipe import Recipe
 
@@ -117,12 +118,10 @@ def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) ->
         info = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
     except OfflineModeIsEnabled:
         try:  # the cache names a snapshot's folder by its commit
-            commit = Path(
-                snapshot_download(repo_id, revision=revision, repo_type=repo_type, local_files_only=True)
-            ).name
+            snapshot = Path(snapshot_download(repo_id, revision=revision, repo_type=repo_type, local_files_only=True))
         except LocalEntryNotFoundError:
             raise RecipeError(f"{where}: {repo_id!r} {refusal(OfflineModeIsEnabled(), repo_type)}") from None
-        return Pin(repo_id, repo_type, revision, commit, None)
+        return Pin(repo_id, repo_type, revision, snapshot.name, _card_licence(snapshot))
     except Exception as error:
         if (why := refusal(error, repo_type, revision)) is not None:
             raise RecipeError(f"{where}: {repo_id!r} {why}") from None
@@ -152,7 +151,21 @@ def _pin_file(recipe: Recipe, name: str, where: str) -> Pin:
 def _pin_folder(folder: Path) -> Pin:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     commit = digest(f"{path.relative_to(folder)}\0{_sha256(path)}" for path in files)
-    return Pin(folder.name, "model", None, commit, None)
+    return Pin(folder.name, "model", None, commit, _card_licence(folder))
+
+
+def _card_licence(folder: Path) -> str | None:
+    """The licence that the README.md in a folder states in its metadata, None where it states none."""
+    card = folder / "README.md"
+    lines = card.read_text("utf-8", "replace").split("\n") if card.is_file() else []
+    if not lines or lines[0].strip() != "---" or "---" not in lines[1:]:
+        return None
+    try:
+        metadata = load_yaml("\n".join(lines[1 : lines.index("---", 1)]))
+    except YamlError:
+        return None
+    licence = metadata.get("license") if isinstance(metadata, dict) else None
+    return ", ".join(map(str, licence)) if isinstance(licence, list) else licence if isinstance(licence, str) else None
 
 
 def _sha256(path: Path) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.run_folder import StageFolder
-from sentisynth_hub.filter import stage as filter_stage
+from sentisynth_hub.filter.filter_result import FilterResult
+from sentisynth_hub.generate.labels import LabelsResult
+from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.variant_table import built_in, variant
+from sentisynth_hub.recipe.variant_table import VARIANTS, built_in, variant
 from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
 from sentisynth_hub.verdict.label_budget import LabelLedger
 
@@ -54,11 +56,11 @@ def run(
     recipe: Recipe,
     samples: Sequence[Sample],
     natural: NaturalData,
-    generated: StageFolder,
-    filtered: StageFolder,
+    generated: GenerateResult,
+    filtered: FilterResult,
     studied: StageFolder,
     folder: StageFolder,
-    labels: StageFolder | None = None,
+    labels: LabelsResult | None = None,
     *,
     looks: int | None = None,
 ) -> Evaluation:
@@ -102,7 +104,7 @@ def run(
 
 def _config(
     recipe: Recipe,
-    filtered: StageFolder,
+    filtered: FilterResult,
     studied: StageFolder,
     ledger: LabelLedger,
     items: int,
@@ -113,7 +115,7 @@ def _config(
     study = recipe.study
     curve = [name for name in study.variants if (line := built_in(name)) and line.name == "natural_<n>"]
     nested = study.design == "nested" and not study.cross_fitting
-    replicates = filter_stage.load(filtered).replicates
+    replicates = filtered.replicates
     return EvaluationConfig(
         metric=study.metric,
         margin=study.margin,
@@ -139,15 +141,15 @@ def label_ledger(
     recipe: Recipe,
     samples: Sequence[Sample],
     natural: NaturalData,
-    generated: StageFolder,
-    filtered: StageFolder,
+    generated: GenerateResult,
+    filtered: FilterResult,
     studied: StageFolder,
-    labels: StageFolder | None = None,
+    labels: LabelsResult | None = None,
 ) -> LabelLedger:
     """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
     ledger = LabelLedger()
-    prompts, teachers = generated.manifest()["replicates"], filter_stage.load(filtered).replicates
-    questions = labels.manifest()["replicates"] if labels is not None else {}
+    prompts, teachers = generated.replicates, filtered.replicates
+    questions = labels.replicates if labels is not None else {}
     for variant_name, by_replicate in read_json(studied.path / "human_labels.json").items():
         made_of = variant(variant_name).corpus
         for name, uses in by_replicate.items():
@@ -156,36 +158,33 @@ def label_ledger(
                 ledger.record(variant_name, replicate, use, ids)
             if made_of == "none":
                 continue
-            corpus = name if name in prompts else "0"  # a conditional study has one corpus
+            corpus = replicate if replicate in prompts else 0  # a conditional study has one corpus
             row_ids = _ids_by_request(samples[replicate])
             asking = questions if made_of == "labels" else prompts
-            demonstrations = _row_ids(asking[corpus]["demonstration_ids"], row_ids)
+            demonstrations = _row_ids(asking[corpus].demonstration_ids, row_ids)
             ledger.record(variant_name, replicate, "demonstrations", demonstrations)
             if made_of == "kept":
-                for use, ids in teachers[int(corpus)].human_labels.items():
+                for use, ids in teachers[corpus].human_labels.items():
                     ledger.record(variant_name, replicate, use, _row_ids(ids, row_ids))
-                if teachers[int(corpus)].oracle_labels:
-                    visible = natural_of_replicate(recipe, natural, int(corpus))
+                if teachers[corpus].oracle_labels:
+                    visible = natural_of_replicate(recipe, natural, corpus)
                     ledger.record(variant_name, replicate, "teacher", [row.id for row in visible.train])
     return ledger
 
 
-def asking_cost(labels: StageFolder | None) -> dict[str, float]:
+def asking_cost(labels: LabelsResult | None) -> dict[str, float]:
     """Dollars the model's labels cost one replicate, for each variant made of them; without those of unknown price."""
     if labels is None:
         return {}
-    replicates = list(labels.manifest()["replicates"].values())
-    names = [name for name in replicates[0] if (line := built_in(name)) and line.corpus == "labels"]
-    costs = {name: [replicate[name]["cost_usd"] for replicate in replicates] for name in names}
-    return {name: sum(values) / len(values) for name, values in costs.items() if None not in values}
+    costs = {line.name: labels.cost_usd(line.name) for line in VARIANTS if line.corpus == "labels"}
+    return {name: cost for name, cost in costs.items() if cost is not None}
 
 
-def corpus_cost(variants: Iterable[str], generated: StageFolder) -> dict[str, float]:
+def corpus_cost(variants: Iterable[str], generated: GenerateResult) -> dict[str, float]:
     """Dollars one replicate's corpus cost, for every variant that uses it; empty where no price is known."""
-    costs = [replicate["cost_usd"] for replicate in generated.manifest()["replicates"].values()]
-    if not costs or None in costs:
+    if generated.cost_usd is None:
         return {}
-    mean = sum(costs) / len(costs)
+    mean = generated.cost_usd / len(generated.replicates)
     return {name: mean for name in variants if variant(name).corpus in ("kept", "unfiltered")}
 
 

@@ -8,14 +8,14 @@ from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.natural.splits import draw_samples
 from sentisynth_hub.recipe import load_recipe
-from tests.unit.filter.test_filter_stage import natural_data
+from tests.unit.filter.test_filter_stage import natural_data, read_corpora
 
 
 def main(recipe_path: str, folder: str) -> None:
     """Run the stage; both processes get here."""
     recipe = load_recipe(recipe_path)
     natural = natural_data()
-    generated = stage_folder(Path(folder), "generate", version=1, recipe={})
+    generated = read_corpora(Path(folder), 2)
     stage = stage_folder(Path(folder), "filter", version=filtering.VERSION, recipe=filtering.decides(recipe))
     filtering.filter_candidates(recipe, draw_samples(recipe, natural), natural, generated, stage, join_launch())
 

@@ -109,7 +109,7 @@ def _frame(rows: Sequence[Record]) -> dict[str, dict[str, Any]]:
 
 
 _CSV, _JSONL = _csv(base_rows()), _lines(base_rows())
-_EMPTY = (("compare", "no rows"), ("predict", "no rows"), ("check", "no rows"), ("filter", "works"),
+_EMPTY = (("compare", "no rows"), ("predict", "no rows"), ("check", "every label needs rows"), ("filter", "works"),
           ("all", "no row has both"))  # fmt: skip
 
 FILES = [

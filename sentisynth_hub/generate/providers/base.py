@@ -90,6 +90,17 @@ class Provider:
         """What is sent for a request, for `sentisynth prompt show --json`."""
         return {"prompt": request.prompt, **recipe.generate.sampling.record()}
 
+    def check(self, recipe: Recipe, request: Request) -> tuple[dict[str, Any], list[str]]:
+        """Ask one request and say what the server can do: JSON-ready, and as lines for people.
+
+        Raises:
+            RecipeError: There is no server.
+        """
+        raise RecipeError(
+            f"generate --check: {recipe.generate.asked.name} runs on this machine, and there is no server to check; "
+            "`sentisynth estimate` asks a pilot"
+        )
+
     def cost_note(self, section: GeneratorSection) -> str:
         """What an estimate says where no price is known."""
         return "cost: none but time; the model runs here"

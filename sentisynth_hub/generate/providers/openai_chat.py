@@ -7,6 +7,7 @@ reservation without an answer, and that counts as spent.
 
 import asyncio
 import itertools
+import os
 import time
 import uuid
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
@@ -336,8 +337,8 @@ class EndpointCaller:
 
     def _mask(self, words: str) -> str:
         """A server's words without the key, should it repeat it."""
-        key = self._client.api_key
-        return words.replace(key, "[key]") if len(key) > 3 and key != _NO_KEY else words
+        key = os.environ.get(self.endpoint.api_key_variable, "")
+        return words.replace(key, "[key]") if len(key) > 3 else words
 
 
 def _status(code: str | None) -> int | None:

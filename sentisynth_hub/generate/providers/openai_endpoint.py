@@ -8,6 +8,7 @@ from sentisynth_hub.generate.providers import openai_protocol as protocol
 from sentisynth_hub.generate.providers.base import Provider
 from sentisynth_hub.generate.providers.openai_batch import BatchCaller
 from sentisynth_hub.generate.providers.openai_chat import EndpointCaller
+from sentisynth_hub.generate.providers.openai_check import check_server
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.generate_section import EndpointGenerator as EndpointSection
@@ -57,6 +58,11 @@ class EndpointProvider(Provider):
     def call_body(self, recipe: Recipe, request: Request) -> dict[str, Any]:
         """The JSON of the call."""
         return protocol.body(recipe, request)
+
+    def check(self, recipe: Recipe, request: Request) -> tuple[dict[str, Any], list[str]]:
+        """Ask the server one request."""
+        result = check_server(recipe, request)
+        return result.record(), result.lines()
 
     def cost_note(self, section: GeneratorSection) -> str:
         """Every endpoint has a price, known or not."""

@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.publish.cards.published_manifest import ConfigRecord, DatasetManifest, ModelManifest
+
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 
 TAGS = ["synthetic", "sentisynth-hub"]
@@ -26,11 +31,9 @@ def split_card(card: str) -> tuple[dict[str, Any], str]:
     if match is None:
         return {}, card
     try:
-        metadata = yaml.safe_load(match[1]) or {}
-    except yaml.YAMLError as error:
-        raise PublishError(
-            f"README.md: its metadata is not YAML ({str(error).splitlines()[0]}); mend it on the Hub"
-        ) from None
+        metadata = load_yaml(match[1]) or {}
+    except YamlError as error:
+        raise PublishError(f"README.md: its metadata is not YAML ({error}); mend it on the Hub") from None
     if not isinstance(metadata, dict):
         raise PublishError("README.md: its metadata is not a YAML mapping; mend it on the Hub")
     return metadata, card[match.end() :]
@@ -52,44 +55,53 @@ def front_matter(metadata: Mapping[str, Any]) -> str:
 
 def dataset_metadata(manifest: DatasetManifest) -> dict[str, Any]:
     """Metadata of a dataset card: every config explicit, with its features and sizes."""
-    natural_included = "natural" in manifest["configs"]
-    natural_id = manifest["natural"].get("dataset")
+    from huggingface_hub import DatasetCardData
+
+    natural_included = "natural" in manifest.configs
     machine = ["machine-generated"]
-    return {
-        **_common(manifest),
-        "task_categories": ["text-classification"],
-        "task_ids": [
-            "sentiment-classification" if set(manifest["labels"]) <= _SENTIMENT else "multi-class-classification"
-        ],
-        "multilinguality": ["multilingual" if len(manifest["language"]) > 1 else "monolingual"],
-        "language_details": ", ".join(manifest["language"]),
-        "annotations_creators": machine + (["expert-generated"] if natural_included else []),
-        "language_creators": machine + (["found"] if natural_included else []),
-        "source_datasets": [natural_id or "original"],
-        "size_categories": [size_category(manifest["configs"]["default"]["rows"])],
-        "tags": [*TAGS, "text"],
-        "configs": [_config(name, record) for name, record in manifest["configs"].items()],
-        "dataset_info": [_info(name, record, manifest["labels"]) for name, record in manifest["configs"].items()],
-    }
+    card = DatasetCardData(
+        pretty_name=manifest.pretty_name,
+        language=_languages(manifest),
+        license=manifest.licence["id"],
+        task_categories=["text-classification"],
+        task_ids=["sentiment-classification" if set(manifest.labels) <= _SENTIMENT else "multi-class-classification"],
+        multilinguality=["multilingual" if len(manifest.language) > 1 else "monolingual"],
+        language_details=list(manifest.language),
+        annotations_creators=machine + (["expert-generated"] if natural_included else []),
+        language_creators=machine + (["found"] if natural_included else []),
+        source_datasets=[manifest.natural.get("dataset") or "original"],
+        size_categories=[size_category(manifest.configs["default"]["rows"])],
+        tags=[*TAGS, "text"],
+        configs=[_config(name, record) for name, record in manifest.configs.items()],
+        dataset_info=[_info(name, record, manifest.labels) for name, record in manifest.configs.items()],
+    )
+    return dict(card.to_dict())  # type: ignore[no-untyped-call]
 
 
 def model_metadata(manifest: ModelManifest) -> dict[str, Any]:
-    """Metadata of a model card, with a model-index pinned to the test data's commit."""
-    natural = manifest["natural"]
-    used = [dataset["id"] for dataset in [manifest["dataset"]] if dataset is not None]
-    used += [natural["dataset"]] if natural.get("dataset") else []
-    metadata = {
-        **_common(manifest),
-        "library_name": manifest.get("layout", "transformers"),
-        "pipeline_tag": "text-classification",
-        "datasets": used,
-        "metrics": ["f1", "accuracy"],
-        "tags": [*TAGS, "text-classification"],
-        "model-index": [_index(manifest)],
-    }
-    if "/" in manifest["base_model"]["id"]:  # a folder has no page to link to
-        metadata |= {"base_model": manifest["base_model"]["id"], "base_model_relation": "finetune"}
-    return metadata
+    """Metadata of a model card, with a model-index pinned to the test data's commit. A model that learned from no
+    synthetic row names no synthetic dataset and has no such tag."""
+    from huggingface_hub import ModelCardData
+
+    natural = manifest.natural.get("dataset")
+    used = [manifest.dataset["id"]] if manifest.dataset is not None else []
+    used += [natural] if natural else []
+    base = manifest.base_model["id"]
+    card = ModelCardData(
+        pretty_name=manifest.pretty_name,
+        language=_languages(manifest),
+        license=manifest.licence["id"],
+        library_name=manifest.layout or "transformers",
+        pipeline_tag="text-classification",
+        datasets=used or None,
+        metrics=["f1", "accuracy"],
+        tags=[*(TAGS if manifest.synthetic_rows != 0 else TAGS[1:]), "text-classification"],
+        model_name=manifest.repo_id.split("/")[1],
+        eval_results=_results(manifest),
+        base_model=base if "/" in base else None,  # a folder has no page to link to
+        base_model_relation="finetune" if "/" in base else None,
+    )
+    return dict(card.to_dict())  # type: ignore[no-untyped-call]
 
 
 def size_category(rows: int) -> str:
@@ -106,9 +118,9 @@ def feature(name: str, kind: str, labels: Sequence[str]) -> dict[str, Any]:
     return {"name": name, "dtype": kind}
 
 
-def _common(manifest: DatasetManifest | ModelManifest) -> dict[str, Any]:
-    languages = list(dict.fromkeys(tag.split("-")[0].lower() for tag in manifest["language"]))
-    return {"pretty_name": manifest["pretty_name"], "language": languages, "license": manifest["licence"]["id"]}
+def _languages(manifest: DatasetManifest | ModelManifest) -> list[str]:
+    """The languages alone, as the Hub's filter knows them."""
+    return list(dict.fromkeys(tag.split("-")[0].lower() for tag in manifest.language))
 
 
 def _config(name: str, record: ConfigRecord) -> dict[str, Any]:
@@ -126,23 +138,23 @@ def _info(name: str, record: ConfigRecord, labels: Sequence[str]) -> dict[str, A
     }
 
 
-def _index(manifest: ModelManifest) -> dict[str, Any]:
-    natural = manifest["natural"]
-    dataset: dict[str, Any] = {
-        "type": natural.get("dataset") or "unpublished",
-        "name": natural.get("dataset") or f"natural test rows of {manifest['recipe']['name']}, not published",
-        "split": natural.get("test_split") or "test",
-    }
-    if natural.get("config_name"):
-        dataset["config"] = natural["config_name"]
-    if natural.get("commit"):
-        dataset["revision"] = natural["commit"]
-    metrics = [
-        {"type": "accuracy" if name == "accuracy" else "f1", "value": value, "name": name}
-        for name, value in sorted(manifest["scores"].items())
+def _results(manifest: ModelManifest) -> "list[EvalResult]":
+    """The scores as the Hub's model-index has them."""
+    from huggingface_hub import EvalResult
+
+    natural = manifest.natural
+    return [
+        EvalResult(
+            task_type="text-classification",
+            task_name="Text Classification",
+            dataset_type=natural.get("dataset") or "unpublished",
+            dataset_name=natural.get("dataset") or f"natural test rows of {manifest.recipe['name']}, not published",
+            dataset_config=natural.get("config_name"),
+            dataset_split=natural.get("test_split") or "test",
+            dataset_revision=natural.get("commit"),
+            metric_type="accuracy" if name == "accuracy" else "f1",
+            metric_name=name,
+            metric_value=value,
+        )
+        for name, value in sorted(manifest.scores.items())
     ]
-    task = {"type": "text-classification", "name": "Text Classification"}
-    return {
-        "name": manifest["repo_id"].split("/")[1],
-        "results": [{"task": task, "dataset": dataset, "metrics": metrics}],
-    }

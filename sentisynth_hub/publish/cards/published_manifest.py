@@ -4,17 +4,42 @@ It holds no clock, no duration, no path and no endpoint. Floats are rounded to 6
 result computed twice gives the same manifest.
 """
 
+import json
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 
-from sentisynth_hub.annotate.ratings import HumanSummary
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
+
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.publish.versions.changes import Changes
 from sentisynth_hub.publish.versions.corpus_statistics import Statistics
 
 
-SCHEMA = 1
+SCHEMA = 2
+"""Format of the manifest; 2: digests leave the hashes of hidden texts out, changes name the recipe's keys."""
 MANIFEST_FILE = "sentisynth.json"
 _DIGITS = 6
+_LONGEST = 64 << 20  # characters
+
+
+def _inside_the_repo(path: str) -> str:
+    if not path or path.startswith("/") or "\\" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise ValueError(f"{path[:80]!r} is no path inside a repo")
+    return path
+
+
+def _repo_id(repo_id: str) -> str:
+    problem = repo_id_problem(repo_id)
+    if problem is not None:
+        raise ValueError(problem)
+    return repo_id
+
+
+FilePath = Annotated[str, AfterValidator(_inside_the_repo)]
+"""A file's path in its repo."""
 
 
 class ConfigRecord(TypedDict):
@@ -29,7 +54,7 @@ class ConfigRecord(TypedDict):
     values_digest: str
     columns: dict[str, str]
     num_bytes: int
-    files: dict[str, int]
+    files: dict[FilePath, int]
 
 
 class FunnelStep(TypedDict):
@@ -77,7 +102,7 @@ class Cost(TypedDict):
     completion_tokens: int
     usd: float | None
     usd_per_kept: float | None
-    human_usd_per_row: float
+    human_usd_per_row: float | None
 
 
 class RecipeRecord(TypedDict):
@@ -88,27 +113,84 @@ class RecipeRecord(TypedDict):
     digest: str
 
 
-class Common(TypedDict):
-    """What both kinds of manifest have."""
+class BaseModelRecord(TypedDict):
+    """The pretrained model that was fine-tuned; `commit`: of a Hub repo, or the sha256 of a folder."""
 
-    schema: int
-    toolkit: str
-    repo_id: str
+    id: str
+    commit: NotRequired[str | None]
+
+
+class GeneratorRecord(TypedDict):
+    """Who wrote the rows. `num_shots`: demonstrations a prompt; `refresh`: how often everything was asked anew."""
+
+    id: str
+    commit: str | None
+    num_shots: int | None
+    refresh: NotRequired[int]
+
+
+class NaturalRecord(TypedDict):
+    """Where the natural rows come from: ids, commits and counts, never a path. `splits`: digests and counts by
+    split."""
+
+    dataset: str | None
+    commit: str | None
+    revision: NotRequired[str | None]
+    config_name: NotRequired[str | None]
+    licence: NotRequired[str | None]
+    splits: NotRequired[dict[str, dict[str, Any]]]
+    left_out: NotRequired[Any]
+    test_split: NotRequired[str]
+
+
+class TrainedOn(TypedDict):
+    """The published synthetic rows that a model learned from: repo id, version tag and commit."""
+
+    id: str
     version: str
-    inputs_digest: str
+    commit: str
+
+
+class _Manifest(BaseModel):
+    """What both kinds of manifest have; every key is required, but for those that may be None."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    format: int = Field(alias="schema", ge=1)
+    repo_id: Annotated[str, AfterValidator(_repo_id)]
     recipe: RecipeRecord
     pretty_name: str
     language: list[str]
-    labels: list[str]
+    labels: list[str] = Field(min_length=1)
     licence: Licence
     evaluation: dict[str, Any] | None
+    natural: NaturalRecord
+    label_budget: dict[str, Any] | None
+    toolkit: str
+    inputs_digest: str
+    version: str = Field(pattern=r"^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$")
     changes: Changes
-    files: list[str]
-    figures: NotRequired[list[str]]
+    files: list[FilePath]
+    figures: list[FilePath] | None = None
+
+    @property
+    def tag(self) -> str:
+        """The tag that names this version."""
+        return f"v{self.version}"
+
+    def content(self) -> dict[str, Any]:
+        """JSON-ready, in the order of a manifest; what is optional and not there is left out."""
+        content = self.model_dump(mode="json", by_alias=True)
+        return {key: value for key, value in content.items() if value is not None or key not in OPTIONAL}
+
+    def text(self) -> str:
+        """sentisynth.json: an item a line."""
+        return json.dumps(self.content(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-class DatasetManifest(Common):
-    """Manifest of a dataset repo. `human_evaluation`: what people said of these very rows, where they were asked."""
+class DatasetManifest(_Manifest):
+    """Manifest of a dataset repo. `human_evaluation`: what people said of these very rows, where they were asked;
+    `looks`: how often the test rows were looked at over the versions."""
 
     content_digest: str
     configs: dict[str, ConfigRecord]
@@ -118,32 +200,78 @@ class DatasetManifest(Common):
     candidates: int
     funnel: list[FunnelStep]
     hidden: int
-    label_budget: dict[str, Any] | None
     cost: Cost
-    generator: dict[str, Any]
-    natural: dict[str, Any]
+    generator: GeneratorRecord
     prompt_digest: str | None
     personal_data_checked: bool
     examples: list[tuple[str, str]]
     looks: int
-    model: NotRequired[str]
-    human_evaluation: NotRequired[HumanSummary]
+    model: str | None = None
+    human_evaluation: dict[str, Any] | None = None
+
+    @field_validator("configs")
+    @classmethod
+    def _has_rows(cls, configs: dict[str, ConfigRecord]) -> dict[str, ConfigRecord]:
+        missing = {"default", "unfiltered", "rejected", "lineage"} - set(configs)
+        if missing:
+            raise ValueError(f"no config {min(missing)!r}")
+        return configs
 
 
-class ModelManifest(Common):
-    """Manifest of a model repo. `dataset`: id, version tag and commit of the synthetic rows, None where they were not
-    published."""
+class ModelManifest(_Manifest):
+    """Manifest of a model repo. `dataset`: the synthetic rows it learned from; None where it learned from none, or
+    where they were not published; `synthetic_rows`: how many they were; `layout`: of the library that loads it."""
 
-    dataset: dict[str, str] | None
-    base_model: dict[str, Any]
+    dataset: TrainedOn | None
+    base_model: BaseModelRecord
     variant: str
-    natural: dict[str, Any]
+    synthetic_rows: int | None = None
+    layout: Literal["transformers", "sentence-transformers"] | None = None
     scores: dict[str, float]
     test_rows: int
     hyperparameters: dict[str, Any]
-    label_budget: dict[str, Any] | None
     max_length: int | None
-    layout: NotRequired[str]  # versions before it existed hold what `transformers` loads
+
+
+OPTIONAL = frozenset({"figures", "human_evaluation", "layout", "model", "synthetic_rows"})
+Manifest = DatasetManifest | ModelManifest
+
+
+def read_manifest(text: str, where: str) -> Manifest:
+    """Read sentisynth.json, whoever wrote it.
+
+    Args:
+        where: What to call it in a message.
+
+    Raises:
+        PublishError: A newer toolkit wrote it, or it is no manifest; names the key.
+    """
+    if len(text) > _LONGEST:
+        raise PublishError(f"{where}: {len(text):,} characters are no {MANIFEST_FILE}; restore it from the last tag")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise PublishError(f"{where}: is no JSON object and cannot be read; restore it from the last version's tag")
+    written_in = content.get("schema")
+    if isinstance(written_in, int) and written_in > SCHEMA:
+        raise PublishError(f"{where}: was published by a newer sentisynth-hub; update this one")
+    kind = DatasetManifest if "configs" in content else ModelManifest
+    try:
+        return kind.model_validate(content)
+    except (ValidationError, RecursionError) as error:
+        raise PublishError(
+            f"{where}: cannot be read ({_first(error)}); restore it from the last version's tag"
+        ) from None
+
+
+def _first(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return "nested too deep"
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return log.printable(f"{place}: {first['msg']}", 200)
 
 
 def rounded(value: Any) -> Any:

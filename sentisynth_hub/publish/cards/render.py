@@ -5,11 +5,15 @@ belongs to people and is kept as it is.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.core.errors import PublishError
+from jinja2 import UndefinedError
+
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.publish.cards.escape import environment
 from sentisynth_hub.publish.cards.front_matter import (
     dataset_metadata,
@@ -18,7 +22,7 @@ from sentisynth_hub.publish.cards.front_matter import (
     model_metadata,
     split_card,
 )
-from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, ModelManifest
+from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, Manifest, ModelManifest
 from sentisynth_hub.verdict import evaluation_text as words
 from sentisynth_hub.verdict.evaluation import parse_evaluation
 
@@ -30,27 +34,29 @@ _ENTRY = re.compile(r"^## v\d", re.MULTILINE)
 _CHANGELOG_TITLE = "# Changelog\n\nWritten with every version; what people add here is kept.\n\n"
 
 
-def render_dataset_card(manifest: DatasetManifest, existing: str) -> str:
-    """README.md of a dataset repo.
+def render_card(manifest: Manifest, existing: str) -> str:
+    """README.md of a repo.
 
     Args:
         manifest: What is published.
         existing: README.md at the head, "" where there is none.
 
     Raises:
-        PublishError: The existing card cannot be kept: broken metadata, or half a pair of markers.
+        PublishError: The existing card cannot be kept (broken metadata, or half a pair of markers), or the manifest
+            holds what no card can show.
     """
-    return _card("dataset_card.md.jinja2", manifest, dataset_metadata(manifest), existing)
+    with _showing(manifest):
+        if isinstance(manifest, DatasetManifest):
+            metadata, template = dataset_metadata(manifest), "dataset_card.md.jinja2"
+        else:
+            metadata, template = model_metadata(manifest), "model_card.md.jinja2"
+    people, text = split_card(existing)
+    return front_matter(merged(people, metadata)) + with_generated(text, _rendered(template, manifest))
 
 
-def render_model_card(manifest: ModelManifest, existing: str) -> str:
-    """README.md of a model repo; arguments and errors as for `render_dataset_card`."""
-    return _card("model_card.md.jinja2", manifest, model_metadata(manifest), existing)
-
-
-def render_changelog(manifest: DatasetManifest | ModelManifest, existing: str) -> str:
+def render_changelog(manifest: Manifest, existing: str) -> str:
     """CHANGELOG.md with the manifest's version put before the entries that are there."""
-    entry = environment().get_template("changelog_entry.md.jinja2").render(_names(manifest)).strip() + "\n"
+    entry = _rendered("changelog_entry.md.jinja2", manifest).strip() + "\n"
     if not existing.strip():
         return _CHANGELOG_TITLE + entry
     first = _ENTRY.search(existing)
@@ -58,9 +64,9 @@ def render_changelog(manifest: DatasetManifest | ModelManifest, existing: str) -
     return existing[:place] + entry + "\n" + existing[place:]
 
 
-def citation(manifest: DatasetManifest | ModelManifest) -> str:
+def citation(manifest: Manifest) -> str:
     """BibTeX: the published version, then the natural data and the models that went into it."""
-    return environment().get_template("citation.bib.jinja2").render(_names(manifest)).strip()
+    return _rendered("citation.bib.jinja2", manifest).strip()
 
 
 def with_generated(existing: str, generated: str) -> str:
@@ -111,29 +117,39 @@ def _marked(text: str) -> tuple[int, int] | None:
     return start, end + len(END)
 
 
-def _card(template: str, manifest: DatasetManifest | ModelManifest, metadata: dict[str, Any], existing: str) -> str:
-    found, text = split_card(existing)
-    generated = environment().get_template(template).render(_names(manifest))
-    return front_matter(merged(found, metadata)) + with_generated(text, generated)
+def _rendered(template: str, manifest: Manifest) -> str:
+    with _showing(manifest):
+        return environment().get_template(template).render(_names(manifest))
 
 
-def _names(manifest: DatasetManifest | ModelManifest) -> Mapping[str, Any]:
+@contextmanager
+def _showing(manifest: Manifest) -> Iterator[None]:
+    """Say in one line that a manifest, which somebody else may have written, holds what no card can show."""
+    try:
+        yield
+    except (DataError, UndefinedError, LookupError, TypeError, ValueError, AttributeError) as error:
+        why = log.printable(" ".join(str(error).split()), 160)
+        raise PublishError(f"{manifest.repo_id}: its manifest holds what no card can show ({why})") from None
+
+
+def _names(manifest: Manifest) -> Mapping[str, Any]:
     """What the templates see: the manifest's keys, and a few that follow from them."""
-    record = manifest["evaluation"]
-    evaluation = None if record is None else parse_evaluation(record, f"evaluation of {manifest['repo_id']}")
+    record = manifest.evaluation
+    evaluation = None if record is None else parse_evaluation(record, f"evaluation of {manifest.repo_id}")
     primary = [] if evaluation is None else [one for one in evaluation.comparisons if one.family == "primary"]
-    figures = {Path(path).stem: path for path in manifest.get("figures", [])}
     return {
-        **manifest,
-        "tag": f"v{manifest['version']}",
+        "layout": None,
+        **manifest.content(),
+        "tag": manifest.tag,
         "evaluation": evaluation,
         "words": words,
         "primary_comparisons": primary,
-        "budget_of": manifest.get("variant") or (evaluation.primary if evaluation is not None else None),
+        "natural_alone": isinstance(manifest, ModelManifest) and manifest.synthetic_rows == 0,
+        "budget_of": manifest.variant if isinstance(manifest, ModelManifest) else evaluation and evaluation.primary,
         "key": _bibtex_key(manifest),
-        "figures": figures,
+        "figures": {Path(path).stem: path for path in manifest.figures or []},
     }
 
 
-def _bibtex_key(manifest: DatasetManifest | ModelManifest) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", f"{manifest['repo_id']}_{manifest['version']}".lower()).strip("_")
+def _bibtex_key(manifest: Manifest) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", f"{manifest.repo_id}_{manifest.version}".lower()).strip("_")

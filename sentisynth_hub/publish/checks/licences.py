@@ -66,26 +66,35 @@ NO_DERIVATIVES = frozenset(["cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0"
 KNOWN = PERMISSIVE | SHARE_ALIKE | NON_COMMERCIAL | NO_DERIVATIVES
 
 
-def gather_licences(recipe: Recipe, pins: Mapping[str, Pin]) -> Licence:
+def gather_licences(recipe: Recipe, pins: Mapping[str, Pin], *, written_by_generator: bool = True) -> Licence:
     """The licence of what is published, and of its sources.
 
+    Args:
+        written_by_generator: Whether anything of it came from the generator; not so for a model that learned from
+            natural rows alone.
+
     Raises:
-        RecipeError: No licence is chosen, or a source's licence is unknown or clashes; says which, and the choices.
+        RecipeError: No licence is chosen, or sources' licences are unknown or clash; names all of them, and the
+            choices.
     """
     chosen = recipe.publish.licence
     if chosen is None:
         raise RecipeError(
             "publish.licence: missing; choose the licence of what is published, e.g. apache-2.0 or cc-by-4.0"
         )
-    sources = [_source(path, pin, recipe) for path, pin in _distinct(pins).items()] + _endpoint(recipe)
-    for source in sources:
-        problem = clash(source["licence"], chosen)
-        if problem is not None and source["reason"] is None:
-            raise RecipeError(
-                f"publish.licence: {source['repo_type']} {source['id']} {problem}; "
-                "choose another source or licence, or say under publish.licence_reasons why it may be used: "
-                f"{{{source['id']}: your reason}}"
-            )
+    sources = [_source(path, pin, recipe) for path, pin in _distinct(pins).items()]
+    sources += _endpoint(recipe) if written_by_generator else []
+    problems = {
+        source["id"]: f"{source['repo_type']} {source['id']} {problem}"
+        for source in sources
+        if source["reason"] is None and (problem := clash(source["licence"], chosen)) is not None
+    }
+    if problems:
+        reasons = ", ".join(f"{name}: your reason" for name in problems)
+        raise RecipeError(
+            f"publish.licence: {'; '.join(problems.values())}; choose another source or licence, or say under "
+            f"publish.licence_reasons why each may be used: {{{reasons}}}"
+        )
     return {"id": chosen, "sources": sources}
 
 

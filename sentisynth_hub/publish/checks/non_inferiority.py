@@ -4,7 +4,7 @@ Both models answer the same natural test rows: the other natural rows of its rep
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sentisynth_hub.core import log
@@ -13,6 +13,7 @@ from sentisynth_hub.core.rows import Row
 from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import read_head
+from sentisynth_hub.publish.versions.changes import ScoreChange
 from sentisynth_hub.recipe import Recipe
 
 
@@ -23,18 +24,41 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """New model against old on the same rows: scores, and the one-sided lower bound of the difference (percentile
-    bootstrap)."""
+    """New model against old on the same rows: scores, the one-sided lower bound of the difference and its two-sided
+    interval (paired percentile bootstrap), and how many rows only one of them labels rightly.
+
+    Attributes:
+        tag: Of the version that the old model is; "" where none is named.
+    """
 
     metric: str
     new: float
     old: float
     lower: float
     rows: int
+    interval: tuple[float, float]
+    alpha: float
+    better: int
+    worse: int
+    tag: str = ""
 
     def passes(self, margin: float) -> bool:
         """Whether the new model is shown to lose less than `margin`; too small to tell is no pass."""
         return self.lower > -margin
+
+    def change(self) -> ScoreChange:
+        """What a changelog says of it."""
+        return {
+            "metric": self.metric,
+            "before": self.old,
+            "after": self.new,
+            "difference": self.new - self.old,
+            "interval": self.interval,
+            "alpha": self.alpha,
+            "rows": self.rows,
+            "better": self.better,
+            "worse": self.worse,
+        }
 
 
 def check_budget(release: DatasetRelease) -> None:
@@ -107,7 +131,7 @@ def check_not_worse(
             f"the new model {'is worse' if worse else 'may be worse'}: {numbers}; it {rule}. Nothing was published; "
             "publish it all the same with `sentisynth publish --allow-worse`"
         )
-    return comparison
+    return replace(comparison, tag=tag)
 
 
 def _published_model(recipe: Recipe) -> tuple[str, TextClassifier] | None:
@@ -164,4 +188,16 @@ def non_inferiority(
     ]
     whole = np.ones((1, rows), dtype=np.int64)
     scores = [float(measure((whole @ cell).reshape(-1, count, count + 1))[0]) for cell in cells]
-    return NonInferiority(metric, scores[0], scores[1], float(np.quantile(np.concatenate(resampled), alpha)), rows)
+    lower, low, high = np.quantile(np.concatenate(resampled), [alpha, alpha / 2, 1 - alpha / 2])
+    outcomes = [(n == t) - (o == t) for n, o, t in zip(new, old, truth, strict=True)]
+    return NonInferiority(
+        metric,
+        scores[0],
+        scores[1],
+        float(lower),
+        rows,
+        interval=(float(low), float(high)),
+        alpha=alpha,
+        better=outcomes.count(1),
+        worse=outcomes.count(-1),
+    )

@@ -1,18 +1,33 @@
 """What changed between two versions, and which version number that makes.
 
-Datasets: MAJOR labels or columns changed, or published rows removed or relabelled · MINOR rows added · PATCH only
-card, recipe, lineage or other metadata. Models: MAJOR label set · MINOR dataset version, recipe or base model · PATCH
-card.
+The rule is a consumer's: MAJOR is what a program written for the version before trips over, MINOR is other content of
+the same shape, PATCH is what no program reads.
+
+    datasets  MAJOR labels or columns changed, or rows relabelled (an id now says something else)
+              MINOR rows added or removed · PATCH card, recipe, lineage or other metadata
+    models    MAJOR label set · MINOR dataset version, base model, variant, or a key of the recipe that decides what is
+              learned · PATCH the rest
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import (
+    Literal,
+    NotRequired,  # pydantic reads no other before Python 3.12
+)
+
+from typing_extensions import TypedDict
 
 from sentisynth_hub.core.rows import Row
+from sentisynth_hub.core.text import nfc
 from sentisynth_hub.publish.versions.corpus_statistics import Statistics, balance_shift
+from sentisynth_hub.publish.versions.recipe_changes import RecipeChange
 from sentisynth_hub.publish.versions.tags import Level
+
+
+_EXAMPLES = 3  # rows of each kind of change
+_EXAMPLE_LENGTH = 300  # characters
 
 
 class RowCounts(TypedDict):
@@ -24,12 +39,47 @@ class RowCounts(TypedDict):
     unchanged: int
 
 
+class ScoreChange(TypedDict):
+    """The last version's model and this one on the same natural test rows.
+
+    `difference`: after minus before, with the paired bootstrap interval of level 1 - `alpha`. `better`, `worse`: rows
+    that only this one, only the last one labels rightly.
+    """
+
+    metric: str
+    before: float
+    after: float
+    difference: float
+    interval: tuple[float, float]
+    alpha: float
+    rows: int
+    better: int
+    worse: int
+
+
+class ClaimChange(TypedDict):
+    """What the study said of the last version and what it says of this one."""
+
+    before: str
+    after: str
+
+
+class RowExample(TypedDict):
+    """A row that is in this version and was not, or not with this label; never one that was removed."""
+
+    change: Literal["added", "relabelled"]
+    label_before: str | None
+    label: str
+    text: str
+
+
 class Changes(TypedDict):
     """Why a version is what it is; part of the published manifest, so it holds no text of a removed row.
 
     `previous`: tag of the version before, None for the first. `reasons`: one short phrase a change. `before`,
     `after`: statistics of the two (before None for the first; both None for models). `balance_shift`: total variation
-    distance of the label shares.
+    distance of the label shares. `recipe`: keys of the recipe that changed. `scores`: of a model against the last
+    version's, where both could be measured. `claims`: the verdicts, where they differ. `examples`: a few rows.
     """
 
     previous: str | None
@@ -39,6 +89,10 @@ class Changes(TypedDict):
     before: Statistics | None
     after: Statistics | None
     balance_shift: float | None
+    recipe: NotRequired[list[RecipeChange]]
+    scores: NotRequired[ScoreChange]
+    claims: NotRequired[ClaimChange]
+    examples: NotRequired[list[RowExample]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +139,21 @@ def compare_rows(before: Iterable[Row], after: Iterable[Row]) -> RowChanges:
     return RowChanges(added, removed, relabelled, unchanged)
 
 
+def row_examples(rows: RowChanges) -> list[RowExample]:
+    """A few rows that were added or relabelled. A removed row may have been removed for what it says."""
+    relabelled = [(old.label, new) for old, new in rows.relabelled[:_EXAMPLES]]
+    added: list[tuple[str | None, Row]] = [(None, row) for row in rows.added[:_EXAMPLES]]
+    return [
+        RowExample(
+            change="added" if before is None else "relabelled",
+            label_before=before,
+            label=row.label or "",
+            text=nfc(row.text)[:_EXAMPLE_LENGTH],
+        )
+        for before, row in [*relabelled, *added]
+    ]
+
+
 def dataset_changes(
     previous: str | None,
     *,
@@ -110,9 +179,9 @@ def dataset_changes(
             balance_shift=None,
         )
     major = _set_reasons("label", *labels) + _column_reasons(*columns)
-    major += [f"{rows['removed']:,} rows removed"] if rows["removed"] else []
     major += [f"{rows['relabelled']:,} rows relabelled"] if rows["relabelled"] else []
     minor = [f"{rows['added']:,} rows added"] if rows["added"] else []
+    minor += [f"{rows['removed']:,} rows removed"] if rows["removed"] else []
     return Changes(
         previous=previous,
         level="major" if major else "minor" if minor else "patch",

@@ -4,7 +4,8 @@ from the rows."""
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import fsum
-from typing import TypedDict
+
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import count_tokens, tokens
@@ -47,6 +48,14 @@ def statistics(
         "distinct_2_words": used,
         "cmi_mean": fsum(mixing) / len(mixing) if mixing else None,
     }
+
+
+def side_by_side(
+    before: Sequence[Row], after: Sequence[Row], labels: tuple[Sequence[str], Sequence[str]]
+) -> tuple[Statistics, Statistics]:
+    """Statistics of two corpora, their diversity measured on the same number of words."""
+    words = min(count_words(before, DIVERSITY_WORDS), count_words(after, DIVERSITY_WORDS))
+    return statistics(before, labels[0], words=words), statistics(after, labels[1], words=words)
 
 
 def by_id(rows: Sequence[Row], ids: Sequence[str] | None = None) -> list[Row]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.filter import stage as filtering
 from tests.support.tiny_study import make_model
-from tests.unit.filter.test_filter_stage import full_recipe, generated_folder
+from tests.unit.filter.test_filter_stage import full_recipe, generated_corpora
 
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,7 +37,7 @@ def test_two_processes_decide_as_one(tmp_path: Path) -> None:
     stages: list[StageFolder] = []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
-        generated_folder(folder, 2)
+        generated_corpora(folder, 2)
         launch(processes, str(tmp_path / "recipe.yaml"), str(folder))
         stages.append(stage_folder(folder, "filter", version=filtering.VERSION, recipe=filtering.decides(recipe)))
     one, two = stages

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from tests.support.worlds import CHAT, alone, samples, stage, write_recipe
 
 
 class BatchServer(ThreadingHTTPServer):
-    """Files and batches; `work` answers the batches that wait, all but every `skip`-th of their requests."""
+    """Files and batches; `work` answers the batches that wait, all but every `skip`-th of their requests, and lets
+    `spoil` change the lines of the output.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -27,14 +29,15 @@ class BatchServer(ThreadingHTTPServer):
         self.batches: list[dict[str, Any]] = []
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
 
-    def work(self, *, skip: int = 0) -> None:
+    def work(self, *, skip: int = 0, spoil: Callable[[list[bytes]], list[bytes]] | None = None) -> None:
         for batch in self.batches:
             if batch["status"] != "in_progress":
                 continue
             lines = [json.loads(line) for line in self.files[batch["input_file_id"]].splitlines()]
             answered = [line for i, line in enumerate(lines, 1) if not skip or i % skip]
             output = f"output-{batch['id']}"
-            self.files[output] = b"".join(json.dumps(_answer(line)).encode() + b"\n" for line in answered)
+            made = [json.dumps(_answer(line)).encode() for line in answered]
+            self.files[output] = b"".join(line + b"\n" for line in (spoil(made) if spoil is not None else made))
             batch |= {"status": "expired" if skip else "completed", "output_file_id": output}
 
     def asked(self) -> list[str]:
@@ -182,3 +185,146 @@ def test_a_budget_limits_what_is_submitted(tmp_path: Path, server: BatchServer) 
         generation.generate(made, samples(), folder, alone())
     assert len(server.asked()) == 20
     assert spent(folder.path.glob("replicate-0/completions-*.jsonl")).tokens <= 3000
+
+
+def first_replaced(line: bytes) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda lines: [line, *lines[1:]]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085", "\x0b"])
+def test_a_line_is_what_ends_with_a_newline(tmp_path: Path, server: BatchServer, separator: str) -> None:
+    """Raw in the output file, as servers send them that do not escape: httpx's lines would end there."""
+
+    def raw(lines: list[bytes]) -> list[bytes]:
+        character = separator.encode() if separator != "\x0b" else b"\\u000b"
+        return [line.replace(b"film ", b"film" + character) for line in lines]
+
+    made = recipe(tmp_path, server)
+    folder = stage(tmp_path / "runs", made)
+    with pytest.raises(StageError, match="20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    server.work(spoil=raw)
+    generation.generate(made, samples(), folder, alone())
+    record = generation.load(folder)[0]
+    assert (record.requests, len(server.asked())) == (20, 20)
+    assert record.candidate_count + record.unparsed_count == 20
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"not json",
+        b"[" * 50_000,
+        b"null",
+        b"{}",
+        b'{"custom_id": 7}',
+        b'{"custom_id": null, "response": {"status_code": 200}}',
+        b"\xff\xfe",
+    ],
+)
+def test_one_bad_line_costs_one_request_and_not_the_batch(tmp_path: Path, server: BatchServer, line: bytes) -> None:
+    made = recipe(tmp_path, server)
+    folder = stage(tmp_path / "runs", made)
+    with pytest.raises(StageError, match="20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    reserved = spent(folder.path.glob("replicate-0/completions-*.jsonl")).tokens
+    server.work(spoil=first_replaced(line))
+    generation.generate(made, samples(), folder, alone())
+    record = generation.load(folder)[0]
+    assert (record.candidate_count, record.reasons) == (19, {"error": 1})
+    assert len(server.asked()) == 20
+    counted = spent(folder.path.glob("replicate-0/completions-*.jsonl")).tokens
+    assert counted == 19 * 40 + round(reserved / 20)  # what nobody can read is counted as it was reserved
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        ({"status_code": 200, "body": None}, "error"),
+        ({"status_code": 200, "body": {"error": {"message": "no"}}}, "error"),
+        ({"status_code": 200, "body": {"choices": []}}, "error"),
+        ({"status_code": 400, "body": {"error": {"message": "no"}}}, "error"),
+        ({"status_code": 400, "body": {"error": {"message": "no", "code": "content_filter"}}}, "refusal"),
+        ({"status_code": 200, "body": {"choices": [{"text": "half", "finish_reason": "abort"}]}}, "unfinished"),
+        (
+            {"status_code": 200, "body": {"choices": [{"text": "\ud83d", "finish_reason": "length"}]}},
+            "unfinished",
+        ),
+    ],
+)
+def test_a_line_without_a_text_is_a_rejection(
+    tmp_path: Path, server: BatchServer, response: dict[str, Any], reason: str
+) -> None:
+    def spoil(lines: list[bytes]) -> list[bytes]:
+        record = json.loads(lines[0]) | {"response": response}
+        return [json.dumps(record).encode(), *lines[1:]]
+
+    made = recipe(tmp_path, server)
+    folder = stage(tmp_path / "runs", made)
+    with pytest.raises(StageError, match="20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    server.work(spoil=spoil)
+    generation.generate(made, samples(), folder, alone())
+    assert generation.load(folder)[0].reasons == {reason: 1}
+
+
+def test_a_crash_while_collecting_pays_and_counts_nothing_twice(
+    tmp_path: Path, server: BatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = recipe(tmp_path, server)
+    folder = stage(tmp_path / "runs", made)
+    with pytest.raises(StageError, match="20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    server.work()
+    honest = batch_api.Journal.append
+
+    def torn(self: Any, records: Any) -> None:
+        records = list(records)
+        if records[0]["kind"] == "completion":  # the machine dies with seven of them on the disk
+            honest(self, records[:7])
+            raise KeyboardInterrupt
+        honest(self, records)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch_api.Journal, "append", torn)
+        with pytest.raises(KeyboardInterrupt):
+            generation.generate(made, samples(), folder, alone())
+    generation.generate(made, samples(), folder, alone())
+    assert generation.load(folder)[0].candidate_count == 20
+    assert len(server.asked()) == 20
+    assert spent(folder.path.glob("replicate-0/completions-*.jsonl")).tokens == 20 * 40
+
+
+def test_a_field_a_batch_refused_is_left_out_of_the_next(tmp_path: Path, server: BatchServer) -> None:
+    error = {"message": "Unsupported parameter: 'seed' is not supported with this model.", "param": "seed"}
+
+    def refuse(lines: list[bytes]) -> list[bytes]:
+        refusal = {"status_code": 400, "body": {"error": error}}
+        return [json.dumps(json.loads(line) | {"response": refusal}).encode() for line in lines]
+
+    made = recipe(tmp_path, server)
+    folder = stage(tmp_path / "runs", made)
+    with pytest.raises(StageError, match="20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    server.work(spoil=refuse)
+    with pytest.raises(StageError, match="1 batches with 20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    second = server.files[server.batches[1]["input_file_id"]]
+    assert all("seed" not in json.loads(line)["body"] for line in second.split(b"\n") if line)
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[]", b"null", b"[" * 50_000, b"\xff"])
+def test_an_answer_that_is_no_object_is_told_in_one_line(
+    tmp_path: Path, server: BatchServer, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    made = recipe(tmp_path, server)
+    folder = stage(tmp_path / "runs", made)
+    with pytest.raises(StageError, match="20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    with monkeypatch.context() as patched:
+        patched.setattr(Handler, "do_GET", lambda self: self._send(content))
+        with pytest.raises(StageError, match="the Batch API answered with no JSON object; check base_url"):
+            generation.generate(made, samples(), folder, alone())
+    server.work()
+    generation.generate(made, samples(), folder, alone())
+    assert generation.load(folder)[0].candidate_count == 20

@@ -1,6 +1,7 @@
 """Publishing to a Hub: one commit, one tag, or nothing."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,15 @@ import pytest
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.localhub.control import HubState
-from sentisynth_hub.publish.commit import Published, already_published, publish_dataset, publish_model
+from sentisynth_hub.publish.commit import (
+    Published,
+    Standing,
+    already_published,
+    publish_dataset,
+    publish_model,
+    set_missing_tag,
+)
+from sentisynth_hub.recipe import Recipe
 from tests.support.releases import TEXTS, evaluation, model_release, recipe_in, release, synthetic
 
 
@@ -88,7 +97,7 @@ def test_versions_follow_from_what_changed(api: "HfApi", tmp_path: Path, repo_id
         (synthetic(TEXTS), {"evaluation": evaluation()}, "v1.0.1", "evaluation changed, looks changed"),
         (synthetic(more), {}, "v1.1.0", "1 rows added"),
         (synthetic(more, ["positive"] * 5), {}, "v2.0.0", "3 rows relabelled"),
-        (synthetic(TEXTS, ["positive"] * 4), {}, "v3.0.0", "1 rows removed"),
+        (synthetic(TEXTS, ["positive"] * 4), {}, "v2.1.0", "1 rows removed"),
     ]
     for kept, given, version, why in steps:
         done = publish(tmp_path, repo_id, kept, **given)
@@ -96,7 +105,7 @@ def test_versions_follow_from_what_changed(api: "HfApi", tmp_path: Path, repo_id
         assert done.why.startswith(why)
     assert commits(api, repo_id) == [f"Publish {version}" for *_, version, _ in reversed(steps)]
     assert list(tags(api, repo_id)) == [version for *_, version, _ in steps]
-    changelog = text_of(repo_id, "CHANGELOG.md", "v3.0.0")
+    changelog = text_of(repo_id, "CHANGELOG.md", "v2.1.0")
     assert [line for line in changelog.splitlines() if line.startswith("## ")] == [
         f"## {v}" for *_, v, _ in reversed(steps)
     ]
@@ -228,7 +237,8 @@ def test_healing_does_not_walk_past_the_version_before(api: "HfApi", tmp_path: P
     publish(tmp_path, repo_id)
     second = publish(tmp_path, repo_id, synthetic([*TEXTS, "one row more"]))
     api.delete_tag(repo_id, tag="v1.1.0", repo_type="dataset")
-    assert already_published("0" * 64, repo_id, "dataset") == "v1.1.0"
+    assert already_published("0" * 64, repo_id, "dataset") == Standing("v1.1.0", tagged=False)
+    assert set_missing_tag(repo_id, "dataset")
     assert tags(api, repo_id)["v1.1.0"] == second.commit
 
 
@@ -313,7 +323,7 @@ def test_a_dataset_repo_is_not_a_model_repo(api: "HfApi", tmp_path: Path, repo_i
 def test_the_same_inputs_are_known_before_anything_is_generated(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
     assert already_published("a" * 64, repo_id, "dataset") is None
     publish(tmp_path, repo_id, inputs_digest="a" * 64)
-    assert already_published("a" * 64, repo_id, "dataset") == "v1.0.0"
+    assert already_published("a" * 64, repo_id, "dataset") == Standing("v1.0.0", tagged=True)
     assert already_published("b" * 64, repo_id, "dataset") is None
 
 
@@ -381,3 +391,81 @@ def test_a_model_with_other_labels_is_refused(local_hub: HubState, tmp_path: Pat
     recipe = recipe_in(tmp_path / "three", labels=["negative", "neutral", "positive"])
     with pytest.raises(DataError, match="id2label is"):
         publish_model(replace(model_release(tmp_path), recipe=recipe), repo_id)
+
+
+def renamed(tmp_path: Path, repo_id: str, **publish: Any) -> Recipe:
+    given = {"dataset": repo_id, "model": repo_id, "licence": "cc-by-4.0", **publish}
+    return recipe_in(tmp_path / f"recipe-{len(publish)}", publish=given)
+
+
+def test_a_changed_title_is_a_patch_for_both_repos_and_says_from_what_to_what(
+    api: "HfApi", tmp_path: Path, repo_id: str
+) -> None:
+    before, after = renamed(tmp_path, repo_id), renamed(tmp_path, repo_id, pretty_name="Reviews of films")
+    publish(tmp_path, repo_id, recipe=before)
+    publish_model(model_release(tmp_path, recipe=before), repo_id)
+    dataset = publish(tmp_path, repo_id, recipe=after)
+    model = publish_model(model_release(tmp_path, recipe=after), repo_id)
+    assert (dataset.version, model.version) == ("v1.0.1", "v1.0.1")
+    for done in (dataset, model):
+        assert done.why == 'recipe.yaml changed (publish.pretty_name unset → "Reviews of films")'
+        changelog = text_of(repo_id, "CHANGELOG.md", "v1.0.1", done.repo_type)
+        assert "| `publish.pretty_name` | unset | " in changelog
+        assert "Reviews of films" in changelog.split("## v1.0.0")[0]
+
+
+def test_a_key_that_decides_what_a_model_learns_is_a_minor_step(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
+    first = renamed(tmp_path, repo_id)
+    second = recipe_in(
+        tmp_path / "stricter",
+        publish={"dataset": repo_id, "model": repo_id, "licence": "cc-by-4.0"},
+        filter={"exact_duplicates": {}, "overlap": {}, "length": {"max_tokens": 40}},
+    )
+    publish_model(model_release(tmp_path, recipe=first), repo_id)
+    change = {
+        "metric": "macro_f1",
+        "before": 0.8,
+        "after": 0.75,
+        "difference": -0.05,
+        "interval": (-0.12, 0.02),
+        "alpha": 0.05,
+        "rows": 120,
+        "better": 4,
+        "worse": 10,
+    }
+    done = publish_model(model_release(tmp_path, recipe=second, compared=("v1.0.0", change)), repo_id)
+    assert done.version == "v1.1.0"
+    assert done.why.startswith("recipe.yaml changed (filter.")
+    changelog = text_of(repo_id, "CHANGELOG.md", done.version, "model").split("## v1.0.0")[0]
+    assert "| `filter.length.max_tokens` | unset | 40 |" in changelog
+    assert "On the same 120 natural test rows" in changelog
+    assert "0.800 in v1.0.0, 0.750 now; difference −0.050 [−0.120, +0.020] (95.0 %, paired)" in changelog
+    assert "4 rows are labelled rightly that were not, 10 no longer are" in changelog
+
+
+def test_the_changelog_shows_rows_and_measures_both_corpora_alike(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
+    publish(tmp_path, repo_id, synthetic([f"{text} number {i}" for i in range(60) for text in TEXTS]))
+    kept = synthetic([*TEXTS, "a secret that was taken out of nothing"], ["positive"] * 5)
+    done = publish(tmp_path, repo_id, kept)
+    changelog = text_of(repo_id, "CHANGELOG.md", done.version).split("## v1.0.0")[0]
+    words = re.search(r"distinct word pairs in the first (\d+) words", changelog)
+    assert words is not None
+    assert int(words[1]) < 40  # as many as the smaller corpus has, for both
+    assert "| added | positive | " in changelog
+    for removed in ("number 7", "number 59"):
+        assert removed not in changelog  # a removed row may have been removed for what it says
+
+
+def test_asking_writes_nothing(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
+    publish(tmp_path, repo_id)
+    api.delete_tag(repo_id, tag="v1.0.0", repo_type="dataset")
+    assert already_published("0" * 64, repo_id, "dataset") == Standing("v1.0.0", tagged=False)
+    assert tags(api, repo_id) == {}
+    assert set_missing_tag(repo_id, "dataset")
+    assert not set_missing_tag(repo_id, "dataset")
+    assert list(tags(api, repo_id)) == ["v1.0.0"]
+
+
+def test_the_printed_address_opens_the_card(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
+    assert publish(tmp_path, repo_id).url == f"{api.endpoint}/datasets/{repo_id}"
+    assert publish_model(model_release(tmp_path), repo_id).url == f"{api.endpoint}/{repo_id}"

@@ -275,7 +275,7 @@ def test_the_workflow_on_empty_machines(
     ok, said, third = run("other prompt")
     assert ok, said
     assert server.calls > asked
-    assert state()["dataset"] == ["v1.0.0", "v1.0.1", "v2.0.0"]
+    assert state()["dataset"] == ["v1.0.0", "v1.0.1", "v1.1.0"]
     assert "rows removed" in (third.root / "summary.md").read_text()
 
     asked, before = server.calls, state()

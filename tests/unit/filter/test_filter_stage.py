@@ -16,7 +16,7 @@ from sentisynth_hub.core.rows import Row, content_digest, read_rejected, read_ro
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.core.text import normalised
 from sentisynth_hub.filter import stage as filtering
-from sentisynth_hub.filter.apply import build_filters, run_filters
+from sentisynth_hub.filter.apply import build_filters, evaluation_overlap, run_filters
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
 from sentisynth_hub.filter.contract import Filter, FilterContext
@@ -25,6 +25,7 @@ from sentisynth_hub.filter.length import Length
 from sentisynth_hub.filter.overlap import Overlap
 from sentisynth_hub.filter.refusals import Refusals
 from sentisynth_hub.filter.threshold_sweep import sweep, sweep_values
+from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural import stage as sources
 from sentisynth_hub.natural.splits import NaturalData, Sample, draw_samples
 from sentisynth_hub.recipe import Recipe, load_recipe
@@ -65,22 +66,47 @@ def candidates_of(replicate: int) -> list[Row]:
     return [replace(row, request_id=f"q{number}") for number, row in enumerate([*rows, *extra])]
 
 
-def generated_folder(folder: Path, replicates: int) -> StageFolder:
-    """A finished generate stage as `read_candidates` reads it."""
-    stage = stage_folder(folder, "generate", version=1, recipe={})
+def generated_corpora(folder: Path, replicates: int) -> GenerateResult:
+    """A finished generate stage."""
     for replicate in range(replicates):
-        path = stage.path / f"replicate-{replicate}"
+        path = folder / "generate" / f"replicate-{replicate}"
         path.mkdir(parents=True)
         write_rows(path / "candidates.parquet", candidates_of(replicate))
         write_rejected(path / "unparsed.parquet", [])
-    shown = {str(r): {"demonstration_ids": []} for r in range(replicates)}
-    stage.finish({"replicates": shown})
-    return stage
+    return read_corpora(folder, replicates)
+
+
+def read_corpora(folder: Path, replicates: int) -> GenerateResult:
+    """What `generated_corpora` wrote, as the filter stage gets it."""
+    record = {
+        "requests": 93,
+        "demonstration_ids": [],
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "cost_usd": None,
+        "candidates": 93,
+        "unparsed": 0,
+        "reasons": {},
+        "digest": "0" * 64,
+    }
+    paths = {replicate: folder / "generate" / f"replicate-{replicate}" for replicate in range(replicates)}
+    return GenerateResult.model_validate(
+        {
+            "digest": "0" * 64,
+            "replicates": {replicate: record | {"path": path} for replicate, path in paths.items()},
+            "model": {"id": "writer", "revision": None, "commit": None},
+            "prompt_digest": None,
+            "parser_version": 1,
+            "sampling": None,
+            "num_shots": None,
+            "prices": None,
+        }
+    )
 
 
 def run_stage(recipe: Recipe, folder: Path, processes: Sequence[Processes]) -> StageFolder:
     """Run the stage as each of the processes, one after the other; the last of them must be the first rank."""
-    generated = generated_folder(folder, 2)
+    generated = generated_corpora(folder, 2)
     natural = natural_data()
     stage = stage_folder(folder, "filter", version=filtering.VERSION, recipe=filtering.decides(recipe))
     samples = draw_samples(recipe, natural)
@@ -151,7 +177,7 @@ def test_a_replicate_that_is_done_is_not_done_again(
     manifest = stage.manifest()
     (stage.path / "manifest.json").unlink()
     monkeypatch.setattr(filtering, "run_filters", None)
-    generated = stage_folder(tmp_path, "generate", version=1, recipe={})
+    generated = read_corpora(tmp_path, 2)
     arguments = (recipe, draw_samples(recipe, natural_data()), natural_data(), generated, stage, Processes())
     for _ in range(2):
         filtering.filter_candidates(*arguments)
@@ -188,6 +214,35 @@ def test_overlap_with_evaluation_rows_is_noted_wherever_a_row_goes(tmp_path: Pat
         for row in candidates_of(replicate):
             if normalised(row.text) in held:
                 assert row.request_id in overlapping
+
+
+REWRITTEN = [  # an evaluation row and a rewrite of it that no run of eight words gives away
+    ("worst phone ever!", "worst phone ever made"),
+    ("😂😂😂", "😂😂"),
+    ("ഈ സിനിമ വളരെ നല്ലതാണ്", "ഈ സിനിമ വളരെ നല്ലതാ"),
+    ("这部电影很好看", "这部电影很好看啊"),
+    ("adorei, comprei outra vez", "adoreiii, comprei outra vez!!"),
+]
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "train"])
+@pytest.mark.parametrize("mode", ["cross_validated", "held_out"])
+def test_rewrites_of_evaluation_rows_train_nothing(tmp_path: Path, model: str, mode: str, split: str) -> None:
+    """Rewrites of one's own rows posing as synthetic ones, beside rows that are new."""
+    folder = recipe_of(tmp_path, model, length={"min_tokens": 1}).folder
+    recipe = load_recipe(str(folder / "recipe.yaml"), [f"natural.validation={mode}"])
+    rows: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
+    rows[split] = [Row(text, "positive", f"{split}{n}") for n, (text, _) in enumerate(REWRITTEN)]
+    natural = NaturalData(rows["train"], rows["validation"], rows["test"])
+    candidates = [Row(text, "negative", f"rewritten{n}") for n, (_, text) in enumerate(REWRITTEN)]
+    own = [Row("the battery lasts two days", "positive", "own1"), Row("😡", "negative", "own2")]
+    sample = Sample(0, natural.train, [])
+    context = FilterContext(recipe, sample, natural, [*candidates, *own], [], CandidateFeatures(), None)
+    kept, rejected = run_filters(build_filters(context), context.candidates)
+    assert [row.request_id for row in kept] == ["own1", "own2"]
+    assert {item.filter for item in rejected} == {"overlap"}
+    evaluated = split != "train" or mode == "cross_validated"  # where each row is held out once
+    assert evaluation_overlap(context) == ({row.request_id for row in candidates} if evaluated else set())
 
 
 def test_a_manifest_that_is_no_manifest_is_refused_in_one_line(tmp_path: Path, model: str) -> None:

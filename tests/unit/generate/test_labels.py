@@ -9,6 +9,7 @@ import pytest
 from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
+from sentisynth_hub.filter.filter_result import FilterResult
 from sentisynth_hub.generate import labels as labelling
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.generate.providers.fake import QueuedGenerator
@@ -62,7 +63,9 @@ def asked(
     generated = stage_folder(folder, "generate", version=1, recipe=generation.decides(recipe))
     generation.generate(recipe, samples, generated, alone(), generator=QueuedGenerator(["a fine film"] * 1000))
     stage = stage_folder(folder, "labels", version=1, recipe=labelling.decides(recipe))
-    manifest = labelling.label(recipe, samples, natural, generated, stage, alone(), generator=generator)
+    manifest = labelling.label(
+        recipe, samples, natural, generation.load(generated), stage, alone(), generator=generator
+    )
     return generated, stage, natural, manifest
 
 
@@ -74,11 +77,11 @@ def test_answers_are_the_models_in_the_order_of_the_rows(tmp_path: Path, chat: b
     recipe, reader = world(tmp_path, variants=BOTH, chat=chat), Reader()
     _, stage, natural, manifest = asked(tmp_path / "runs", recipe, reader)
     for replicate in (0, 1):
-        answers = labelling.read_answers(stage, replicate)
+        answers = labelling.load(stage)[replicate].answers()
         for row, answer in zip(natural.test, answers, strict=True):
             assert answer == (None if "music" in row.text.split() else row.label)
         assert None in answers
-        rows = labelling.read_pseudo_labelled(stage, replicate)
+        rows = labelling.load(stage)[replicate].pseudo_labelled()
         record = manifest["replicates"][str(replicate)]
         assert record["pseudo_label"]["asked"] == 12  # as many as the corpus took requests
         assert len(rows) == record["pseudo_label"]["answered"] <= 12
@@ -114,11 +117,11 @@ def test_study_and_ledger_count_what_was_shown_and_nothing_else(tmp_path: Path, 
     recipe = world(tmp_path, model=tiny_model, variants=BOTH)
     generated, stage, natural, _ = asked(tmp_path / "runs", recipe, Reader())
     samples = draw_samples(recipe, natural)
-    answers = {sample.replicate: labelling.read_answers(stage, sample.replicate) for sample in samples}
+    answers = {sample.replicate: labelling.load(stage)[sample.replicate].answers() for sample in samples}
     corpora = make_corpora(samples)
     for replicate, corpus in corpora.items():
         corpora[replicate] = type(corpus)(
-            corpus.kept, corpus.candidates, labelling.read_pseudo_labelled(stage, replicate)
+            corpus.kept, corpus.candidates, labelling.load(stage)[replicate].pseudo_labelled()
         )
     studied = stage_folder(tmp_path / "runs", "study", version=1, recipe=None)
     manifest = run_study(recipe, samples, natural, corpora, studied, alone(), answers)
@@ -128,18 +131,19 @@ def test_study_and_ledger_count_what_was_shown_and_nothing_else(tmp_path: Path, 
     assert 0 < len(silent) < len(natural.test)
     for predicted in found.variants["llm_classifier"]:
         assert [i for i, place in enumerate(predicted) if place == -1] == silent
-    filtered = stage_folder(tmp_path / "runs", "filter", version=1, recipe=None)
-    filtered.finish({"replicates": {"0": {}, "1": {}}})
-    ledger = judging.label_ledger(recipe, samples, natural, generated, filtered, studied, stage)
+    filtered = FilterResult(tmp_path, {})  # neither variant reads what the filters left
+    ledger = judging.label_ledger(
+        recipe, samples, natural, generation.load(generated), filtered, studied, labelling.load(stage)
+    )
     shown = ledger.budget("llm_classifier")
-    assert {use: count for use, count in shown["uses"].items() if count} == {"demonstrations": 4}
+    assert {use: count for use, count in shown.uses.items() if count} == {"demonstrations": 4}
     pseudo = ledger.budget("pseudo_label")  # 8 rows a label to train on, the 4 shown among them, 10 for validation
-    assert {use: count for use, count in pseudo["uses"].items() if count} == {
+    assert {use: count for use, count in pseudo.uses.items() if count} == {
         "train": 16,
         "demonstrations": 4,
         "validation": 20,
     }
-    assert pseudo["distinct"] == 36
+    assert pseudo.distinct == 36
 
 
 @pytest.mark.parametrize(

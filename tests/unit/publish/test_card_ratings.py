@@ -1,10 +1,9 @@
 """What people said, on the dataset's card: every number from the manifest, no single rater, and only of these rows."""
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -12,11 +11,11 @@ from sentisynth_hub.annotate.score import score_exports
 from sentisynth_hub.core.files import shipped
 from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest
-from sentisynth_hub.publish.cards.render import render_dataset_card
+from sentisynth_hub.publish.cards.render import render_card
 from sentisynth_hub.publish.dataset_repo import DatasetPublication
 from tests.support.ratings import export, key
 from tests.support.releases import TEXTS, release, synthetic
-from tests.unit.publish.test_render import leaves, numbers_in, spellings
+from tests.unit.publish.test_render import dataset_manifest, leaves, numbers_in, spellings
 
 
 HOSTILE = "topic=<img src=x>|a"
@@ -32,7 +31,7 @@ def planned(folder: Path, human: dict[str, Any] | None) -> DatasetManifest:
     given = replace(release(folder), human_evaluation=human)
     content = DatasetPublication(given, "acme/tiny", folder / "out").plan(None).additions["sentisynth.json"]
     assert isinstance(content, bytes)
-    return cast(DatasetManifest, json.loads(content))
+    return dataset_manifest(content)
 
 
 def said(card: str) -> str:
@@ -42,8 +41,8 @@ def said(card: str) -> str:
 
 def test_every_number_of_the_section_is_one_of_the_manifests(tmp_path: Path) -> None:
     manifest = planned(tmp_path, record())
-    section = said(render_dataset_card(manifest, ""))
-    human = dict(manifest["human_evaluation"])
+    section = said(render_card(manifest, ""))
+    human = dict(manifest.human_evaluation or {})
     allowed = {spelling for leaf in leaves(human) for spelling in spellings(leaf)} | {"95.0"}  # 1 − alpha
     for name in ("parts.md.jinja2", "dataset_card.md.jinja2"):
         text = (shipped("dataset_cards") / name).read_text("utf-8")
@@ -54,7 +53,7 @@ def test_every_number_of_the_section_is_one_of_the_manifests(tmp_path: Path) -> 
 
 def test_the_section_says_what_was_found(tmp_path: Path) -> None:
     given = record()
-    card = render_dataset_card(planned(tmp_path, given), "")
+    card = render_card(planned(tmp_path, given), "")
     section = said(card)
     assert "3 raters saw 80 natural rows and 80 of these synthetic ones" in section
     for name, counts in zip(given["labels"], given["confusion"]["synthetic"]["counts"], strict=True):
@@ -67,8 +66,8 @@ def test_the_section_says_what_was_found(tmp_path: Path) -> None:
 
 def test_no_single_rater_is_published(tmp_path: Path) -> None:
     manifest = planned(tmp_path, record())
-    assert "per_rater" not in manifest["human_evaluation"]
-    assert "format" not in manifest["human_evaluation"]
+    assert "per_rater" not in manifest.human_evaluation
+    assert "format" not in manifest.human_evaluation
 
 
 @pytest.mark.parametrize("human", [None, {"content_digest": "0" * 64}])
@@ -77,4 +76,4 @@ def test_without_it_or_with_that_of_other_rows_the_card_is_silent(
 ) -> None:
     manifest = planned(tmp_path, human)
     assert "human_evaluation" not in manifest
-    assert "What people said" not in render_dataset_card(manifest, "")
+    assert "What people said" not in render_card(manifest, "")

@@ -87,9 +87,9 @@ def test_the_changes_lead_from_one_corpus_to_the_other(before: list[Row], after:
     [
         ([row("a"), row("b")], "patch"),
         ([row("a"), row("b"), row("c")], "minor"),
-        ([row("a")], "major"),
+        ([row("a")], "minor"),
         ([row("a"), row("b", "negative")], "major"),
-        ([row("a"), row("c")], "major"),
+        ([row("a"), row("c")], "minor"),
     ],
 )
 def test_level_of_row_changes(after: list[Row], expected: str) -> None:

@@ -2,16 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
-import yaml
-
-from sentisynth_hub.publish.cards.published_manifest import DatasetManifest
-from sentisynth_hub.publish.cards.render import render_dataset_card
+from sentisynth_hub.publish.cards.render import render_card
 from sentisynth_hub.publish.dataset_repo import DatasetPublication
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, evaluate_study
 from tests.support.releases import release
 from tests.support.studies import made_study
+from tests.unit.publish.test_render import dataset_manifest
 
 
 def card_of(folder: Path, config: EvaluationConfig) -> str:
@@ -20,7 +17,7 @@ def card_of(folder: Path, config: EvaluationConfig) -> str:
     plan = DatasetPublication(release(folder, evaluation=made), "acme/tiny", folder / "out").plan(None)
     content = plan.additions["sentisynth.json"]
     assert isinstance(content, bytes)
-    return render_dataset_card(cast(DatasetManifest, yaml.safe_load(content)), "")
+    return render_card(dataset_manifest(content), "")
 
 
 def test_the_card_says_oracle_in_the_verdict_and_in_a_note(tmp_path: Path) -> None:

@@ -5,21 +5,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import yaml
 
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.core.files import shipped
 from sentisynth_hub.publish.cards.front_matter import size_category, split_card
-from sentisynth_hub.publish.cards.published_manifest import DatasetManifest
+from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, read_manifest
 from sentisynth_hub.publish.cards.render import (
     BEGIN,
     END,
     citation,
+    render_card,
     render_changelog,
-    render_dataset_card,
     with_generated,
 )
 from sentisynth_hub.publish.dataset_repo import DatasetPublication
@@ -36,7 +35,15 @@ def manifest(tmp_path: Path) -> DatasetManifest:
     plan = DatasetPublication(given, "acme/tiny", tmp_path / "out").plan(None)
     content = plan.additions["sentisynth.json"]
     assert isinstance(content, bytes)
-    return cast(DatasetManifest, yaml.safe_load(content))
+    return dataset_manifest(content)
+
+
+def dataset_manifest(content: bytes | Path) -> DatasetManifest:
+    """A planned sentisynth.json, read back."""
+    assert isinstance(content, bytes)
+    manifest = read_manifest(content.decode("utf-8"), "planned")
+    assert isinstance(manifest, DatasetManifest)
+    return manifest
 
 
 def leaves(value: Any) -> Iterator[Any]:
@@ -76,16 +83,16 @@ def spellings(value: Any) -> set[str]:
 
 
 def test_every_number_on_the_card_is_one_of_the_manifests(manifest: DatasetManifest) -> None:
-    card = re.sub(r"&#\d+;", " ", render_dataset_card(manifest, ""))
-    allowed = {spelling for leaf in leaves(manifest) for spelling in spellings(leaf)}
+    card = re.sub(r"&#\d+;", " ", render_card(manifest, ""))
+    allowed = {spelling for leaf in leaves(manifest.content()) for spelling in spellings(leaf)}
     for template in shipped("dataset_cards").glob("*.jinja2"):
         allowed |= numbers_in(re.sub(r"\{[{%].*?[%}]\}", " ", template.read_text("utf-8"), flags=re.DOTALL))
-    allowed |= {f"{100 * manifest['configs']['default']['rows'] / manifest['candidates']:.1f}"}  # share kept
-    assert manifest["evaluation"] is not None
-    allowed |= {f"{100 * (1 - comparison['alpha']):.1f}" for comparison in manifest["evaluation"]["comparisons"]}
-    sizes = {str(sum(record["files"].values())) for record in manifest["configs"].values()}
+    allowed |= {f"{100 * manifest.configs['default']['rows'] / manifest.candidates:.1f}"}  # share kept
+    assert manifest.evaluation is not None
+    allowed |= {f"{100 * (1 - comparison['alpha']):.1f}" for comparison in manifest.evaluation["comparisons"]}
+    sizes = {str(sum(record["files"].values())) for record in manifest.configs.values()}
     plain = (
-        {str(leaf) for leaf in leaves(manifest)} | sizes | {"0", "1"}
+        {str(leaf) for leaf in leaves(manifest.content())} | sizes | {"0", "1"}
     )  # front matter: unformatted; ClassLabel numbers
     front, text = card.split(BEGIN)
     hashes = re.compile(r"[0-9a-f]{12,64}")
@@ -102,17 +109,17 @@ def test_the_cost_of_every_replicate_is_told(tmp_path: Path) -> None:
         several = replace(given, generation={**given.generation, "replicates": replicates})
         content = DatasetPublication(several, "acme/tiny", tmp_path / "out").plan(None).additions["sentisynth.json"]
         assert isinstance(content, bytes)
-        made = cast(DatasetManifest, yaml.safe_load(content))
-        assert made["cost"]["requests"] == 7
-        assert made["cost"]["usd"] == 0.007
-        assert made["cost"]["study"] == {
+        made = dataset_manifest(content)
+        assert made.cost["requests"] == 7
+        assert made.cost["usd"] == 0.007
+        assert made.cost["study"] == {
             "replicates": 2,
             "requests": 12,
             "prompt_tokens": 130,
             "completion_tokens": 75,
             "usd": usd,
         }
-        card = render_dataset_card(made, "")
+        card = render_card(made, "")
         assert "In all $0.007, that is $0.0018 a kept row" in card
         told = "rests on 2 such corpora, one a replicate, of which this is the first. Together they took 12 requests, "
         assert told + "130 prompt and 75 completion tokens" + (", $0.027." if usd else ".") in card
@@ -122,14 +129,14 @@ def test_the_cost_of_every_replicate_is_told(tmp_path: Path) -> None:
 
 
 def test_a_number_that_is_not_in_the_manifest_would_be_seen(manifest: DatasetManifest) -> None:
-    changed = {**manifest, "candidates": 98_765}
-    allowed = {spelling for leaf in leaves(manifest) for spelling in spellings(leaf)}
-    card = render_dataset_card(cast(DatasetManifest, changed), "")
+    changed = manifest.model_copy(update={"candidates": 98_765})
+    allowed = {spelling for leaf in leaves(manifest.content()) for spelling in spellings(leaf)}
+    card = render_card(changed, "")
     assert "98,765" in numbers_in(card) - allowed
 
 
 def test_the_card_opens_with_load_and_filter_then_the_verdict(manifest: DatasetManifest) -> None:
-    _, text = split_card(render_dataset_card(manifest, ""))
+    _, text = split_card(render_card(manifest, ""))
     opening = text.split("```")[1].strip().splitlines()
     assert opening == [
         "python",
@@ -142,7 +149,7 @@ def test_the_card_opens_with_load_and_filter_then_the_verdict(manifest: DatasetM
 
 
 def test_metadata_is_what_the_hub_wants(manifest: DatasetManifest) -> None:
-    metadata, _ = split_card(render_dataset_card(manifest, ""))
+    metadata, _ = split_card(render_card(manifest, ""))
     assert metadata["license"] == "cc-by-4.0"
     assert metadata["language"] == ["en"]
     assert metadata["source_datasets"] == ["natural/reviews"]
@@ -168,28 +175,26 @@ def test_size_category(rows: int, category: str) -> None:
 
 
 def test_what_people_write_around_the_markers_and_their_keys_stay(manifest: DatasetManifest) -> None:
-    first = render_dataset_card(manifest, "")
+    first = render_card(manifest, "")
     edited = first.replace(BEGIN, f"Written by hand, above.\n\n{BEGIN}").replace(
         END, f"{END}\n\nBelow: `{{{{ x }}}}` \\1 ---"
     )
-    edited = edited.replace("---\npretty_name", "---\ndoi: 10.1/x\npretty_name", 1).replace(
-        "- synthetic\n", "- synthetic\n- mine\n"
-    )
-    again = render_dataset_card(manifest, edited)
+    edited = edited.replace("---\n", "---\ndoi: 10.1/x\n", 1).replace("- synthetic\n", "- synthetic\n- mine\n")
+    again = render_card(manifest, edited)
     metadata, text = split_card(again)
     assert metadata["doi"] == "10.1/x"
     assert metadata["tags"] == ["synthetic", "sentisynth-hub", "text", "mine"]
     assert text.startswith("Written by hand, above.")
     assert text.rstrip().endswith("Below: `{{ x }}` \\1 ---")
-    assert render_dataset_card(manifest, again) == again
+    assert render_card(manifest, again) == again
 
 
 def test_a_card_without_markers_is_kept_below(manifest: DatasetManifest) -> None:
-    card = render_dataset_card(manifest, "---\nlicense: mit\n---\n# My own page\n")
+    card = render_card(manifest, "---\nlicense: mit\n---\n# My own page\n")
     metadata, text = split_card(card)
     assert metadata["license"] == "cc-by-4.0"
     assert text.endswith("# My own page\n")
-    assert render_dataset_card(manifest, card) == card
+    assert render_card(manifest, card) == card
 
 
 @pytest.mark.parametrize(
@@ -203,20 +208,20 @@ def test_half_a_pair_of_markers_is_refused(card: str) -> None:
 @pytest.mark.parametrize("card", ["---\na: [\n---\n", "---\n- a\n---\n"])
 def test_metadata_that_cannot_be_read_is_refused(manifest: DatasetManifest, card: str) -> None:
     with pytest.raises(PublishError, match="README.md: its metadata is not"):
-        render_dataset_card(manifest, card)
+        render_card(manifest, card)
 
 
 def test_the_changelog_grows_at_the_top_and_keeps_notes(manifest: DatasetManifest) -> None:
     first = render_changelog(manifest, "")
     noted = first.replace("# Changelog", "# Changelog\n\nOur own note.") + "\nA note on v1.0.0.\n"
-    second = render_changelog(cast(DatasetManifest, {**manifest, "version": "1.1.0"}), noted)
+    second = render_changelog(manifest.model_copy(update={"version": "1.1.0"}), noted)
     assert second.index("Our own note.") < second.index("## v1.1.0") < second.index("## v1.0.0")
     assert second.endswith("A note on v1.0.0.\n")
 
 
 def test_the_citation_names_version_digest_source_and_generator(manifest: DatasetManifest) -> None:
     text = citation(manifest)
-    for part in ("version 1.0.0", manifest["content_digest"], "natural/reviews", "1" * 40, "models/writer", "2" * 40):
+    for part in ("version 1.0.0", manifest.content_digest, "natural/reviews", "1" * 40, "models/writer", "2" * 40):
         assert part in text
     assert text.count("@misc{") == 3
     keys = re.findall(r"@misc\{([^,]+),", text)

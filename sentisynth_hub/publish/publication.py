@@ -1,0 +1,220 @@
+"""What publishing a dataset and publishing a model have in common: from a checked release and the head of its repo to
+the files of one commit.
+
+    publication = DatasetPublication(release, "org/name", folder)     # raises where the release may not be published
+    plan = publication.plan(head)                                     # any head; nothing is written
+
+A version is made where anything differs: what a subclass publishes, the recipe, a number of the manifest, the card
+that follows from it, or a file that is gone.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from sentisynth_hub import __version__
+from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.files import canonical_json
+from sentisynth_hub.publish.card_figures import Pictures
+from sentisynth_hub.publish.cards.published_manifest import (
+    MANIFEST_FILE,
+    SCHEMA,
+    DatasetManifest,
+    ModelManifest,
+    rounded,
+)
+from sentisynth_hub.publish.cards.render import render_card, render_changelog
+from sentisynth_hub.publish.checks.licences import gather_licences
+from sentisynth_hub.publish.checks.safety import NaturalTexts, check_files
+from sentisynth_hub.publish.release import DatasetRelease, ModelRelease, publishable_recipe, recipe_digest
+from sentisynth_hub.publish.repo_head import RepoHead
+from sentisynth_hub.publish.version_plan import Plan
+from sentisynth_hub.publish.versions.changes import Changes
+from sentisynth_hub.publish.versions.recipe_changes import RecipeChange, recipe_changes
+from sentisynth_hub.publish.versions.tags import FIRST
+
+
+CARD, CHANGELOG = "README.md", "CHANGELOG.md"
+_VOLATILE = frozenset({"schema", "toolkit", "inputs_digest"})  # differ between runs that publish the very same thing
+_FOLLOWING = frozenset({"figures", "files"})  # follow from other keys, and are named where nothing else changed
+
+ManifestT = TypeVar("ManifestT", DatasetManifest, ModelManifest)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is published beside card and recipe.
+
+    Attributes:
+        record: What the manifest says of it.
+        paths: All its files.
+        files: Those that the head lacks, by path.
+    """
+
+    record: dict[str, Any]
+    paths: list[str]
+    files: dict[str, bytes | Path]
+
+
+class Publication(ABC, Generic[ManifestT]):
+    """A checked release, ready to be planned against any head of its repo.
+
+    Attributes:
+        repo_type: `dataset` or `model`.
+        texts: Text files that are published as they are, by path.
+        facts: The manifest's content that does not depend on the head.
+    """
+
+    repo_type: str
+    manifest_kind: type[ManifestT]
+
+    def __init__(self, release: DatasetRelease | ModelRelease, repo_id: str):
+        self.repo_id, self.inputs_digest = repo_id, release.inputs_digest
+        self.natural = NaturalTexts(release.natural)
+        self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
+        self.figures = Pictures(cast(dict[str, Any] | None, rounded(release.evaluation)))
+        self.facts: dict[str, Any] = {}
+        self._common = {
+            "schema": SCHEMA,
+            "repo_id": repo_id,
+            "recipe": {
+                "name": release.recipe.name,
+                "description": release.recipe.description,
+                "digest": recipe_digest(self.texts["recipe.yaml"]),
+            },
+            "language": release.recipe.language,
+            "labels": release.recipe.labels,
+            "licence": gather_licences(release.recipe, release.pins, written_by_generator=release.synthetic_rows != 0),
+            "evaluation": release.evaluation,
+            "label_budget": release.label_budget,
+        }
+
+    @abstractmethod
+    def changed_content(self, head: RepoHead, standing: ManifestT) -> list[str]:
+        """What of the published content differs from the head's, in short phrases."""
+
+    @abstractmethod
+    def changes(self, head: RepoHead | None, standing: ManifestT | None, differences: list[str]) -> Changes:
+        """The level of the version that these differences make, and why."""
+
+    @abstractmethod
+    def content(self, standing: ManifestT | None) -> "Content":
+        """The published content as it goes beside the head's: its record, its paths, and what has to be sent."""
+
+    @abstractmethod
+    def kept_content(self, standing: ManifestT) -> "Content":
+        """The head's own content, recorded as it is there; nothing has to be sent."""
+
+    @property
+    @abstractmethod
+    def shows_natural_rows(self) -> bool:
+        """Whether texts beside the data may hold natural rows."""
+
+    def plan(self, head: RepoHead | None) -> Plan:
+        """Decide what to do about `head`.
+
+        Raises:
+            PublishError: The head cannot be built upon, or a planned file may not be published.
+        """
+        standing = self.standing(head)
+        differences = self.differences(head, standing) if head is not None and standing is not None else []
+        if head is not None and standing is not None and not differences:
+            assert head.version is not None
+            return Plan(self.repo_id, self.repo_type, head.commit, head.version, None, {}, ())
+        changes = self.changes(head, standing, differences)
+        version = FIRST if head is None or head.version is None else head.version.next(changes["level"])
+        figures, drawn = self.figures.plan(head, standing)
+        content = self.content(standing)
+        manifest = self._manifest(version.tag[1:], changes, content, figures)
+        additions = {**content.files, **self._rendered(manifest, head), **drawn}
+        old = set(standing.files) if standing is not None else set()
+        stale = (old - set(manifest.files)) & head.paths if head is not None else set()
+        parent = head.commit if head is not None else None
+        return Plan(self.repo_id, self.repo_type, parent, version, changes, additions, tuple(sorted(stale)))
+
+    def check(self) -> None:
+        """Look through the texts that do not depend on the head, before anything is made on the Hub.
+
+        Raises:
+            PublishError: One holds a secret, a path of this machine, or a natural row.
+        """
+        check_files(self.texts, None if self.shows_natural_rows else self.natural)
+
+    def standing(self, head: RepoHead | None) -> ManifestT | None:
+        """The head's manifest; None where nothing was published yet.
+
+        Raises:
+            PublishError: The repo holds the other kind of thing.
+        """
+        manifest = head.manifest if head is not None else None
+        if manifest is not None and not isinstance(manifest, self.manifest_kind):
+            raise PublishError(f"{self.repo_id}: its {MANIFEST_FILE} is not a {self.repo_type}'s; name another repo")
+        return manifest
+
+    def differences(self, head: RepoHead, standing: ManifestT) -> list[str]:
+        """What would differ if this were published as the head's version again; empty: nothing to do."""
+        differing = self.changed_content(head, standing)
+        differing += [self._changed_text(head, path) for path in self.texts if head.text(path) != self.texts[path]]
+        differing += [f"{path} restored" for path in standing.files if path not in head.paths]
+        if differing:
+            return differing
+        figures, _ = self.figures.plan(head, standing)
+        again = self._manifest(standing.version, standing.changes, self.kept_content(standing), figures).content()
+        known = standing.content()
+        keys = [key for key in {**again, **known} if key not in _VOLATILE]
+        changed = [key for key in keys if canonical_json(again.get(key)) != canonical_json(known.get(key))]
+        if changed:
+            causes = [key for key in changed if key not in _FOLLOWING] or changed
+            return [f"{key.replace('_', ' ')} changed" for key in causes]
+        card = head.text(CARD) or ""
+        return [] if card == render_card(standing, card) else ["card changed"]
+
+    def _changed_text(self, head: RepoHead, path: str) -> str:
+        changes = self.recipe_changes(head) if path == "recipe.yaml" else []
+        if not changes:
+            return f"{path} changed"
+        first = changes[0]
+        more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+        return f"{path} changed ({first['key']} {_said(first['before'])} → {_said(first['after'])}{more})"
+
+    def recipe_changes(self, head: RepoHead | None) -> list[RecipeChange]:
+        """Which keys of the published recipe changed, from which value to which; empty for a first version."""
+        before = head.text("recipe.yaml") if head is not None else None
+        return [] if before is None else recipe_changes(before, self.texts["recipe.yaml"])
+
+    def _manifest(self, version: str, changes: Changes, content: "Content", figures: list[str]) -> ManifestT:
+        files = sorted({*content.paths, *figures, *self.texts, CARD, CHANGELOG, MANIFEST_FILE})
+        whole = {
+            **self._common,
+            **self.facts,
+            **content.record,
+            "toolkit": __version__,
+            "inputs_digest": self.inputs_digest,
+            "version": version,
+            "changes": changes,
+            "files": files,
+            **({"figures": figures} if figures else {}),
+        }
+        return self.manifest_kind.model_validate(rounded(whole))
+
+    def _rendered(self, manifest: ManifestT, head: RepoHead | None) -> dict[str, bytes | Path]:
+        before = {path: (head.text(path) if head is not None else None) or "" for path in (CARD, CHANGELOG)}
+        texts = {
+            **self.texts,
+            CARD: render_card(manifest, before[CARD]),
+            CHANGELOG: render_changelog(manifest, before[CHANGELOG]),
+            MANIFEST_FILE: manifest.text(),
+        }
+        check_files(texts, None if self.shows_natural_rows else self.natural)
+        return {path: content.encode("utf-8") for path, content in texts.items()}
+
+
+def _said(value: str | None) -> str:
+    return "unset" if value is None else value
+
+
+def natural_source(source: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """What may be said of the natural source: ids, commits and counts, never a path."""
+    return {"dataset": None, "commit": None, **{name: source[name] for name in names if name in source}}
