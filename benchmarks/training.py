@@ -223,7 +223,7 @@ def grid_part(model: str, data: Path, runs: Runs, *, count: int) -> dict[str, An
 
 
 def heads_part(model: str, data: Path, runs: Runs, *, repeats: int) -> dict[str, Any]:
-    """Time the path of penalties in five folds on 100 rows, and on 100 and 240 further ones that are never held out."""
+    """Time the path of penalties in five folds on 100 rows, and with 240 further ones that are never held out."""
     from sentisynth_hub.pretrained.embeddings import embed
     from sentisynth_hub.pretrained.head import PENALTIES, Rows, Scaling, Scored, best_fits, held_out
 
@@ -253,7 +253,7 @@ def heads_part(model: str, data: Path, runs: Runs, *, repeats: int) -> dict[str,
         model.fit(x[:count], y[:count])
         return {"seconds": time.perf_counter() - begun}
 
-    found = {}
+    found: dict[str, float] = {}
     for count in (100, 340):
         spent: dict[str, list[float]] = {"ours": [], "sklearn": []}
         for turn in range(repeats + 1):  # the first one loads libraries
