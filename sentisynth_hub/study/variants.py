@@ -322,7 +322,7 @@ def _weighed(option: Option, weights: Sequence[float]) -> Option:
 
 
 def _positive(weights: Sequence[float]) -> tuple[float, ...]:
-    return tuple(weight for weight in weights if weight > 0)
+    return tuple(float(weight) for weight in weights if weight > 0)
 
 
 def _labelled(rows: Sequence[Row]) -> list[Row]:
