@@ -11,7 +11,8 @@ from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.generate.label_prompt import demonstrations, label_prompt, parse_label, pseudo_pool
 from sentisynth_hub.natural.splits import draw_samples
 from sentisynth_hub.study.stage import run_study
-from sentisynth_hub.study.variants import Corpus, variant_rows
+from sentisynth_hub.study.training_rows import Corpus
+from sentisynth_hub.study.variants import variant_rows
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe
 
 
