@@ -14,7 +14,7 @@ from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.publish.checks.non_inferiority import NonInferiority, check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
-from sentisynth_hub.recipe.variant_table import variant as variant_line
+from sentisynth_hub.recipe import variant_table
 from sentisynth_hub.verdict.evaluation import Evaluation
 
 
@@ -113,7 +113,7 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
 
 def learns_from_corpus(variant: str) -> bool:
     """Whether a variant of the study learns from the published synthetic rows."""
-    return variant_line(variant).corpus in ("kept", "unfiltered")
+    return variant_table.variant(variant).corpus in ("kept", "unfiltered")
 
 
 def model_release(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.core.errors import RecipeError, did_you_mean
 from sentisynth_hub.core.text import nfc
 from sentisynth_hub.recipe import paths
 from sentisynth_hub.recipe.filter_section import FilterSection
@@ -15,7 +15,7 @@ from sentisynth_hub.recipe.generate_section import Generate
 from sentisynth_hub.recipe.languages import language_problem
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.publish_section import Publish
-from sentisynth_hub.recipe.section import Section
+from sentisynth_hub.recipe.section import RowSource, Section
 from sentisynth_hub.recipe.study_section import Study
 from sentisynth_hub.recipe.variant_table import built_in
 
@@ -121,6 +121,24 @@ class Recipe(Section):
         shares = self.natural.label_shares
         if shares is not None and set(shares) != set(self.labels):
             raise ValueError(f"natural.label_shares: names {list(shares)}; give every one of {self.labels} a share")
+        return self
+
+    @model_validator(mode="after")
+    def _renamed_labels_are_known(self) -> "Recipe":
+        generator = self.generate.generator
+        sections: dict[str, Natural | RowSource | None] = {
+            "natural": self.natural,
+            "study.zero_shot": self.study.zero_shot,
+        }
+        if isinstance(generator, RowSource):
+            sections["generate.generator"] = generator
+        for key, section in sections.items():
+            for name in (section.label_names or {}).values() if section is not None else ():
+                if name is not None and name not in self.labels:
+                    raise ValueError(
+                        f"{key}.label_names: {name!r} is no label{did_you_mean(name, self.labels)}; the labels are "
+                        f"{self.labels}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """Every mistake in a recipe is one line: where, what was found, what to do."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.recipe import find_recipe, list_recipes, load_recipe, recipe_schema
+from sentisynth_hub.recipe.load import dump_yaml
 
 
 SMALLEST = {
@@ -62,6 +64,25 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
         ("name.first=x", "'name' holds a value, not a section"),
         ("replicates", "an override is written key.path=value"),
         ("name=[", "the value is not YAML"),
+        ("language=[english]", r"language: 'english' is no language tag .* did you mean 'en'\?"),
+        ("language=[jp]", r"'jp' is no language tag .* did you mean 'ja'\?"),
+        ("language=[' en']", r"' en' is no language tag .* did you mean 'en'\?"),
+        ("language=[zh_CN]", r"'zh_CN' is no language tag .* did you mean 'zh-CN'\?"),
+        ("language=[xx]", "'xx' is no language tag"),
+        ("language=[EN-us]", r"'EN-us' is no language tag .* did you mean 'en-US'\?"),
+        ("labels=[0, 1]", r"labels\.0: YAML reads 0 as a number; put it in quotes: '0' \(and 1 more\)"),
+        ("labels=[true, false]", r"labels\.0: YAML reads true as true or false; put it in quotes: 'true'"),
+        ("labels=[a, 1.5]", r"labels\.1: YAML reads 1.5 as a number; put it in quotes: '1.5'"),
+        ("labels=[' a', b]", "labels: ' a' is blank, begins or ends with white space"),
+        ("natural.label_names={0: negative}", r"natural\.label_names\.0: YAML reads 0 as a number; put it in quotes"),
+        (
+            "natural.label_names={POS: postive}",
+            r"natural.label_names: 'postive' is no label; did you mean 'positive'\?",
+        ),
+        ("publish.dataset=a/b--c", "publish.dataset: found 'a/b--c'"),
+        ("publish.model=a/b.git", "publish.model: found 'a/b.git'"),
+        ("publish.model=my name/x", "publish.model: found 'my name/x'"),
+        ("publish.model=" + "a" * 91 + "/model", "publish.model: found "),
     ],
 )
 def test_a_mistake_is_one_line(recipe_file: Path, override: str, message: str) -> None:
@@ -102,6 +123,36 @@ def test_overrides_win_over_a_scale_which_wins_over_the_file(recipe_file: Path) 
     assert (recipe.study.replicates, recipe.seed) == (3, 5)
     with pytest.raises(RecipeError, match="scale 'tiny' is not in `scales`"):
         load_recipe(str(recipe_file), scale="tiny")
+
+
+def test_what_only_old_yaml_reads_as_something_else_is_a_word(recipe_file: Path) -> None:
+    words = ["language=[no]", "labels=[no, yes]", "natural.label_names={off: no, 012: yes}"]
+    recipe = load_recipe(str(recipe_file), words)
+    assert (recipe.language, recipe.labels) == (["no"], ["no", "yes"])
+    assert recipe.natural.label_names == {"off": "no", "012": "yes"}
+    price = "{input_usd_per_million: 0.15, output_usd_per_million: 0.6, as_of: 2026-11-01}"
+    generator = f"generate.generator={{kind: openai, model: m, price: {price}}}"
+    priced = load_recipe(str(recipe_file), [generator]).generate.generator
+    assert priced.price.as_of == "2026-11-01"  # type: ignore[union-attr, attr-defined]
+
+
+@pytest.mark.parametrize(
+    "labels", [["5e1", "6a2"], ["no", "0x1f"], ["1_000", "~"], ["2026-01-01", "12:30"], ["é😀", "\x1b"]]
+)
+def test_what_is_written_is_read_as_the_same(recipe_file: Path, labels: list[str]) -> None:
+    recipe_file.write_text(dump_yaml(SMALLEST | {"labels": labels}), "utf-8")
+    assert load_recipe(str(recipe_file)).labels == labels
+
+
+def test_a_bomb_of_yaml_is_refused_at_once_and_its_message_is_short(recipe_file: Path) -> None:
+    aliases = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9))
+    for bomb in (aliases, f"description: [{'x, ' * 90_000}]\n", "".join(f"k{i}: 1\n" for i in range(12_000))):
+        recipe_file.write_text(bomb)
+        begun = time.monotonic()
+        with pytest.raises(RecipeError) as raised:
+            load_recipe(str(recipe_file))
+        assert len(str(raised.value)) < 1000
+        assert time.monotonic() - begun < 20
 
 
 def test_exponents_are_numbers(recipe_file: Path) -> None:
