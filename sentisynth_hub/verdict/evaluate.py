@@ -10,6 +10,7 @@ from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import METRICS, Array
 from sentisynth_hub.metrics.metric_table import METRIC_TABLE
 from sentisynth_hub.recipe.study_section import Metric
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluation import (
     LEAST_LABEL_ROWS,
     LEAST_REPLICATES,
@@ -27,7 +28,6 @@ from sentisynth_hub.verdict.evaluation import (
 )
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.outcome import Rule, conclude, without_verdict
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.slices import column_slices, compare_labels, compare_slices, gain_by_distance, text_slices
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled, crossed_bootstrap
 from sentisynth_hub.verdict.statistics.comparisons import Arms, Dependence, compare

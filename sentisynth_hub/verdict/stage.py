@@ -77,9 +77,9 @@ def run(
     """
     import numpy as np
 
+    from sentisynth_hub.study.predictions import read_predictions
     from sentisynth_hub.verdict.clusters import near_duplicate_clusters
     from sentisynth_hub.verdict.evaluate import TestItems, evaluate_study
-    from sentisynth_hub.verdict.predictions import read_predictions
 
     distances = studied.path / "distances.npy"
     tested = make_folds(recipe, natural).rows if recipe.study.cross_fitting else natural.test
