@@ -48,6 +48,7 @@ def _read(path: Path, columns: list[str] | None) -> Any:
             texts = [field.name for field in schema if pa.types.is_string(field.type)]
         with pq.ParquetFile(path, read_dictionary=texts, **_THRIFT) as file:
             table = file.read(columns)
+        table.validate(full=True)  # texts may be no UTF-8
         _check_bytes(path, table, size)
         return table.cast(pa.schema([schema.field(name) for name in table.column_names], metadata=schema.metadata))
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:

@@ -22,7 +22,7 @@ from sentisynth_hub.generate.answers import completion_record
 from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal, read_journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
-from sentisynth_hub.generate.providers.openai_client import client_settings
+from sentisynth_hub.generate.providers.openai_client import client_settings, without_key
 from sentisynth_hub.generate.providers.server_fields import ServerFields
 from sentisynth_hub.recipe import Recipe
 
@@ -76,10 +76,10 @@ class BatchCaller:
                 under_way = {request_id for batch in self._open.values() for request_id in batch.request_ids}
                 self._submit([request for name, request in waiting.items() if name not in under_way])
         except openai.APIStatusError as error:
-            words = one_line(error.response.content[:800].decode("utf-8", "replace"))
+            words = self._words(error.response.content[:4000].decode("utf-8", "replace"))
             raise StageError(f"generate: the Batch API: HTTP {error.status_code}: {words}; run again later") from None
         except openai.OpenAIError as error:
-            raise StageError(f"generate: the Batch API: {one_line(str(error))}; run again later") from None
+            raise StageError(f"generate: the Batch API: {self._words(str(error))}; run again later") from None
         if self._open:
             count = sum(len(batch.request_ids) for batch in self._open.values())
             self.stopped = self.stopped or (
@@ -95,7 +95,7 @@ class BatchCaller:
                 continue
             state = self._object(self._client.batches.with_raw_response.retrieve(batch_id))
             if state.get("status") not in _ENDED:
-                log.info(f"batch {batch_id}: {one_line(str(state.get('status')), 40)}")
+                log.info(f"batch {batch_id}: {self._words(str(state.get('status')))}")
                 continue
             files = [state.get(name) for name in ("output_file_id", "error_file_id")]
             lines = [
@@ -108,10 +108,8 @@ class BatchCaller:
             if state["status"] == "failed" and not lines:
                 self._close(call)
                 words, _ = protocol.server_words(_first_error(state))
-                raise StageError(
-                    f"generate: batch {batch_id} failed: {one_line(words or 'no reason given')}; mend the recipe and "
-                    "run again"
-                )
+                why = self._words(words or "no reason given")
+                raise StageError(f"generate: batch {batch_id} failed: {why}; mend the recipe and run again")
             completions, unreadable = self._read(batch, lines)
             self._close(call, completions, unreadable)
             yield from completions
@@ -160,7 +158,7 @@ class BatchCaller:
             try:
                 answer = protocol.read_answer(content, self.endpoint.model)
             except protocol.AnswerError as error:
-                return self._failed(request_id, one_line(str(error)))
+                return self._failed(request_id, self._words(str(error)))
             used = answer.usage or (0, self.recipe.generate.new_tokens)
             request = Request(request_id, 0, "", "", 0, 0, "")
             cost = self.ledger.cost(*used).usd
@@ -175,17 +173,21 @@ class BatchCaller:
                 prompt_tokens=used[0],
                 completion_tokens=used[1],
                 cost_usd=cost,
-                error=one_line(why or "the answer has no choices"),
+                error=self._words(why or "the answer has no choices"),
             )
         if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409, 429):
             words, code, parameter = protocol.read_refusal(_dumped(content))
             if status in (400, 422) and self._refuses_field(words, parameter):
                 return None
-            why = f"HTTP {status}: {words}"
+            why = self._words(f"HTTP {status}: {words}")
             if code is not None and protocol.is_refusal(code):
                 return replace(self._failed(request_id, ""), text=why, finish_reason="refusal", error=None)
             return self._failed(request_id, why)
         return None
+
+    def _words(self, words: str) -> str:
+        """A server's words on one line, without the key."""
+        return without_key(one_line(without_key(words, self.endpoint)), self.endpoint)
 
     def _failed(self, request_id: str, why: str) -> Completion:
         """A request that got no text, and costs nothing."""

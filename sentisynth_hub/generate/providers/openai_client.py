@@ -38,6 +38,17 @@ def client_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def without_key(words: str, endpoint: EndpointGenerator) -> str:
-    """A server's words without the key, should it repeat it."""
+    """A server's words without the key, should it repeat it; of words that were cut, without the part that is left."""
     key = os.environ.get(endpoint.api_key_variable, "")
-    return words.replace(key, "[key]") if len(key) > 3 else words
+    if len(key) < _SHORTEST_KEY:
+        return words
+    words = words.replace(key, _MASK)
+    end = words.removesuffix("…")
+    for length in range(min(len(key), len(end)), _SHORTEST_KEY - 1, -1):
+        if end.endswith(key[:length]):
+            return end[:-length] + _MASK + words[len(end) :]
+    return words
+
+
+_MASK = "[key]"
+_SHORTEST_KEY = 4  # characters; less is no secret, and would be found in ordinary words

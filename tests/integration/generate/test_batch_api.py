@@ -328,3 +328,47 @@ def test_an_answer_that_is_no_object_is_told_in_one_line(
     server.work()
     generation.generate(made, samples(), folder, alone())
     assert generation.load(folder)[0].candidate_count == 20
+
+
+KEY = "sk-0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        {"status_code": 401, "body": {"error": {"message": f"Incorrect API key: Bearer {KEY}"}}},
+        {"status_code": 400, "body": {"error": {"message": f"odd {KEY}", "code": "content_filter"}}},
+        {"status_code": 200, "body": {"error": {"message": f"no credit for {KEY}"}}},
+        {"status_code": 400, "body": {"error": {"message": "x" * 185 + KEY}}},
+    ],
+)
+def test_a_key_that_the_server_repeats_is_kept_nowhere(
+    tmp_path: Path, server: BatchServer, monkeypatch: pytest.MonkeyPatch, response: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    def spoil(lines: list[bytes]) -> list[bytes]:
+        return [json.dumps({**json.loads(line), "response": response}).encode() for line in lines[:1]] + lines[1:]
+
+    made = recipe(tmp_path, server)
+    folder = stage(tmp_path / "runs", made)
+    with pytest.raises(StageError, match="20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    server.work(spoil=spoil)
+    generation.generate(made, samples(), folder, alone())
+    journals = sorted(folder.path.rglob("completions-*.jsonl"))
+    assert any(b"[key" in path.read_bytes() for path in journals)
+    assert all(KEY[:6].encode() not in path.read_bytes() for path in journals)
+
+
+def test_a_key_in_a_failed_batchs_reason_is_not_told(
+    tmp_path: Path, server: BatchServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    made = recipe(tmp_path, server)
+    folder = stage(tmp_path / "runs", made)
+    with pytest.raises(StageError, match="20 requests"):
+        generation.generate(made, samples(), folder, alone())
+    server.batches[0] |= {"status": "failed", "errors": {"data": [{"message": f"Bearer {KEY} is blocked"}]}}
+    with pytest.raises(StageError, match=r"Bearer \[key\] is blocked"):
+        generation.generate(made, samples(), folder, alone())
