@@ -32,11 +32,11 @@ class TrialPredictions:
 
 def item_ids(rows: Sequence[Row]) -> list[str]:
     """One id an item: the row's id, with `-2`, `-3` … where a text occurs again."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     ids = []
     for row in rows:
-        seen[row.id] += 1
-        ids.append(row.id if seen[row.id] == 1 else f"{row.id}-{seen[row.id]}")
+        counts[row.id] += 1
+        ids.append(row.id if counts[row.id] == 1 else f"{row.id}-{counts[row.id]}")
     return ids
 
 

@@ -107,8 +107,8 @@ def variant_rows(
     else:
         raise DataError(f"study.variants: {name!r} is not trained on rows; leave it out here")
     random = rng(recipe.seed, "variant", name, sample.replicate)
-    made = rows(Setting(recipe, sample, corpus, natural, random, number))
-    return (made,) if isinstance(made, Option) else tuple(made)
+    variant_set = rows(Setting(recipe, sample, corpus, natural, random, number))
+    return (variant_set,) if isinstance(variant_set, Option) else tuple(variant_set)
 
 
 def _outside_rows(name: str) -> Rows:
