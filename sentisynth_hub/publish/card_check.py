@@ -9,31 +9,32 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.publish.cards.front_matter import split_card
 from sentisynth_hub.publish.cards.render import generated_part, words_outside
 from sentisynth_hub.publish.repo_head import RepoHead
-from sentisynth_hub.verdict.evaluation import parse_evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, Outcome, parse_evaluation
 from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 
 
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)  # identifiers and examples, not claims
 _NUMBER = re.compile(r"(?<![\w.])[+\-]?\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?")
+_BOLD = re.compile(r"\*\*([^*]{1,2000})\*\*")
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what is said, what was found, and whether they agree (None: it could not be
+    """One thing that was looked at: what is claimed, what was found, and whether they agree (None: it could not be
     looked at)."""
 
     name: str
     agrees: bool | None
-    said: Any
-    found: Any
+    claim: Any
+    finding: Any
 
     def record(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -49,7 +50,7 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     card = head.text("README.md") or ""
     name = "card says what the manifest says"
     try:
-        rendered, found = render(card), _readable(generated_part(split_card(card)[1]))
+        rendered, words = render(card), _readable(generated_part(split_card(card)[1]))
     except PublishError as error:
         yield Check(name, False, "one generated part", str(error))
         return
@@ -66,27 +67,52 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     yield Check(name, False if same else None, "equal", "different" if same else other)
     record = head.manifest.evaluation
     if record is not None:
-        sentence = _plain(verdict_sentence(parse_evaluation(record)))
-        stands = f"**{sentence}**" in found
-        yield Check("verdict on the card", stands, sentence, sentence if stands else "another one, or none")
-    known = {*_numbers(_readable(generated_part(split_card(rendered)[1]))), *_numbers_of(head.manifest.content())}
-    metadata, made = split_card(card)[0], split_card(rendered)[0]
-    known.update(_numbers_of(made))
-    shown = [*_numbers(found), *_numbers_of({key: metadata[key] for key in made if key in metadata})]
-    strange = [number for number in shown if _canonical(number) not in known and number not in known]
+        yield _verdict_check(parse_evaluation(record), words, same)
+    manifest_numbers = {
+        *_numbers(_readable(generated_part(split_card(rendered)[1]))),
+        *_numbers_of(head.manifest.content()),
+    }
+    metadata, expected = split_card(card)[0], split_card(rendered)[0]
+    manifest_numbers.update(_numbers_of(expected))
+    card_numbers = [*_numbers(words), *_numbers_of({key: metadata[key] for key in expected if key in metadata})]
+    strange = [
+        number
+        for number in card_numbers
+        if _canonical(number) not in manifest_numbers and number not in manifest_numbers
+    ]
     yield Check("numbers on the card that are not the manifest's", not strange, [], strange[:_SHOWN])
-    changed = [key for key, value in made.items() if key != "tags" and metadata.get(key) != value]
+    changed = [key for key, value in expected.items() if key != "tags" and metadata.get(key) != value]
     yield Check("metadata of the card", not changed or (False if same else None), [], changed)
+
+
+def _verdict_check(evaluation: Evaluation, words: str, same_toolkit: bool) -> Check:
+    """Whether every bold statement of an outcome is the evaluation's: in this toolkit's own sentence, or, on a card of
+    another one's words, at least of the same outcome (its numbers are compared with all the others)."""
+    sentence = _plain(verdict_sentence(evaluation))
+    bold = [statement for statement in _BOLD.findall(words) if _outcome_of(statement) is not None]
+    if evaluation.design == "models":  # a sentence that names models begins with no outcome
+        agrees = f"**{sentence}**" in words
+    elif same_toolkit:
+        agrees = bool(bold) and all(statement == sentence for statement in bold)
+    else:
+        agrees = bool(bold) and all(_outcome_of(statement) == evaluation.verdict.outcome for statement in bold)
+    return Check("verdict on the card", agrees, sentence, "; ".join(bold) or "none")
+
+
+def _outcome_of(statement: str) -> str | None:
+    """The outcome that a statement begins with."""
+    start = statement.lower().removeprefix("with an oracle teacher: ")
+    return next((outcome for outcome in get_args(Outcome) if start.startswith(outcome)), None)
 
 
 def _readable(text: str) -> str:
     """What a reader sees of a card, without comments and code, entities as the characters they stand for."""
-    seen, place = "", 0
+    visible, place = "", 0
     while (start := text.find("<!--", place)) >= 0:
-        seen += text[place:start]
+        visible += text[place:start]
         end = text.find("-->", start)
         place = len(text) if end < 0 else end + 3
-    return _plain(_CODE.sub(" ", seen + text[place:]))
+    return _plain(_CODE.sub(" ", visible + text[place:]))
 
 
 def _plain(text: str) -> str:

@@ -41,8 +41,8 @@ class Pictures:
             figures = list(standing.figures or [])
             if head.paths.issuperset(figures):
                 return figures, {}
-        drawn = self._draw()
-        return list(drawn), drawn
+        files = self._draw()
+        return list(files), files
 
     def _draw(self) -> dict[str, bytes]:
         if self._drawn is None:

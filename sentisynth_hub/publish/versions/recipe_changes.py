@@ -51,5 +51,5 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for name, inner in value.items():
             yield from _leaves(inner, f"{key}.{name}" if key else str(name))
     elif key:
-        shown = json.dumps(value, ensure_ascii=False)
-        yield key, shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
+        text = json.dumps(value, ensure_ascii=False)
+        yield key, text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
