@@ -27,11 +27,11 @@ from sentisynth_hub.generate.label_prompt import answer_tokens, demonstrations, 
 from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.requests import Replicate, write_requests
-from sentisynth_hub.generate.result import GenerateResult, Record, checked, of_replicates
+from sentisynth_hub.generate.result import GenerateResult, ManifestRecord, checked, of_replicates
 from sentisynth_hub.generate.stage import answer_all, served
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.study_section import ASKED_VARIANTS
+from sentisynth_hub.recipe.variant_table import VARIANTS
 
 
 VERSION = 2
@@ -40,7 +40,7 @@ MOST_MISSING = 0.05  # share of questions without a label from which on the mode
 
 def wanted(recipe: Recipe) -> list[str]:
     """The variants of the study that need the model's labels."""
-    return [name for name in ASKED_VARIANTS if name in recipe.study.variants]
+    return [line.name for line in VARIANTS if line.corpus == "labels" and line.name in recipe.study.variants]
 
 
 def label(
@@ -92,7 +92,7 @@ def label(
     return folder.manifest()
 
 
-class AskedVariant(Record):
+class AskedVariant(ManifestRecord):
     """How the questions for one variant of the study went."""
 
     questions: int = Field(ge=0, alias="asked")
@@ -107,7 +107,7 @@ class AskedVariant(Record):
         return self.questions - self.answered
 
 
-class LabelledReplicate(Record):
+class LabelledReplicate(ManifestRecord):
     """One replicate's questions and answers."""
 
     path: Path
@@ -131,7 +131,7 @@ class LabelledReplicate(Record):
         return tuple(read_rows(self.path / "pseudo_labelled.parquet"))
 
 
-class LabelsResult(Record):
+class LabelsResult(ManifestRecord):
     """The model's own labels, for all replicates."""
 
     digest: str

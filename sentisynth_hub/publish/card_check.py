@@ -28,13 +28,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what is claimed, what was found, and whether they agree (None: it could not be
-    looked at)."""
+    """One thing that was looked at: what is published, what was recomputed, and whether they agree (None: it could
+    not be looked at)."""
 
     name: str
     agrees: bool | None
-    claim: Any
-    finding: Any
+    published: Any
+    recomputed: Any
 
     def record(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -50,7 +50,7 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     card = head.text("README.md") or ""
     name = "card says what the manifest says"
     try:
-        rendered, words = render(card), _readable(generated_part(split_card(card)[1]))
+        rendered, body = render(card), _readable(generated_part(split_card(card)[1]))
     except PublishError as error:
         yield Check(name, False, "one generated part", str(error))
         return
@@ -67,31 +67,24 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     yield Check(name, False if same else None, "equal", "different" if same else other)
     record = head.manifest.evaluation
     if record is not None:
-        yield _verdict_check(parse_evaluation(record), words, same)
-    manifest_numbers = {
-        *_numbers(_readable(generated_part(split_card(rendered)[1]))),
-        *_numbers_of(head.manifest.content()),
-    }
+        yield _verdict_check(parse_evaluation(record), body, same)
+    allowed = {*_numbers(_readable(generated_part(split_card(rendered)[1]))), *_numbers_of(head.manifest.content())}
     metadata, expected = split_card(card)[0], split_card(rendered)[0]
-    manifest_numbers.update(_numbers_of(expected))
-    card_numbers = [*_numbers(words), *_numbers_of({key: metadata[key] for key in expected if key in metadata})]
-    strange = [
-        number
-        for number in card_numbers
-        if _canonical(number) not in manifest_numbers and number not in manifest_numbers
-    ]
+    allowed.update(_numbers_of(expected))
+    numbers = [*_numbers(body), *_numbers_of({key: metadata[key] for key in expected if key in metadata})]
+    strange = [number for number in numbers if _canonical(number) not in allowed and number not in allowed]
     yield Check("numbers on the card that are not the manifest's", not strange, [], strange[:_SHOWN])
     changed = [key for key, value in expected.items() if key != "tags" and metadata.get(key) != value]
     yield Check("metadata of the card", not changed or (False if same else None), [], changed)
 
 
-def _verdict_check(evaluation: Evaluation, words: str, same_toolkit: bool) -> Check:
+def _verdict_check(evaluation: Evaluation, body: str, same_toolkit: bool) -> Check:
     """Whether every bold statement of an outcome is the evaluation's: in this toolkit's own sentence, or, on a card of
     another one's words, at least of the same outcome (its numbers are compared with all the others)."""
     sentence = _plain(verdict_sentence(evaluation))
-    bold = [statement for statement in _BOLD.findall(words) if _outcome_of(statement) is not None]
+    bold = [statement for statement in _BOLD.findall(body) if _outcome_of(statement) is not None]
     if evaluation.design == "models":  # a sentence that names models begins with no outcome
-        agrees = f"**{sentence}**" in words
+        agrees = f"**{sentence}**" in body
     elif same_toolkit:
         agrees = bool(bold) and all(statement == sentence for statement in bold)
     else:
@@ -107,12 +100,12 @@ def _outcome_of(statement: str) -> str | None:
 
 def _readable(text: str) -> str:
     """What a reader sees of a card, without comments and code, entities as the characters they stand for."""
-    visible, place = "", 0
+    readable, place = "", 0
     while (start := text.find("<!--", place)) >= 0:
-        visible += text[place:start]
+        readable += text[place:start]
         end = text.find("-->", start)
         place = len(text) if end < 0 else end + 3
-    return _plain(_CODE.sub(" ", visible + text[place:]))
+    return _plain(_CODE.sub(" ", readable + text[place:]))
 
 
 def _plain(text: str) -> str:

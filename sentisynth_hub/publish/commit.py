@@ -251,5 +251,5 @@ def _refused(repo_id: str, error: "HfHubHTTPError") -> str:
         403: "the token may not write there; use one with write access to this repo",
         429: "too many requests or commits; wait an hour and run again",
     }
-    message = str(error).strip().splitlines()[-1]
-    return f"{repo_id}: the Hub answered {status} ({message}); {hints.get(status, 'run again')}"
+    reason = str(error).strip().splitlines()[-1]
+    return f"{repo_id}: the Hub answered {status} ({reason}); {hints.get(status, 'run again')}"

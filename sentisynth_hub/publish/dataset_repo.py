@@ -205,8 +205,8 @@ class DatasetPublication(Publication[DatasetManifest]):
     def _generator(self) -> dict[str, Any]:
         generation = self.release.generation
         model = generation["model"]
-        records = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
-        return records | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
+        record = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
+        return record | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
 
     def _config_differs(self, name: str, standing: DatasetManifest) -> bool:
         record = standing.configs.get(name)

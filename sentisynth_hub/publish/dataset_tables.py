@@ -181,8 +181,8 @@ def _table(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    spellings = {column: columns.get(_spelling(column), columns[column]) for column in kinds}
-    exact, values = table_digests(kinds, spellings, digest)
+    spelled = {column: columns.get(_spelling(column), columns[column]) for column in kinds}
+    exact, values = table_digests(kinds, spelled, digest)
     arrays = {
         column: pc.index_in(columns[column], value_set=pa.array(labels, pa.string())).cast(pa.int64())
         if kind == "label"
@@ -235,8 +235,8 @@ def _unfiltered(
     ]
     order = {line["request_id"]: place for place, line in enumerate(release.lineage)}
     requests = columns["request_id"].to_pylist()
-    by_request = np.argsort([order.get(requests[place], len(order)) for place in places], kind="stable")
-    taken = pa.array(np.array(places, dtype=np.int64)[by_request])
+    in_order = np.argsort([order.get(requests[place], len(order)) for place in places], kind="stable")
+    taken = pa.array(np.array(places, dtype=np.int64)[in_order])
     nothing = [None] * number
     whole = {
         **columns,

@@ -77,8 +77,8 @@ def gather_licences(recipe: Recipe, pins: Mapping[str, Pin], *, written_by_gener
         RecipeError: No licence is chosen, or sources' licences are unknown or clash; names all of them, and the
             choices.
     """
-    target = recipe.publish.licence
-    if target is None:
+    licence = recipe.publish.licence
+    if licence is None:
         raise RecipeError(
             "publish.licence: missing; choose the licence of what is published, e.g. apache-2.0 or cc-by-4.0"
         )
@@ -87,7 +87,7 @@ def gather_licences(recipe: Recipe, pins: Mapping[str, Pin], *, written_by_gener
     problems = {
         source["id"]: f"{source['repo_type']} {source['id']} {problem}"
         for source in sources
-        if source["reason"] is None and (problem := clash(source["licence"], target)) is not None
+        if source["reason"] is None and (problem := clash(source["licence"], licence)) is not None
     }
     if problems:
         reasons = ", ".join(f"{name}: your reason" for name in problems)
@@ -95,7 +95,7 @@ def gather_licences(recipe: Recipe, pins: Mapping[str, Pin], *, written_by_gener
             f"publish.licence: {'; '.join(problems.values())}; choose another source or licence, or say under "
             f"publish.licence_reasons why each may be used: {{{reasons}}}"
         )
-    return {"id": target, "sources": sources}
+    return {"id": licence, "sources": sources}
 
 
 def clash(licence: str | None, target: str) -> str | None:
@@ -127,10 +127,10 @@ def _distinct(pins: Mapping[str, Pin]) -> dict[str, Pin]:
 
 def _source(path: str, pin: Pin, recipe: Recipe) -> LicenceSource:
     generator = recipe.generate.generator
-    own_licence = recipe.natural.licence if path.partition(".")[0] == "natural" else None
+    stated = recipe.natural.licence if path.partition(".")[0] == "natural" else None
     if path == GIVEN_ROWS:
-        own_licence = generator.stated_licence
-    licence = own_licence or pin.licence
+        stated = generator.stated_licence
+    licence = stated or pin.licence
     reason = recipe.publish.licence_reasons.get(pin.id)
     return {"id": pin.id, "repo_type": pin.repo_type, "commit": pin.commit, "licence": licence, "reason": reason}
 

@@ -84,13 +84,13 @@ def balance_shift(before: Mapping[str, int], after: Mapping[str, int]) -> float:
 
 def _distinct_pairs(texts: Iterable[Sequence[str]], words: int) -> tuple[float, int]:
     """Distinct pairs over pairs in the first `words` words, and how many words there were."""
-    kinds: set[tuple[str, str]] = set()
+    distinct: set[tuple[str, str]] = set()
     pairs = used = 0
     for text in texts:
         text = text[: words - used]
         used += len(text)
         pairs += max(0, len(text) - 1)
-        kinds.update(zip(text, text[1:], strict=False))
+        distinct.update(zip(text, text[1:], strict=False))
         if used >= words:
             break
-    return (len(kinds) / pairs if pairs else 0.0), used
+    return (len(distinct) / pairs if pairs else 0.0), used

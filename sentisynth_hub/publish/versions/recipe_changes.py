@@ -51,5 +51,5 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for name, inner in value.items():
             yield from _leaves(inner, f"{key}.{name}" if key else str(name))
     elif key:
-        text = json.dumps(value, ensure_ascii=False)
-        yield key, text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+        written = json.dumps(value, ensure_ascii=False)
+        yield key, written if len(written) <= _SHOWN else f"{written[: _SHOWN - 1]}…"

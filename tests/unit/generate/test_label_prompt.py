@@ -11,7 +11,8 @@ from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.generate.label_prompt import demonstrations, label_prompt, parse_label, pseudo_pool
 from sentisynth_hub.natural.splits import draw_samples
 from sentisynth_hub.study.stage import run_study
-from sentisynth_hub.study.variants import Corpus, variant_rows
+from sentisynth_hub.study.training_rows import Corpus
+from sentisynth_hub.study.variants import variant_rows
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe
 
 
@@ -60,8 +61,8 @@ def test_pool_for_pseudo_labels_is_outside_the_sample() -> None:
     assert not {row.id for row in rows} & {row.id for row in [*first.train, *first.validation]}
     assert [row.id for row in rows] != [row.id for row in pseudo_pool(recipe, second, natural, 20)]
     said = tuple(replace(row, label="positive") for row in rows)
-    found = variant_rows("pseudo_label", recipe, first, Corpus([], [], said), natural)
-    assert set(found.human_ids) == {row.id for row in first.train}
-    assert len(found.rows) == len(first.train) + 20
+    (option,) = variant_rows("pseudo_label", recipe, first, Corpus([], [], pseudo_labelled=said), natural)
+    assert {row.id for row in option.human} == {row.id for row in first.train}
+    assert len(option.rows) == len(first.train) + 20
     with pytest.raises(DataError, match="pseudo_label wants 500 natural texts"):
         pseudo_pool(recipe, first, natural, 500)
