@@ -1,11 +1,11 @@
 """The embedded Hub side by side with `http.server` and nginx, and under the work a publishing toolkit gives it.
 
-    python benchmarks/hub.py [--quick] [--json]
+    python benchmarks/hub.py [load] [--quick] [--json]
 
 Every figure comes from this run. Downloads of the three servers take turns, so that a busy moment hits all of them,
 and every server has a session of its own, so that the kernel shares the processor alike among them. Ratios are of
 downloads that followed each other, median and quartiles; above 1 the embedded Hub is faster. nginx is left out where
-it is not installed.
+it is not installed. `load` runs one part only: what the Hub still does while many ask for much at once.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hub_load import under_load
 from measuring import MB, peak_memory_mb
 
 from sentisynth_hub.localhub.control import HubState, client_environment, start, stop
@@ -46,7 +47,9 @@ print(time.perf_counter() - begun, rows)
 def main() -> None:
     """Run everything and print the figures; with --json one JSON object as the last line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", choices=["all", "load"], default="all", help="what to run (default: all)")
     parser.add_argument("--quick", action="store_true", help="smaller files, fewer commits: about a minute")
+    parser.add_argument("--clients", type=int, default=64, help="of each of the three kinds in `load` (default: 64)")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     options = parser.parse_args()
     model_mb, large_mb, commits, clients, rounds = (100, 500, 100, 2, 7) if options.quick else (300, 2000, 1000, 8, 21)
@@ -55,10 +58,13 @@ def main() -> None:
         state = start(folder / "hub", 0)
         os.environ.update(client_environment(state))  # before huggingface_hub is imported
         try:
-            figures = transfers(state, folder, model_mb, rounds)
-            figures |= memory(state, folder, large_mb)
-            figures |= small_commits(commits)
-            figures |= parallel_loads(folder, clients)
+            figures: dict[str, Any] = {}
+            if options.part == "all":
+                figures |= transfers(state, folder, model_mb, rounds)
+                figures |= memory(state, folder, large_mb)
+                figures |= small_commits(commits)
+                figures |= parallel_loads(folder, clients)
+            figures |= under_load(state, 5 if options.quick else 60, options.clients)
         finally:
             stop(folder / "hub")
     for key, value in figures.items():

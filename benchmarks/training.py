@@ -29,10 +29,10 @@ from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.natural.splits import NaturalData, draw_samples
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.study.encoding import Encoded, encode
+from sentisynth_hub.study.finetune import load_student
 from sentisynth_hub.study.loop import StageData, fit, predict, start_launch
 from sentisynth_hub.study.stage import run_study
-from sentisynth_hub.study.trial import load_student
-from sentisynth_hub.study.variants import Corpus
+from sentisynth_hub.study.training_rows import Corpus
 
 
 THREADS = 2

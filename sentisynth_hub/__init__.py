@@ -22,6 +22,7 @@ _PUBLIC = {
     "Row": "core.rows",
     "SentisynthError": "core.errors",
     "StageError": "core.errors",
+    "filter_rows": "filter.filter_rows",
     "load_recipe": "recipe",
     "run_recipe": "run",
 }
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         StageError,
     )
     from sentisynth_hub.core.rows import Row
+    from sentisynth_hub.filter.filter_rows import filter_rows
     from sentisynth_hub.recipe import Recipe, load_recipe
     from sentisynth_hub.run import run_recipe
 

@@ -37,7 +37,7 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, pin_recipe
 from sentisynth_hub.recipe.schema import DATA_PATHS
 from sentisynth_hub.study import stage as study_stage
-from sentisynth_hub.study.variants import Corpus
+from sentisynth_hub.study.training_rows import Corpus
 from sentisynth_hub.verdict import stage as verdict_stage
 from sentisynth_hub.verdict.evaluation import Evaluation
 
@@ -116,7 +116,7 @@ STAGES = (
         "study",
         study_stage.VERSION,
         "training the variants",
-        decides=_part("study"),
+        decides=lambda pipeline: study_stage.decides(pipeline.recipe),
         inputs=_digests("filter", "labels"),
         run=lambda results, folder: study_stage.run_study(
             results.recipe,
@@ -151,7 +151,8 @@ STAGES = (
         model_stage.VERSION,
         "saving the student that was judged",
         decides=lambda pipeline: (
-            model_stage.decides(pipeline.recipe) | {"variant": pipeline.folder("study").manifest()["chosen_variant"]}
+            model_stage.decides(pipeline.recipe)
+            | {"variant": study_stage.load(pipeline.folder("study")).chosen_variant}
         ),
         inputs=_digests("study"),
         run=lambda results, folder: model_stage.train_model(
@@ -159,7 +160,7 @@ STAGES = (
             results.samples,
             results.corpora,
             results.natural,
-            results.study.manifest()["chosen_variant"],
+            study_stage.load(results.study).chosen_variant,
             folder,
             results.study.path.parent / "features",
         ),
@@ -321,10 +322,11 @@ class Results:
         """Each replicate's kept rows and candidates."""
         generated, filtered, labels = self.generate, self.filter, self.labels
         return {
-            replicate: Corpus(
-                kept=filtered.kept(replicate),
-                candidates=generated[replicate].candidates(),
-                pseudo_labelled=labels[replicate].pseudo_labelled() if labels is not None else (),
+            replicate: study_stage.corpus_of(
+                filtered,
+                replicate,
+                generated[replicate].candidates(),
+                labels[replicate].pseudo_labelled() if labels is not None else (),
             )
             for replicate in sorted(filtered.replicates)
         }

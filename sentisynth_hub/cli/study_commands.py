@@ -13,6 +13,7 @@ from sentisynth_hub.core.preprocess import STEPS, Step, preprocess
 from sentisynth_hub.experiments.predict_file import FORMATS, Format
 from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import load_recipe
+from sentisynth_hub.recipe.study_section import Metric
 
 
 @click.command()
@@ -229,7 +230,7 @@ def compare(first: str, second: str, metric: str, as_json: bool) -> None:
     help="Smallest difference in the metric that matters to you, from 0 to 1.",
 )
 @options.as_json
-def judge(model: str, baseline: str, metric: str, margin: float, as_json: bool) -> None:
+def judge(model: str, baseline: str, metric: Metric, margin: float, as_json: bool) -> None:
     """Judge from their predictions whether MODEL is better than BASELINE.
 
     Each is a CSV, TSV, JSONL or Parquet file with the columns label and predicted, and item_id and seed where there

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sentisynth_hub.recipe.study_section import Metric
 from sentisynth_hub.verdict.evaluation import Count, Design, Factorial, Interval, Name, Record, Share
 from sentisynth_hub.verdict.evaluation_text import aligned, interval_words, oracle_line
 from sentisynth_hub.verdict.statistics.components import Components
@@ -67,7 +68,7 @@ class GridAnswer(Record):
     scale: str | None
     overrides: tuple[str, ...]
     compare: tuple[Name, ...]
-    metric: Name
+    metric: Metric
     design: Design
     claim: str
     replicates: Count

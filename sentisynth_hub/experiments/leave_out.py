@@ -20,10 +20,10 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.features import compute_features
-from sentisynth_hub.study.stage import plan_replicate, sample_of
-from sentisynth_hub.study.trial import Trial, losses_on_validation
-from sentisynth_hub.study.variants import Corpus
+from sentisynth_hub.study.choice import head_fitter
+from sentisynth_hub.study.head_trial import validation_losses
+from sentisynth_hub.study.plan import plan_replicate, sample_of
+from sentisynth_hub.study.training_rows import Corpus
 from sentisynth_hub.verdict.evaluation import Record
 
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sentisynth_hub.pipeline import Pipeline
 
 
+_BLAMED = "kept"  # natural and kept rows, every one of them with its full weight
 LEAST_ROWS = 5  # a smaller group cannot be told from chance
 MOST_GROUPS = 50
 GROUPINGS = ("asked_label", "prompt_id", "generator")
@@ -132,13 +133,13 @@ def blame_groups(
                 "rows or more; choose another grouping"
             )
         without = {name: [row for row in corpus.kept if of[row.request_id] != name] for name in named}
-        (whole,) = plan_replicate(recipe, visible, natural, corpus, ["mixed"])
-        features = compute_features(_texts(whole), recipe.study.student, folder / "features", Processes())
-        reference = losses_on_validation(recipe, whole, features)
+        (whole,) = plan_replicate(recipe, visible, natural, corpus, [_BLAMED])
+        fitter = head_fitter(recipe, whole, folder / "features", Processes())
+        reference = validation_losses(whole, fitter)
         title = f"leaving out by {group_by}, replicate {sample.replicate}"
         for name in log.progress(title, named, total=len(named)):
-            (trial,) = plan_replicate(recipe, visible, natural, replace(corpus, kept=without[name]), ["mixed"])
-            falls = reference - losses_on_validation(recipe, trial, features)
+            (trial,) = plan_replicate(recipe, visible, natural, replace(corpus, kept=without[name]), [_BLAMED])
+            falls = reference - validation_losses(trial, fitter)
             gains.setdefault(name, []).extend(falls.tolist() if one_corpus else [float(falls.mean())])
             counts[name] += groups[name]
             replicates[name] += 1
@@ -176,7 +177,3 @@ def _group(row: Row, group_by: str, attributes: Attributes) -> str:
     own = {"prompt_id": row.prompt_id, "asked_label": row.asked_label, "generator": row.generator}
     value = own[group_by] if group_by in own else attributes.get(row.request_id, {}).get(group_by)
     return "(none)" if value is None else value
-
-
-def _texts(trial: Trial) -> list[str]:
-    return [row.text for rows in (trial.rows.rows, trial.natural, trial.validation) for row in rows]

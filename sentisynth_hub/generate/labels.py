@@ -31,7 +31,7 @@ from sentisynth_hub.generate.result import GenerateResult, Record, checked, of_r
 from sentisynth_hub.generate.stage import answer_all, served
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.study_section import ASKED_VARIANTS
+from sentisynth_hub.recipe.variant_table import VARIANTS
 
 
 VERSION = 2
@@ -40,7 +40,7 @@ MOST_MISSING = 0.05  # share of questions without a label from which on the mode
 
 def wanted(recipe: Recipe) -> list[str]:
     """The variants of the study that need the model's labels."""
-    return [name for name in ASKED_VARIANTS if name in recipe.study.variants]
+    return [line.name for line in VARIANTS if line.corpus == "labels" and line.name in recipe.study.variants]
 
 
 def label(

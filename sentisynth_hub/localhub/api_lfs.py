@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from sentisynth_hub.localhub.accounts import Account
-from sentisynth_hub.localhub.http import Call, ok
+from sentisynth_hub.localhub.http import WRITE_BYTES, Call, ok
 from sentisynth_hub.localhub.lfs import LfsStore, Upload, check_oid, invalid_address
 from sentisynth_hub.localhub.names import RepoType
 from sentisynth_hub.localhub.problems import HubProblem, bad_request, not_allowed, too_large
@@ -25,7 +25,6 @@ from sentisynth_hub.localhub.repos import HubRepo
 
 _MOST_OBJECTS = 1000
 _LARGEST = 1 << 50
-_WRITE_BYTES = 1 << 20  # collected before they are handed to a thread
 
 
 def batch(call: Call) -> Response:
@@ -184,7 +183,7 @@ async def _receive(call: Call, upload: Upload, size: int) -> str:
         waiting = bytearray()
         async for chunk in call.stream(size, "The upload"):
             waiting += chunk
-            if len(waiting) >= _WRITE_BYTES:
+            if len(waiting) >= WRITE_BYTES:
                 await writing
                 writing = asyncio.create_task(run_in_threadpool(upload.write, bytes(waiting)))
                 waiting.clear()

@@ -15,7 +15,7 @@ from sentisynth_hub.localhub.content import describe
 from sentisynth_hub.localhub.discussions import Discussions
 from sentisynth_hub.localhub.git import MAIN, GitRepo
 from sentisynth_hub.localhub.globs import Glob, git_glob, git_globs, is_ignored, is_too_much
-from sentisynth_hub.localhub.http import Call, ok
+from sentisynth_hub.localhub.http import Call, ok, spool
 from sentisynth_hub.localhub.names import check_branch, check_path
 from sentisynth_hub.localhub.problems import bad_request, conflict, not_allowed, revision_not_found
 from sentisynth_hub.localhub.repos import HubRepo
@@ -62,8 +62,7 @@ async def commit(call: Call) -> Response:
     spooled = call.hub.repos.incoming / secrets.token_hex(8)
     try:
         with spooled.open("xb") as file:
-            async for chunk in call.stream(limit, "The commit"):
-                file.write(chunk)
+            await spool(call.stream(limit, "The commit"), file)
         lanes = call.hub.lanes
         lane = lanes.commits if spooled.stat().st_size <= _SMALL_COMMIT else lanes.large_commits
         return await lane.run(lambda: _commit(call, repo, account, spooled, as_pull_request))

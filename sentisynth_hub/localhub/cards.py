@@ -10,15 +10,30 @@ from sentisynth_hub.localhub.names import RepoType
 
 LONGEST_CARD = 4 * 1024**2  # bytes
 LONGEST_FRONT_MATTER = 256 * 1024  # characters; some 0.3 s of processor time at worst
-_FRONT_MATTER = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?^---[ \t]*(?:\r?\n|\Z)", re.S | re.M)
+_OPENING = re.compile(r"\ufeff?\s*---[ \t]*\r?\n")
+_CLOSING = re.compile(r"---[ \t]*(?:\r?\n|\Z)")
+_FENCE = "\n---"
 _WORDS = "a string or a list of strings"
 _TAG_LISTS = ("tags", "language", "datasets", "metrics", "license", "task_categories", "size_categories", "base_model")
 
 
 def split_card(text: str) -> tuple[str, str]:
-    """The front matter (without its fences; empty where there is none) and the rest of a README."""
-    match = _FRONT_MATTER.match(text)
-    return (match[1], text[match.end() :]) if match else ("", text)
+    """The front matter (without its fences; empty where there is none) and the rest of a README.
+
+    One that does not end within `LONGEST_FRONT_MATTER` is cut a character later, so that reading it is refused.
+    """
+    opening = _OPENING.match(text)
+    if opening is None:
+        return "", text
+    start = opening.end()
+    most = start + LONGEST_FRONT_MATTER
+    place = text.find(_FENCE, start - 1, most + len(_FENCE))
+    while place >= 0:
+        closing = _CLOSING.match(text, place + 1)
+        if closing is not None:
+            return text[start : max(start, place)].removesuffix("\r"), text[closing.end() :]
+        place = text.find(_FENCE, place + 1, most + len(_FENCE))
+    return (text[start : most + 1], text[most + 1 :]) if len(text) > most else ("", text)
 
 
 def parse_front_matter(text: str) -> dict[str, Any]:

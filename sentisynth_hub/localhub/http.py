@@ -9,9 +9,10 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from sentisynth_hub.localhub.hub import Hub
 
 Handler = Callable[["Call"], Response] | Callable[["Call"], Awaitable[Response]]
+WRITE_BYTES = 1 << 20  # collected before they are handed to a thread
 SMALL_BODY = 64 * 1024  # bytes; a larger one waits on disk until it is its turn
 _MOST_VALUES = 200_000  # of a JSON body: a few bytes make an object of a hundred
 _MOST_FIELDS = 10_000  # of a form
@@ -229,8 +231,7 @@ async def answer(route: Route, call: Call) -> Response:
         response: Response = await handler(call)
         return response
     with tempfile.SpooledTemporaryFile(max_size=SMALL_BODY, dir=str(call.hub.repos.incoming)) as spooled:
-        async for chunk in call.stream(call.hub.config.max_json_bytes, "The body"):
-            spooled.write(chunk)
+        await spool(call.stream(call.hub.config.max_json_bytes, "The body"), spooled)
         size = spooled.tell()
         spooled.seek(0)
 
@@ -244,6 +245,20 @@ async def answer(route: Route, call: Call) -> Response:
         if route.lane == "instant":
             return handle()
         return await (lanes.joins if route.lane == "joins" else lanes.usual).run(handle)
+
+
+async def spool(chunks: AsyncIterator[bytes], file: IO[bytes]) -> None:
+    """Write a body to a file; a piece of some size in a thread, because a busy disk makes whoever writes wait."""
+    waiting = bytearray()
+    async for chunk in chunks:
+        waiting += chunk
+        if len(waiting) > WRITE_BYTES:
+            await run_in_threadpool(file.write, bytes(waiting))
+            waiting.clear()
+    if len(waiting) > SMALL_BODY:
+        await run_in_threadpool(file.write, bytes(waiting))
+    else:
+        file.write(waiting)
 
 
 def refusal(problem: HubProblem) -> Response:

@@ -17,7 +17,7 @@ LEAST_PROBABILITY = 1e-7
 
 
 @dataclass(frozen=True)
-class Metric:
+class MetricDefinition:
     """How predictions are scored.
 
     Attributes:
@@ -52,13 +52,15 @@ def _of_truth(y: Array, probabilities: Array) -> Array:
     return np.take_along_axis(probabilities, np.broadcast_to(y, probabilities.shape[:-1])[..., None], -1)[..., 0]
 
 
-METRIC_TABLE: dict[str, Metric] = {
+METRIC_TABLE: dict[str, MetricDefinition] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "share of right answers", of_counts=METRICS["accuracy"]),
-        Metric("macro_f1", "mean F1 of the labels", labels_weigh_the_same=True, of_counts=METRICS["macro_f1"]),
-        Metric("weighted_f1", "mean F1, labels by their share", of_counts=METRICS["weighted_f1"]),
-        Metric("log_loss", "−log probability of the truth", lower_is_better=True, of_probabilities=log_loss),
-        Metric("brier", "squared error of the probabilities", lower_is_better=True, of_probabilities=brier),
+        MetricDefinition("accuracy", "share of right answers", of_counts=METRICS["accuracy"]),
+        MetricDefinition(
+            "macro_f1", "mean F1 of the labels", labels_weigh_the_same=True, of_counts=METRICS["macro_f1"]
+        ),
+        MetricDefinition("weighted_f1", "mean F1, labels by their share", of_counts=METRICS["weighted_f1"]),
+        MetricDefinition("log_loss", "−log probability of the truth", lower_is_better=True, of_probabilities=log_loss),
+        MetricDefinition("brier", "squared error of the probabilities", lower_is_better=True, of_probabilities=brier),
     )
 }

@@ -25,12 +25,15 @@ from sentisynth_hub.pretrained.batching import fixed_threads
 from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
 from sentisynth_hub.pretrained.head_model import save_head_model
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.features import compute_features
+from sentisynth_hub.study import stage as study_stage
+from sentisynth_hub.study.choice import head_fitter
+from sentisynth_hub.study.finetune import run_finetune
+from sentisynth_hub.study.head_trial import fit_head
 from sentisynth_hub.study.loop import start_launch
-from sentisynth_hub.study.stage import plan_replicate, sample_of
-from sentisynth_hub.study.trial import Trial, head_weights, run_finetune, run_head
+from sentisynth_hub.study.plan import plan_replicate, sample_of
+from sentisynth_hub.study.training_rows import Corpus, Option
+from sentisynth_hub.study.trial import Outcome, Trial
 from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
-from sentisynth_hub.study.variants import Corpus
 from sentisynth_hub.verdict.statistics.single_model import single_model_scores
 
 
@@ -46,10 +49,13 @@ def decides(recipe: Recipe) -> dict[str, Any]:
 
     Neither which other variants were compared, nor how many replicates, nor the margin.
     """
-    study = recipe.study.model_dump(
-        mode="json", include={"student", "mode", "metric", "design", "gradual", "word_translation", "cross_fitting"}
-    )
-    return {**recipe.part("labels", "seed"), "study": study}
+    study = study_stage.decides(recipe)["study"]
+    others = {"variants", "replicates"}
+    return {
+        **recipe.part("labels", "seed"),
+        "validation": recipe.natural.validation,
+        "study": {key: value for key, value in study.items() if key not in others},
+    }
 
 
 def train_model(
@@ -76,10 +82,11 @@ def train_model(
     target = folder.path / MODEL_FOLDER
     with fixed_threads(recipe.study.student.threads):
         save = _save_head if recipe.study.mode == "head" else _save_network
-        outcome = save(recipe, trial, target, features)
+        outcome, option = save(recipe, trial, target, features)
         classifier = open_classifier(target)
         probabilities = classifier.probabilities([row.text for row in trial.test])
-    result = _result(recipe, trial, corpus, outcome, classifier, probabilities)
+    rows = count_origins(option, trial, corpus)
+    result = _result(recipe, trial, rows, outcome, classifier, probabilities)
     _write_predictions(folder.path / PREDICTIONS, recipe, trial, probabilities)
     folder.finish(result.model_dump(mode="json"))
     for line in result.warnings():
@@ -87,44 +94,46 @@ def train_model(
     return result
 
 
-def _save_head(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> dict[str, Any]:
+def _save_head(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> tuple[Outcome, Option]:
     student = recipe.study.student
-    texts = [row.text for rows in (trial.rows.rows, trial.natural, trial.validation) for row in rows]
-    tested = [row.text for row in trial.test]
-    features = compute_features([*texts, *tested], student, cache, Processes(), lasting=tested)
-    outcome = run_head(recipe, trial, features)
+    fitter = head_fitter(recipe, trial, cache, Processes())
+    outcome, option, head = fit_head(recipe, trial, fitter)
+    dimensions = len(fitter.scaling.mean)
+    weights = np.zeros((dimensions + 1, len(recipe.labels)))  # without a row to learn from every label is as likely
     save_head_model(
         target,
         student.model,
         student.revision,
-        head_weights(recipe, trial, features),
+        weights if head is None else fitter.scaling.fold_into(head.weights),
         recipe.labels,
         max_length=student.max_length,
         prefix=student.prefix,
+        unit_length=True,
     )
-    return outcome
+    return outcome, option
 
 
-def _save_network(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> dict[str, Any]:
+def _save_network(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> tuple[Outcome, Option]:
     launch = start_launch(recipe.study, Processes(), shared=False)
-    outcome, model, tokenizer = run_finetune(recipe, trial, launch, checkpoints=target.parent)
-    model.cpu().save_pretrained(target)
-    tokenizer.save_pretrained(target)
-    return outcome
+    fitter = head_fitter(recipe, trial, cache, Processes()) if trial.needs_heads else None
+    trained = run_finetune(recipe, trial, launch, fitter=fitter, checkpoints=target.parent)
+    trained.model.cpu().save_pretrained(target)
+    trained.tokenizer.save_pretrained(target)
+    return trained.outcome, trained.option
 
 
 def _result(
     recipe: Recipe,
     trial: Trial,
-    corpus: Corpus,
-    outcome: dict[str, Any],
+    rows: TrainingRows,
+    outcome: Outcome,
     classifier: TextClassifier,
     probabilities: Any,
 ) -> ModelResult:
     place = {label: i for i, label in enumerate(recipe.labels)}
     truth = np.array([place[str(row.label)] for row in trial.test])
     answers = probabilities.argmax(1)
-    study_answers = np.array([place[label] for label in outcome["test"]["predicted"]])
+    study_answers = np.array([place[label] for label in outcome.test.predicted])
     scores = single_model_scores(truth, answers, len(place))
     distinct_answers = set(answers.tolist())
     return ModelResult(
@@ -132,10 +141,10 @@ def _result(
         mode=recipe.study.mode,
         layout=classifier.layout,
         labels=list(classifier.labels),
-        training_rows=count_origins(trial, corpus),
-        human_labels={use: len(ids) for use, ids in outcome["human_labels"].items()},
-        missing_labels=outcome["missing_labels"],
-        settings={key: float(outcome["chosen"][key]) for key in ("penalty", "steps") if key in outcome["chosen"]},
+        training_rows=rows,
+        human_labels={use: len(ids) for use, ids in outcome.human_labels.items()},
+        missing_labels=outcome.missing_labels,
+        settings={key: float(value) for key, value in outcome.budget.items() if key in ("penalty", "steps")},
         test_items=len(truth),
         test_scores={
             name: ScoreInterval(**{key: round(value, _DIGITS) for key, value in score._asdict().items()})
@@ -148,18 +157,18 @@ def _result(
     )
 
 
-def count_origins(trial: Trial, corpus: Corpus) -> TrainingRows:
-    """Count a trial's distinct training rows by where they come from; a row that is repeated counts once."""
+def count_origins(option: Option, trial: Trial, corpus: Corpus) -> TrainingRows:
+    """Count the distinct training rows of an option by where they come from; a row that is repeated counts once."""
 
     def keys(rows: Iterable[Row]) -> set[tuple[str, str, str | None]]:
         return {(row.id, row.request_id, row.label) for row in rows}
 
     origins = {
-        "natural": keys([*trial.natural, *trial.validation]),
-        "synthetic": keys([*corpus.kept, *corpus.candidates]),
+        "natural": keys([*trial.natural, *trial.validation.rows, *option.human]),
+        "synthetic": keys([*corpus.kept, *corpus.candidates, *corpus.judged]),
         "pseudo_labelled": keys(corpus.pseudo_labelled),
     }
-    remaining = keys(trial.rows.rows)
+    remaining = keys(option.rows)
     counts = {}
     for origin, rows in origins.items():
         counts[origin] = len(remaining & rows)

@@ -20,7 +20,7 @@ from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.pretrained.load_model import chat_text, load_config, load_tokenizer
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.recipe.generate_section import LocalGenerator
+from sentisynth_hub.recipe.generate_section import EndpointGenerator, LocalGenerator
 from sentisynth_hub.recipe.question import list_questions, load_cells
 from sentisynth_hub.recipe.revisions import model_sections, pin_recipe
 from sentisynth_hub.recipe.trust import endpoint_access
@@ -76,7 +76,7 @@ def check_recipe(name: str, *, online: bool = False, needs_data: bool = True) ->
         elif (natural := _natural(pinned, online, read)) is None:
             notes["natural rows lie on the Hub; --online reads them"] = None
         _check_files(pinned, natural)
-        if checked.generate.generator.kind == "openai":
+        if isinstance(checked.generate.generator, EndpointGenerator):
             notes[endpoint_note(checked)] = None
     questions = {question: len(load_cells(name, question)) for question in list_questions(name)}
     return CheckedRecipe(recipe.name, list(recipe.scales), questions, list(notes))

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.hub_endpoint import refusal
 from sentisynth_hub.pretrained.head_model import FILES, MODULES_FILE, read_head_model
 from sentisynth_hub.pretrained.load_model import load_pretrained
 
@@ -95,28 +96,16 @@ def _has_modules(repo_id: str, revision: str | None) -> bool:
         InputError: There is no such repo or revision that this user may read.
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub.errors import EntryNotFoundError
 
     try:
         hf_hub_download(repo_id, MODULES_FILE, revision=revision)
     except EntryNotFoundError:  # or not known to be there without a network: then `transformers` decides
         return False
-    except GatedRepoError:
-        raise InputError(
-            f"{repo_id}: its authors ask for your consent first; give it on its page, and log in"
-        ) from None
-    except RevisionNotFoundError:
-        raise InputError(f"{repo_id}: there is no revision {revision!r}; see its tags on its page") from None
-    except (RepositoryNotFoundError, HFValidationError):
-        raise InputError(
-            f"{repo_id}: neither a folder nor a model on the Hub that you may read; check the name and HF_TOKEN"
-        ) from None
+    except Exception as error:
+        if (why := refusal(error, "model", revision)) is None:
+            raise
+        raise InputError(f"{repo_id}: {why}") from None
     return True
 
 

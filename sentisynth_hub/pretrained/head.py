@@ -24,7 +24,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 PENALTIES = tuple(10.0**power for power in (2, 1.5, 1, 0.5, 0, -0.5, -1, -1.5, -2, -2.5, -3, -3.5, -4))
 """Penalties tried, strongest first: from no more than the direction between the label means to next to none."""
-_TOLERANCE = 1e-6  # of the gradient's largest element, and relative to the loss
+_TOLERANCE = 1e-6  # of the gradient's largest element, in units of the expected curvature
 _ITERATIONS = 500
 _PATIENCE = 2  # weaker penalties in a row that score worse, after which no better one has to be expected
 _NO_DIRECTION = 1e-12  # of the largest variance: below it a direction is rounding
@@ -44,8 +44,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Scaling:
-    """One affine map for all variants of a replicate: features centred at the natural rows' mean, in units of their
-    spread.
+    """The features as a head reads them: of length 1, centred at the natural rows' mean, in units of their spread.
+
+    A mean-pooled vector is the shorter the more tokens it is the mean of; at length 1 no head can read how long a text
+    is.
     """
 
     mean: Array
@@ -54,16 +56,16 @@ class Scaling:
     @classmethod
     def of(cls, natural: Array) -> "Scaling":
         """Mean of each dimension, root mean square of their standard deviations, over the natural training rows."""
-        x = natural.astype(np.float64)
+        x = _unit(natural)
         spread = float(np.sqrt(x.var(0).mean()))
         return cls(x.mean(0), spread if spread > 0 else 1.0)
 
     def apply(self, x: Array) -> Array:
         """The features as the head reads them, float64."""
-        return np.asarray((x.astype(np.float64) - self.mean) / self.spread)
+        return np.asarray((_unit(x) - self.mean) / self.spread)
 
     def fold_into(self, weights: Array) -> Array:
-        """Weights (dimensions + 1, labels) that give the same logits for features as they come."""
+        """Weights (dimensions + 1, labels) that give the same logits for features of length 1."""
         raw = weights[:-1] / self.spread
         return np.concatenate([raw, weights[-1:] - self.mean @ raw])
 
@@ -209,52 +211,54 @@ class _Problem:
     def __init__(self, rows: Rows, n_labels: int):
         self._x, self._labels = rows.x, n_labels
         total = rows.weights.sum(1, keepdims=True)
-        weights = rows.weights / np.where(total > 0, total, 1.0)
-        truth = np.eye(n_labels)[np.broadcast_to(rows.y, weights.shape)]
-        self._weights = weights.T[..., None]  # (rows, fits, 1)
-        self._truth = (truth * weights[..., None]).transpose(1, 0, 2)  # (rows, fits, labels)
-        self._variances, self._directions = _directions(np.sqrt(weights.mean(0))[:, None] * rows.x)
+        weights = (rows.weights / np.where(total > 0, total, 1.0)).T
+        labels = np.arange(n_labels)[:, None, None] == np.broadcast_to(rows.y, rows.weights.shape).T
+        self._weights, self._truth = np.ascontiguousarray(weights), labels * weights
+        self._variances, self._directions = _directions(np.sqrt(weights.mean(1))[:, None] * rows.x)
         self._turned = np.ascontiguousarray(rows.x @ self._directions)
 
     def minimise(self, penalty: float, anchor: Array, start: Array) -> Array:
         """Weights with the least penalised loss in every fit, (fits, dimensions + 1, labels).
 
-        `anchor` and `start` have the same shape.
+        `anchor` and `start` have the same shape. Inside, the labels come first and the fits last: what is done label
+        by label is then done to whole matrices.
         """
         from scipy.optimize import minimize
 
         x, weights, truth = self._turned, self._weights, self._truth
-        rows, fits, labels = truth.shape
-        shape = (x.shape[1] + 1, fits, labels)
-        units = np.append(1 / np.sqrt(np.maximum(self._variances, 0) / labels + penalty), 1.0)[:, None, None]
-        offset = _logits(anchor, self._x).transpose(1, 0, 2) if anchor.any() else 0.0
+        shape = (self._labels, x.shape[1] + 1, weights.shape[1])
+        units = np.append(1 / np.sqrt(np.maximum(self._variances, 0) / self._labels + penalty), 1.0)[:, None]
+        offset = _logits(anchor, self._x).transpose(2, 1, 0) if anchor.any() else 0.0
 
         def loss_and_gradient(flat: Array) -> tuple[float, Array]:
             moved = flat.reshape(shape) * units
-            logits = (x @ moved[:-1].reshape(-1, fits * labels)).reshape(rows, fits, labels) + moved[-1] + offset
-            logits -= logits.max(2, keepdims=True)
+            logits = x @ moved[:, :-1] + moved[:, -1:] + offset
+            logits -= logits.max(0)
             odds = np.exp(logits)
-            total = odds.sum(2, keepdims=True)
-            loss = (np.log(total) * weights).sum() - (logits * truth).sum() + penalty / 2 * (moved[:-1] ** 2).sum()
-            error = odds / total * weights - truth
-            pull = (x.T @ error.reshape(rows, -1)).reshape(-1, fits, labels) + penalty * moved[:-1]
-            return float(loss), (np.concatenate([pull, error.sum(0)[None]]) * units).ravel()
+            total = odds.sum(0)
+            loss = np.vdot(np.log(total), weights) - np.vdot(logits, truth)
+            error = odds * (weights / total) - truth
+            gradient = np.empty(shape)
+            gradient[:, :-1] = x.T @ error + penalty * moved[:, :-1]
+            gradient[:, -1] = error.sum(1)
+            gradient *= units
+            return float(loss + penalty / 2 * np.vdot(moved[:, :-1], moved[:, :-1])), gradient.ravel()
 
         result = minimize(
             loss_and_gradient,
             (self._turn(start - anchor) / units).ravel(),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": _ITERATIONS, "gtol": _TOLERANCE, "ftol": 1e-10},
+            options={"maxiter": _ITERATIONS, "gtol": _TOLERANCE, "ftol": _TOLERANCE / 1e4},
         )
         moved = np.asarray(result.x).reshape(shape) * units
-        back = np.concatenate([np.tensordot(self._directions, moved[:-1], 1), moved[-1:]])
-        return np.asarray(anchor + back.transpose(1, 0, 2))
+        back = np.concatenate([self._directions @ moved[:, :-1], moved[:, -1:]], axis=1)
+        return np.asarray(anchor + back.transpose(2, 1, 0))
 
     def _turn(self, weights: Array) -> Array:
-        """Weights for the features as they came, (fits, dimensions + 1, labels), for the turned ones, rows first."""
-        by_row = weights.transpose(1, 0, 2)
-        return np.concatenate([np.tensordot(self._directions.T, by_row[:-1], 1), by_row[-1:]])
+        """Weights for the features as they came, (fits, dimensions + 1, labels), for the turned ones, labels first."""
+        by_label = weights.transpose(2, 1, 0)
+        return np.concatenate([self._directions.T @ by_label[:, :-1], by_label[:, -1:]], axis=1)
 
 
 def _directions(x: Array) -> tuple[Array, Array]:
@@ -280,14 +284,8 @@ def _probabilities(weights: Array, x: Array) -> Array:
     return np.asarray(odds / odds.sum(2, keepdims=True))
 
 
-def fit_head(
-    stages: Sequence[tuple[Array, Array]],
-    n_labels: int,
-    validation: tuple[Array, Array],
-    *,
-    penalties: Sequence[float] = PENALTIES,
-) -> Head:
-    """Fit the stages for each penalty and return the head with the least cross-entropy on `validation`."""
-    rows = [Rows(x, y, np.ones((1, len(y)))) for x, y in stages]
-    held = np.ones((1, len(validation[1])), bool)
-    return best_fits(rows, n_labels, Scored(*validation, held), penalties=penalties).head
+def _unit(x: Array) -> Array:
+    """The rows of `x` with length 1, float64; a row of zeros stays one."""
+    exact = x.astype(np.float64)
+    norms = np.linalg.norm(exact, axis=1, keepdims=True)
+    return np.asarray(exact / np.where(norms == 0, 1.0, norms))

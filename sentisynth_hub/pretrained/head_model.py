@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.pretrained.embeddings import embed, unit
-from sentisynth_hub.pretrained.load_model import load_pretrained
+from sentisynth_hub.pretrained.load_model import cut_length, load_pretrained
 
 
 MODULES_FILE = "modules.json"
@@ -94,7 +94,7 @@ def save_head_model(
     tokenizer, model = load_pretrained("encoder", encoder, revision=revision, dtype="float32")
     model.config.id2label = dict(enumerate(labels))
     model.config.label2id = {label: i for i, label in enumerate(labels)}
-    tokenizer.model_max_length = max_length
+    max_length = tokenizer.model_max_length = cut_length(tokenizer, max_length)
     model.save_pretrained(folder / ENCODER_FOLDER)
     tokenizer.save_pretrained(folder / ENCODER_FOLDER)
     dimensions = len(weights) - 1

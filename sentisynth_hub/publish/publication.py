@@ -38,6 +38,7 @@ from sentisynth_hub.publish.versions.tags import FIRST
 
 CARD, CHANGELOG = "README.md", "CHANGELOG.md"
 _VOLATILE = frozenset({"schema", "toolkit", "inputs_digest"})  # differ between runs that publish the very same thing
+_FOLLOWING = frozenset({"figures", "files"})  # follow from other keys, and are named where nothing else changed
 
 ManifestT = TypeVar("ManifestT", DatasetManifest, ModelManifest)
 
@@ -165,7 +166,8 @@ class Publication(ABC, Generic[ManifestT]):
         keys = [key for key in {**again, **known} if key not in _VOLATILE]
         changed = [key for key in keys if canonical_json(again.get(key)) != canonical_json(known.get(key))]
         if changed:
-            return [f"{key.replace('_', ' ')} changed" for key in changed]
+            causes = [key for key in changed if key not in _FOLLOWING] or changed
+            return [f"{key.replace('_', ' ')} changed" for key in causes]
         card = head.text(CARD) or ""
         return [] if card == render_card(standing, card) else ["card changed"]
 

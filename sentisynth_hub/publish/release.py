@@ -115,7 +115,7 @@ def publishable_recipe(recipe: Recipe) -> str:
     content["generate"]["generator"].pop("base_url", None)
     if recipe.generate.generator.has_prompt:
         content["generate"].setdefault("prompt", {})["template"] = "prompt.jinja2"
-    served = recipe.generate.generator.kind == "openai"  # such a model has a name of the server's making
+    served = recipe.generate.generator.leaves_machine  # such a model has a name of the server's making
     return yaml.safe_dump(
         {key: _without_paths(value, (key,), served) for key, value in content.items()},
         allow_unicode=True,

@@ -14,9 +14,8 @@ from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.publish.checks.non_inferiority import NonInferiority, check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
-from sentisynth_hub.recipe.study_section import ASKED_VARIANTS, NATURAL_OF_SIZE
+from sentisynth_hub.recipe import variant_table
 from sentisynth_hub.verdict.evaluation import Evaluation
-from sentisynth_hub.verdict.stage import NATURAL_ONLY
 
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
 
 def learns_from_corpus(variant: str) -> bool:
     """Whether a variant of the study learns from the published synthetic rows."""
-    return variant not in (*NATURAL_ONLY, *ASKED_VARIANTS) and NATURAL_OF_SIZE.fullmatch(variant) is None
+    return variant_table.variant(variant).corpus in ("kept", "unfiltered")
 
 
 def model_release(

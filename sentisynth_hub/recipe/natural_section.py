@@ -67,7 +67,7 @@ class Natural(Section):
     rows_per_label: int | None = Field(default=None, ge=1)
     """Low-resource sample of each replicate: training rows a label; None: all of them, or `rows`."""
     validation_per_label: int | None = Field(default=None, ge=1)
-    """Validation rows a label of each replicate; None: as many as training rows (a larger number is an oracle)."""
+    """Further rows a label of each replicate, from the validation split; None: as many as training rows."""
     validation: Literal["cross_validated", "held_out"] = "cross_validated"
     """What chooses penalties, steps and weights. cross_validated: folds over all rows of the replicate, which then all
     train. held_out: the validation rows, which train nothing and are charged all the same; for large data.
@@ -75,7 +75,9 @@ class Natural(Section):
     rows: int | None = Field(default=None, ge=1)
     """Low-resource sample of each replicate: training rows over all labels, in place of `rows_per_label`."""
     validation_rows: int | None = Field(default=None, ge=1)
-    """Validation rows over all labels; None: `validation_per_label`, or as many as `rows`, with the same shares."""
+    """Further rows over all labels, from the validation split; None: `validation_per_label`, or as many as `rows`,
+    with the same shares.
+    """
     label_shares: dict[str, float] | None = None
     """Share of each label in `rows` and `validation_rows`, e.g. `{negative: 0.95, positive: 0.05}`; None: the
     source's own shares. Test rows stay as they are.

@@ -16,7 +16,8 @@ from sentisynth_hub.recipe.languages import language_problem
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.publish_section import Publish
 from sentisynth_hub.recipe.section import RowSource, Section
-from sentisynth_hub.recipe.study_section import ASKED_VARIANTS, Study
+from sentisynth_hub.recipe.study_section import Study
+from sentisynth_hub.recipe.variant_table import built_in
 
 
 DATA_PATHS: dict[str, Any] = {
@@ -142,13 +143,22 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _labels_can_be_asked_for(self) -> "Recipe":
-        asked = [name for name in ASKED_VARIANTS if name in self.study.variants]
+        asked = [name for name in self.study.variants if (line := built_in(name)) and line.corpus == "labels"]
         if asked and (reason := self.generate.generator.no_labels_because) is not None:
             raise ValueError(f"study.variants: {' and '.join(asked)} ask the generator for labels, and {reason}")
         if asked and self.study.cross_fitting is not None:
             raise ValueError(
                 f"study.variants: {' and '.join(asked)} want a test split of their own; leave them out under "
                 "cross_fitting"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _early_stopping_has_rows_to_look_at(self) -> "Recipe":
+        if self.study.student.early_stopping is not None and self.natural.validation != "held_out":
+            raise ValueError(
+                "study.student.early_stopping: it looks at held-out validation rows, and here every row trains; set "
+                "natural.validation to held_out, or leave early_stopping out"
             )
         return self
 

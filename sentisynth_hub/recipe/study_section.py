@@ -1,42 +1,29 @@
 """`study:` which variants are compared, on what, by what student."""
 
 import difflib
-import re
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
+from sentisynth_hub.core.plugins import is_object_path
 from sentisynth_hub.recipe.section import RowSource, Section
+from sentisynth_hub.recipe.variant_table import FAMILIES, VARIANTS, Variant, is_known, names
 
 
 Metric = Literal["macro_f1", "accuracy", "weighted_f1"]
 
-VARIANTS = {
-    "natural": "the natural rows, for their own best budget",
-    "natural_repeated": "the same rows for mixed's number of steps: is it just more steps?",
-    "rebalanced": "the natural rows, resampled so that every label has as many",
-    "synthetic": "the kept synthetic rows alone",
-    "unfiltered": "natural rows and every candidate, nothing filtered",
-    "mixed": "natural rows and kept synthetic rows",
-    "mixed_natural_prior": "as mixed, with the synthetic rows cut to the natural rows' label shares",
-    "gradual": "stages with a falling share of synthetic rows",
-    "eda": "natural rows and as many noised copies of them as mixed has synthetic rows",
-    "word_translation": "natural rows and copies of them with words replaced from a lexicon",
-    "pseudo_label": "natural rows and natural texts labelled by the generator's model",
-    "llm_classifier": "the generator's model asked for the label; nothing is trained",
-    "zero_shot": "human rows of `zero_shot`, in another language or genre, and none of the natural training rows",
-    "shuffled_labels": "control: as mixed, the synthetic rows' labels shuffled; must not help",
-    "extra_natural": "control: as many new human rows as mixed has synthetic ones; must help",
-}
-"""Variant names a recipe may list, with one line each; `natural_<n>` and `mixed_<r>x` come on top."""
 
-ASKED_VARIANTS = ("llm_classifier", "pseudo_label")
-"""Variants made of the labels that the generator's own model gives when it is asked for them."""
+def _schema_of_variants() -> dict[str, Any]:
+    """JSON Schema of a variant's name: the package's own with their help, its families, `module:object`, and whatever
+    another package adds.
+    """
+    lines = [{"const": line.name, "description": line.help} for line in VARIANTS if line.pattern is None]
+    families = [{"pattern": f"^{line.pattern}$", "description": line.help} for line in FAMILIES]
+    others = {"description": "a variant of another package, by its name or as module:object"}
+    return {"type": "string", "anyOf": [*lines, *families, others]}
 
-NATURAL_OF_SIZE = re.compile(r"natural_([1-9][0-9]*)")
-"""`natural_100`: natural with 100 rows a label, a point of the learning curve."""
-MIXED_AT_RATIO = re.compile(r"mixed_([0-9]+(?:\.[0-9]+)?)x")
-"""`mixed_2x`: mixed with at most two synthetic rows a natural row, a point of a ratio sweep."""
+
+VariantName = Annotated[str, WithJsonSchema(_schema_of_variants())]
 
 
 class Student(Section):
@@ -55,15 +42,16 @@ class Student(Section):
     `pipeline()` does.
     """
     epochs: float = Field(default=4, gt=0)
-    """Passes over natural and kept rows together: that number of steps is what every variant but `natural` trains for.
+    """Passes over natural and kept rows together: the matched number of steps. Variants of natural rows alone count
+    from as many passes over their own rows.
     """
     budgets: list[float] = Field(default=[1, 2, 4], min_length=1)
-    """Multiples of `epochs` tried for `natural` beside the matched number of steps; the best on natural validation is
-    taken.
+    """Multiples of that number of steps that every variant tries, the matched number beside them; the best in the
+    folds is taken.
     """
     early_stopping: int | None = Field(default=None, ge=1)
-    """Instead of `budgets`: `natural` trains for the largest of them and stops after so many epochs without a better
-    validation score.
+    """Instead of `budgets`: train for the largest of them and stop after so many epochs without a better score on the
+    held-out validation rows (`natural.validation: held_out`).
     """
     learning_rate: float = Field(default=5e-5, gt=0)
     """Peak learning rate of AdamW, linear warm-up and decay."""
@@ -139,6 +127,24 @@ class ZeroShot(RowSource):
     """Rows each replicate draws, with the source's label shares; None: all of them."""
 
 
+class SelfTraining(Section):
+    """How `self_training` uses natural texts beyond the sample; their labels are never read."""
+
+    pool: int = Field(default=2000, ge=1)
+    """Texts at most."""
+    share: float = Field(default=0.2, gt=0, le=1)
+    """Share of them, label by label, that is trained on: those a head of the natural rows is surest of."""
+
+
+class CrossValidation(Section):
+    """The folds that choose penalty, steps and the weight of added rows (`natural.validation: cross_validated`)."""
+
+    folds: int = Field(default=5, ge=2)
+    """Folds of one repetition."""
+    repeats: int = Field(default=2, ge=1)
+    """Repetitions in head mode; fine-tuning makes one."""
+
+
 class CrossFitting(Section):
     """Repeated stratified folds in place of separate test rows, for data of under 1,000 rows."""
 
@@ -159,10 +165,27 @@ class Study(Section):
     """nested: every replicate has its own natural sample and corpus; conditional: one sample, one corpus."""
     replicates: int = Field(default=10, ge=1)
     """Replicates; under 5 there are numbers but no verdict."""
-    variants: list[str] = ["natural", "natural_repeated", "synthetic", "unfiltered", "mixed"]
-    """What is compared; see docs/concepts/training.md. `natural_100` is natural with 100 rows a label, `mixed_2x` a
-    ratio of 2.
+    variants: list[VariantName] = [
+        "natural", "plain", "natural_repeated", "synthetic", "unfiltered", "kept", "weighted",
+        "synthetic_then_natural", "mixed",
+    ]  # fmt: skip
+    """What is compared; `sentisynth recipes variants` lists all. `natural_100` is natural with 100 rows a label,
+    `mixed_2x` a ratio of 2, `module:object` one of your own.
     """
+    natural_methods: list[VariantName] = Field(default=["plain", "self_training"], min_length=1)
+    """What `natural` is the best of: variants that need no language model. self_training only where natural rows lie
+    beyond the sample.
+    """
+    mixed_methods: list[VariantName] = Field(
+        default=["kept", "weighted", "unfiltered", "synthetic_then_natural"], min_length=1
+    )
+    """What `mixed` is the best of: ways to use the synthetic rows."""
+    synthetic_weights: list[float] = Field(default=[0, 0.1, 0.3, 1], min_length=1)
+    """Weights of an added row, in units of a natural one, that `mixed` tries; 0 leaves the synthetic rows out."""
+    self_training: SelfTraining = SelfTraining()
+    """How the variant `self_training` works."""
+    cross_validation: CrossValidation = CrossValidation()
+    """The folds that choose budgets and weights."""
     gradual: Gradual = Gradual()
     """Schedule of the variant `gradual`."""
     word_translation: WordTranslation | None = None
@@ -182,26 +205,72 @@ class Study(Section):
 
     @field_validator("variants")
     @classmethod
-    def _variants_are_known(cls, variants: list[str]) -> list[str]:
+    def _variants_are_known(cls, variants: list[str], info: ValidationInfo) -> list[str]:
         for name in variants:
-            if name not in VARIANTS and not NATURAL_OF_SIZE.fullmatch(name) and not MIXED_AT_RATIO.fullmatch(name):
-                near = difflib.get_close_matches(name, VARIANTS, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(
-                    f"unknown variant {name!r}{hint} (known: {', '.join(VARIANTS)}, natural_<n>, mixed_<r>x)"
-                )
+            _check_known(name, own=bool((info.context or {}).get("own")))
         if len(set(variants)) != len(variants):
             raise ValueError(f"a variant is named twice in {variants}; name each once")
         if "natural" not in variants:
             raise ValueError("the variant `natural` is missing; everything is compared with it, so add it")
         return variants
 
+    @field_validator("natural_methods")
+    @classmethod
+    def _natural_methods_need_no_model(cls, methods: list[str]) -> list[str]:
+        usable = [line.name for line in VARIANTS if _needs_no_model(line)]
+        return _check_methods(methods, usable, "variants that need no language model and no further label")
+
+    @field_validator("mixed_methods")
+    @classmethod
+    def _mixed_methods_use_synthetic_rows(cls, methods: list[str]) -> list[str]:
+        usable = [line.name for line in VARIANTS if _uses_synthetic_rows(line)]
+        return _check_methods(methods, usable, "variants of natural and synthetic rows")
+
+    @field_validator("synthetic_weights")
+    @classmethod
+    def _weights_are_weights(cls, weights: list[float]) -> list[float]:
+        if min(weights) < 0 or max(weights) == 0 or len(set(weights)) != len(weights):
+            raise ValueError(f"{weights} are not distinct weights from 0 up with one above 0; try [0, 0.1, 0.3, 1]")
+        return weights
+
     @model_validator(mode="after")
     def _variants_have_what_they_need(self) -> "Study":
-        if "word_translation" in self.variants and self.word_translation is None:
+        named = {*self.variants, *self.natural_methods}
+        if "word_translation" in named and self.word_translation is None:
             raise ValueError("the variant word_translation needs `word_translation.lexicon`; name a TSV of words")
         if "zero_shot" in self.variants and self.zero_shot is None:
             raise ValueError("the variant zero_shot needs `zero_shot.dataset` or `zero_shot.file`; name its rows")
         if self.cross_fitting is not None and self.design != "nested":
             raise ValueError("cross_fitting makes a corpus for every fold, so it needs `design: nested`")
         return self
+
+
+def _check_known(name: str, *, own: bool) -> None:
+    if is_object_path(name) and not own:
+        raise ValueError(
+            f"{name!r} is code of whoever wrote the recipe, and is run from a recipe on your own disk only; leave it "
+            "out, or install it as a package"
+        )
+    if is_known(name):
+        return
+    near = difflib.get_close_matches(name, names(), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"unknown variant {name!r}{hint} (known: {', '.join(names())}, or module:object)")
+
+
+def _check_methods(methods: list[str], usable: list[str], what: str) -> list[str]:
+    for name in methods:
+        if name not in usable:
+            raise ValueError(f"{name!r} is none of the {what}: {', '.join(usable)}")
+    if len(set(methods)) != len(methods):
+        raise ValueError(f"a method is named twice in {methods}; name each once")
+    return methods
+
+
+def _needs_no_model(line: Variant) -> bool:
+    return line.corpus == "none" and line.publishable and line.name not in ("natural", "natural_repeated")
+
+
+def _uses_synthetic_rows(line: Variant) -> bool:
+    in_part = line.name not in ("synthetic", "mixed") and line.pattern is None
+    return line.corpus in ("kept", "unfiltered") and line.publishable and in_part

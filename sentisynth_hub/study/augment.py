@@ -17,21 +17,21 @@ from sentisynth_hub.recipe import Recipe
 EDA_SHARE = 0.1  # of a text's words changed by one operation, as EDA's authors advise for small data
 
 
-def eda_rows(rows: Sequence[Row], count: int, random: Any) -> list[Row]:
-    """`count` noised copies of `rows`, each row as often as any other.
+def eda_rows(rows: Sequence[Row], count: int, random: Any) -> list[tuple[Row, Row]]:
+    """`count` noised copies of `rows`, each row as often as any other, and beside each the row it was made from.
 
     Easy data augmentation (Wei & Zou 2019) without the operations that need a thesaurus: one of swapping two words,
     deleting words and inserting words the text already has.
     """
     return [
-        replace(row, text=_noised(row.text, random), request_id=f"{row.request_id}:eda{i}")
+        (replace(row, text=_noised(row.text, random), request_id=f"{row.request_id}:eda{i}"), row)
         for i, row in enumerate(_cycled(rows, count, random))
     ]
 
 
-def translated_rows(rows: Sequence[Row], count: int, recipe: Recipe, random: Any) -> list[Row]:
-    """`count` copies of `rows` with a share of their words replaced from the recipe's lexicon: synthetic code-mixing
-    by dictionary.
+def translated_rows(rows: Sequence[Row], count: int, recipe: Recipe, random: Any) -> list[tuple[Row, Row]]:
+    """`count` copies of `rows` with a share of their words replaced from the recipe's lexicon, synthetic code-mixing
+    by dictionary, and beside each the row it was made from.
 
     Raises:
         DataError: The lexicon cannot be read, or no word of the rows is in it.
@@ -44,7 +44,12 @@ def translated_rows(rows: Sequence[Row], count: int, recipe: Recipe, random: Any
             f"study.word_translation.lexicon: {wanted.lexicon} has no word of the natural rows; is it their language?"
         )
     return [
-        replace(row, text=_translated(row.text, lexicon, wanted.share, random), request_id=f"{row.request_id}:wt{i}")
+        (
+            replace(
+                row, text=_translated(row.text, lexicon, wanted.share, random), request_id=f"{row.request_id}:wt{i}"
+            ),
+            row,
+        )
         for i, row in enumerate(_cycled(rows, count, random))
     ]
 

@@ -5,7 +5,7 @@ computed in, or where a trial was interrupted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sentisynth_hub.core.random import rng
@@ -17,10 +17,15 @@ _POOLED = 32  # batches whose rows are sorted by length together: padding almost
 
 @dataclass(frozen=True)
 class Encoded:
-    """Texts as token ids (special tokens included) and their labels as integers."""
+    """Texts as token ids (special tokens included), their labels as integers, and a weight each, 1 in the mean."""
 
     token_ids: list[list[int]]
     labels: list[int]
+    weights: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.weights:
+            object.__setattr__(self, "weights", [1.0] * len(self.labels))
 
     def __len__(self) -> int:
         return len(self.labels)

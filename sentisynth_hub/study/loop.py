@@ -258,7 +258,9 @@ class _Run:
         device = self.bare.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.launch.bfloat16):
             logits = self.model(**{key: value.to(device) for key, value in batch.items()}).logits
-        return torch.nn.functional.cross_entropy(logits.float(), labels.to(device), reduction="sum")
+        weights = torch.tensor([self.stage.rows.weights[i] for i in rows], device=device)
+        losses = torch.nn.functional.cross_entropy(logits.float(), labels.to(device), reduction="none")
+        return (losses * weights).sum()
 
     def _rate(self, step: int) -> float:
         """Linear warm-up from 0, then linear decay to 0 (transformers' `linear` schedule)."""

@@ -6,43 +6,42 @@ rows: test rows are looked at once, at the end, and not here.
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.files import read_json
+from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.study.store import TrialStore
+from sentisynth_hub.study.trial import Trial, score
 
 
 class LiveTable:
-    """Follows the trial files in `folder`, whichever process writes them.
+    """Follows the trials in the store, whichever process trains them.
 
     Args:
-        names: `(variant, replicate)` of every trial of the study, in order.
-        metric: Name of the score.
+        trials: Every trial of the study and its digest, in order.
     """
 
-    def __init__(self, folder: Path, names: Sequence[tuple[str, int]], metric: str):
-        self._folder, self._metric = folder, metric
-        self._waiting = dict.fromkeys(names)
-        self._variants = list(dict.fromkeys(variant for variant, _ in names))
-        self._total = len(names)
+    def __init__(self, recipe: Recipe, store: TrialStore, trials: Sequence[tuple[Trial, str]]):
+        self._recipe, self._store, self._metric = recipe, store, recipe.study.metric
+        self._waiting = list(trials)
+        self._variants = list(dict.fromkeys(trial.variant for trial, _ in trials))
+        self._total = len(trials)
         self._scores: dict[str, list[float]] = {variant: [] for variant in self._variants}
         self._terminal = sys.stderr.isatty()
         self._drawn = 0
 
     def update(self) -> None:
         """Look for newly finished trials and show them."""
-        found = []
-        for variant, replicate in list(self._waiting):
-            path = self._folder / f"{variant}-{replicate}.json"
-            if path.exists():
-                del self._waiting[variant, replicate]
-                score = read_json(path)["validation"]["score"]
-                self._scores[variant].append(score)
-                found.append(f"  {variant}-{replicate}: validation {self._metric} {score:.3f}")
+        finished = [(trial, digest) for trial, digest in self._waiting if self._store.has(digest)]
+        self._waiting = [pair for pair in self._waiting if pair not in finished]
+        lines = []
+        for trial, digest in finished:
+            reached = score(self._recipe, trial.validation.rows, self._store.read(digest).validation.predicted)
+            self._scores[trial.variant].append(reached)
+            lines.append(f"  {trial.name}: validation {self._metric} {reached:.3f}")
         if self._terminal and not log.is_quiet():
             self._draw()
             return
-        for line in found:
+        for line in lines:
             log.info(line)
 
     def lines(self) -> list[str]:
@@ -51,8 +50,8 @@ class LiveTable:
         done = self._total - len(self._waiting)
         lines = [f"  {'variant':<{width}}  done   validation {self._metric} ({done} of {self._total} trials)"]
         planned = {variant: len(scores) for variant, scores in self._scores.items()}
-        for variant, _ in self._waiting:
-            planned[variant] += 1
+        for trial, _ in self._waiting:
+            planned[trial.variant] += 1
         for variant, scores in self._scores.items():
             mean = (
                 f"{sum(scores) / len(scores):.3f}   " + " ".join(f"{score:.2f}" for score in scores) if scores else ""

@@ -1,35 +1,32 @@
-"""One trial: a variant in a replicate, trained and asked for its predictions, in either mode.
+"""One trial: a variant in a replicate, what it may be trained on, and what it leaves behind.
 
-Its result is one JSON file, written whole when the trial is done and recognised later by the digest of everything it
-came from.
+A trial is named by the digest of all that decides its result and nothing else: not by the variant's name, the margin,
+a tracker, the metric of a head or the number of processes. Two variants with the same rows are one trial.
 """
 
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
 
 from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import digest
+from sentisynth_hub.filter.teacher import TeacherOptions
 from sentisynth_hub.metrics.classification import METRICS, confusion_counts
-from sentisynth_hub.pretrained.head import Head, Scaling, cross_entropy, fit_head
-from sentisynth_hub.pretrained.load_model import load_pretrained
+from sentisynth_hub.pretrained.batching import model_digest
+from sentisynth_hub.pretrained.head import Array
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.encoding import Encoded, encode
-from sentisynth_hub.study.features import Features
-from sentisynth_hub.study.loop import EarlyStopping, Launch, StageData, fit, predict
-from sentisynth_hub.study.variants import VariantRows, chooses_budget
+from sentisynth_hub.study.training_rows import Option
+from sentisynth_hub.study.validation import Validation, labels_of
 
 
-VERSION = 4
-Array = npt.NDArray[Any]
+VERSION = 5
 _DIGITS = 6  # of a stored probability
+_HEAD_STUDENT = {"prefix", "max_length", "threads"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,36 +36,85 @@ class Trial:
     Attributes:
         variant: Name of the variant.
         replicate: Number of the replicate.
-        rows: What it trains on.
+        options: What it may train on; one of them is chosen.
         natural: The replicate's own natural training rows (features are centred on them).
-        validation: Natural rows that choose the budget or the penalty.
+        validation: Natural rows that choose, and which fit may see which row.
         test: Rows predicted at the end.
-        steps: Steps of every variant that does not choose its own budget.
+        budgets: Steps of the fine-tuning that are tried, ascending; empty in head mode.
     """
 
     variant: str
     replicate: int
-    rows: VariantRows
+    options: tuple[Option, ...]
     natural: list[Row]
-    validation: list[Row]
+    validation: Validation
     test: list[Row]
-    steps: int
+    budgets: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
-        """`<variant>-<replicate>`: its file name, and what messages call it."""
+        """`<variant>-<replicate>`: what messages call it."""
         return f"{self.variant}-{self.replicate}"
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything to train on."""
+        return any(option.rows for option in self.options)
+
+    @property
+    def needs_heads(self) -> bool:
+        """Whether there is more than one way to train, or a teacher to be asked, even when fine-tuning."""
+        return len(self.options) > 1 or any(len(o.weights) > 1 or o.teacher is not None for o in self.options)
+
+    def texts(self) -> Iterator[str]:
+        """Every text whose features a head needs."""
+        lists = (*(stage.rows for option in self.options for stage in option.stages), self.natural)
+        for rows in (*lists, self.validation.rows, self.test):
+            yield from (row.text for row in rows)
 
     def digest(self, recipe: Recipe) -> str:
         """sha256 of all that decides the result."""
-        study = recipe.study.model_dump(mode="json", include={"student", "mode", "metric"})
-        stages = [
-            [rows_digest(stage.rows), stage.share, stage.epochs, stage.learning_rate] for stage in self.rows.stages
+        study = recipe.study
+        head = study.mode == "head"
+        student = study.student.model_dump(mode="json", include=_HEAD_STUDENT if head else None)
+        options = [
+            [option.name, list(option.weights), option.teacher, option.rank, option.own_folds, _stages(option)]
+            for option in self.options
         ]
-        rest = [rows_digest(rows) for rows in (self.natural, self.validation, self.test)]
-        return json_digest(
-            [VERSION, study, recipe.labels, recipe.seed, self.variant, self.replicate, stages, rest, self.steps]
-        )
+        teachers = {option.teacher for option in self.options}
+        settings = {
+            "labels": study.self_training.model_dump(mode="json"),
+            "filters": teacher.min_confidence if (teacher := recipe.filter.of(TeacherOptions)) else None,
+        }
+        folds = None if self.validation.folds is None else self.validation.folds.tolist()
+        return json_digest([
+            VERSION,
+            study.mode,
+            _student_digest(study.student.model, study.student.revision),
+            student,
+            {name: setting for name, setting in settings.items() if name in teachers},
+            None if head else [study.metric, recipe.seed, self.replicate, list(self.budgets)],
+            recipe.labels,
+            options,
+            [rows_digest(rows) for rows in (self.natural, self.validation.rows, self.test)],
+            folds,
+        ])  # fmt: skip
+
+
+@lru_cache(maxsize=8)  # a local model's files are hashed once, not for every trial
+def _student_digest(model: str, revision: str | None) -> str:
+    return model_digest(model, revision)
+
+
+def _stages(option: Option) -> list[Any]:
+    return [
+        [
+            rows_digest(stage.rows), rows_digest(stage.sources),
+            list(map(int, stage.added)), list(map(int, stage.dropped)),
+            stage.share, stage.epochs, stage.learning_rate,
+        ]
+        for stage in option.stages
+    ]  # fmt: skip
 
 
 def rows_digest(rows: Sequence[Row]) -> str:
@@ -76,228 +122,109 @@ def rows_digest(rows: Sequence[Row]) -> str:
     return digest(f"{row.id}\0{row.label}" for row in rows)
 
 
-def matched_steps(recipe: Recipe, rows: int) -> int:
-    """Steps of `study.student.epochs` passes over `rows` rows."""
-    student = recipe.study.student
-    return max(1, round(student.epochs * -(-rows // student.batch_size)))
+class Predicted(BaseModel):
+    """What a trained student says of some rows: the likeliest label and the probability of each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    predicted: list[str]
+    probabilities: list[list[float]]
+
+    @classmethod
+    def of(cls, probabilities: Array, labels: Sequence[str]) -> "Predicted":
+        """From probabilities (rows, labels)."""
+        rounded = np.round(probabilities.astype(np.float64), _DIGITS)
+        names = [labels[i] for i in probabilities.argmax(1)]
+        return cls(predicted=names, probabilities=rounded.tolist())
 
 
-def run_head(recipe: Recipe, trial: Trial, features: Features) -> dict[str, Any]:
-    """Train a head on frozen features and predict; see `result` for what is returned."""
-    if not trial.rows.rows:
-        return _untrained(recipe, trial)
-    head, scaling = _head(recipe, trial, features)
-    validation, test = (
-        head.probabilities(scaling.apply(features.of(rows))) for rows in (trial.validation, trial.test)
-    )
-    return result(recipe, trial, {"penalty": head.penalty}, validation, test)
+class Outcome(BaseModel):
+    """What a trial leaves behind: one JSON file in the store.
 
-
-def head_weights(recipe: Recipe, trial: Trial, features: Features) -> Array:
-    """The trial's head for features as they come, (dimensions + 1, labels) with the bias last: what `run_head` asks.
-
-    All zero where the trial has no row to learn from: every label is as likely.
+    Attributes:
+        option: The way it was trained.
+        weight: Weight of an added row, in units of a natural one.
+        penalty: Of a head.
+        steps: Of a fine-tuned student.
+        tried: What was compared in the folds.
+        losses: Mean training loss of every `loop.LOG_STEPS` steps.
+        training_rows: Rows of each stage.
+        missing_labels: Labels that no row has.
+        human_labels: Ids of the human labels it used, by use.
+        validation_loss: Mean cross-entropy of the validation rows, in nats.
+        validation: What fits that have not seen them say of the validation rows.
+        test: What it says of the test rows.
     """
-    if not trial.rows.rows:
-        return np.zeros((features.vectors.shape[1] + 1, len(recipe.labels)))
-    head, scaling = _head(recipe, trial, features)
-    return scaling.fold_into(head.weights)
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-def losses_on_validation(recipe: Recipe, trial: Trial, features: Features) -> Array:
-    """Cross-entropy (nats) of the trial's head on each natural validation row: finer than a score, for diagnosis."""
-    head, scaling = _head(recipe, trial, features)
-    probabilities = head.probabilities(scaling.apply(features.of(trial.validation)))
-    return cross_entropy(probabilities, _integers(recipe, trial.validation))
+    option: str
+    weight: float = 1.0
+    penalty: float | None = None
+    steps: int | None = None
+    tried: list[dict[str, float | str]] = []
+    losses: list[float] = []
+    training_rows: list[int]
+    missing_labels: list[str]
+    human_labels: dict[str, list[str]]
+    validation_loss: float
+    validation: Predicted
+    test: Predicted
 
-
-def _head(recipe: Recipe, trial: Trial, features: Features) -> tuple[Head, Scaling]:
-    scaling = Scaling.of(features.of(trial.natural))
-
-    def data(rows: Sequence[Row]) -> tuple[Array, Array]:
-        return scaling.apply(features.of(rows)), _integers(recipe, rows)
-
-    stages = [data(stage.rows) for stage in trial.rows.stages]
-    return fit_head(stages, len(recipe.labels), data(trial.validation)), scaling
-
-
-def run_finetune(
-    recipe: Recipe, trial: Trial, launch: Launch, *, checkpoints: Path | None = None
-) -> tuple[dict[str, Any], Any, Any]:
-    """Fine-tune the student and predict.
-
-    `natural` (and natural at other sizes) is trained once for each budget, or once with early stopping, and the best
-    on natural validation is taken, the shorter one where two are as good; everything else trains for the trial's
-    number of steps.
-
-    Returns:
-        The result, the model and the tokenizer.
-    """
-    if not trial.rows.rows:
-        return _untrained(recipe, trial), *load_student(recipe, seed_of(recipe, trial.replicate))
-    best: _Attempt | None = None
-    tried = []
-    for steps in _budgets(recipe, trial):
-        attempt = _train_once(recipe, trial, launch, steps, checkpoints)
-        tried.append({"steps": attempt.steps, "score": attempt.score})
-        if best is None or attempt.score > best.score:
-            best = attempt
-    assert best is not None
-    test = predict(best.model, _readable(trial.test, best.model, best.tokenizer), best.tokenizer.pad_token_id, launch)
-    chosen = {"steps": best.steps, "losses": best.losses, "tried": tried}
-    return result(recipe, trial, chosen, best.validation, test), best.model, best.tokenizer
+    @property
+    def budget(self) -> dict[str, float | int | str]:
+        """What was chosen: option, weight of added rows, and penalty or steps."""
+        budget: dict[str, float | int | str] = {"option": self.option, "weight": self.weight}
+        if self.penalty is not None:
+            budget["penalty"] = self.penalty
+        if self.steps is not None:
+            budget["steps"] = self.steps
+        return budget
 
 
 @dataclass(frozen=True)
-class _Attempt:
-    """A student trained for one budget: steps its weights have seen, and its probabilities and score on validation."""
+class Trained:
+    """A trained student in numbers: what `outcome` makes an `Outcome` of."""
 
-    model: Any
-    tokenizer: Any
-    steps: int
-    losses: list[float]
+    option: Option
     validation: Array
-    score: float
+    test: Array
+    losses: Array
+    budget: dict[str, Any]
 
 
-def _train_once(recipe: Recipe, trial: Trial, launch: Launch, steps: int, checkpoints: Path | None) -> _Attempt:
-    student, seed = recipe.study.student, seed_of(recipe, trial.replicate)
-    model, tokenizer = load_student(recipe, seed)
-    token_ids = _readable(trial.validation, model, tokenizer)
-
-    def probabilities(model: Any) -> Array:
-        return predict(model, token_ids, tokenizer.pad_token_id, launch)
-
-    stopping = None
-    if student.early_stopping is not None and chooses_budget(trial.variant):
-        stopping = EarlyStopping(
-            student.early_stopping, lambda model: _score(recipe, trial.validation, probabilities(model))
-        )
-    name = f"{trial.name}-{trial.digest(recipe)[:8]}-{steps}.pt"
-    losses = fit(
-        model,
-        _stage_data(recipe, trial, steps, tokenizer),
-        student,
-        launch,
-        seed=seed,
-        pad_id=tokenizer.pad_token_id,
-        name=trial.name,
-        stopping=stopping,
-        checkpoint=checkpoints / name if checkpoints is not None else None,
+def outcome(recipe: Recipe, trial: Trial, trained: Trained) -> Outcome:
+    """Put together what a trial leaves behind."""
+    option, labels = trained.option, recipe.labels
+    human = sorted(row.id for row in option.human)
+    use = "train" if option.own_folds else "zero_shot"
+    return Outcome(
+        option=option.name,
+        training_rows=[len(stage.trained) for stage in option.stages],
+        missing_labels=list(option.missing_labels(labels)),
+        human_labels={use: human, "validation": sorted({row.id for row in trial.validation.rows} - set(human))},
+        validation_loss=round(float(trained.losses.mean()), _DIGITS),
+        validation=Predicted.of(trained.validation, labels),
+        test=Predicted.of(trained.test, labels),
+        **trained.budget,
     )
-    taken = stopping.best_step if stopping is not None else sum(stage_steps(recipe, trial, steps))
-    found = probabilities(model)
-    return _Attempt(model, tokenizer, taken, losses, found, _score(recipe, trial.validation, found))
 
 
-def _readable(rows: Sequence[Row], model: Any, tokenizer: Any) -> list[list[int]]:
-    """Token ids of `rows`, as much of them as the encoder reads."""
-    return encode([row.text for row in rows], tokenizer, tokenizer.model_max_length)
-
-
-def load_student(recipe: Recipe, seed: int) -> tuple[Any, Any]:
-    """The stock classifier with the recipe's label names, and its tokenizer.
-
-    A classification layer that the checkpoint lacks is drawn from `seed`.
-    """
-    student = recipe.study.student
-    model, tokenizer = _loaded(student.model, student.revision, tuple(recipe.labels), seed)
-    return deepcopy(model), tokenizer
-
-
-@lru_cache(maxsize=1)  # all trials of a replicate start from the same weights
-def _loaded(name: str, revision: str | None, labels: tuple[str, ...], seed: int) -> tuple[Any, Any]:
-    import torch
-
-    torch.manual_seed(seed)
-    tokenizer, model = load_pretrained(
-        "student", name, revision=revision, key="study.student.model", dtype="float32", labels=labels
-    )
-    return model, tokenizer
-
-
-def seed_of(recipe: Recipe, replicate: int) -> int:
-    """Seed of a replicate's trials: its variants start from the same weights, so that they differ by their rows."""
-    return int(digest([str(recipe.seed), "trial", str(replicate)])[:8], 16)
-
-
-def stage_steps(recipe: Recipe, trial: Trial, steps: int) -> list[int]:
-    """Steps of each stage: its own passes where the schedule says so, else its share of `steps`."""
-    found = []
-    for stage in trial.rows.stages:
-        if stage.epochs is None:
-            found.append(max(1, round(stage.share * steps)))
-        else:
-            found.append(max(1, round(stage.epochs * -(-len(stage.rows) // recipe.study.student.batch_size))))
-    return found
-
-
-def result(recipe: Recipe, trial: Trial, chosen: dict[str, Any], validation: Array, test: Array) -> dict[str, Any]:
-    """What a trial leaves behind, JSON-ready.
-
-    Keys: variant, replicate, digest, training_rows, missing_labels, human_labels (ids by use), chosen (penalty, or
-    steps, what was tried and losses), and for validation and test the predicted labels and the probabilities;
-    `validation.score` is the study's metric.
-    """
-    return {
-        "variant": trial.variant,
-        "replicate": trial.replicate,
-        "digest": trial.digest(recipe),
-        "training_rows": [len(stage.rows) for stage in trial.rows.stages],
-        "missing_labels": list(trial.rows.missing_labels),
-        "human_labels": {
-            "zero_shot" if trial.variant == "zero_shot" else "train": list(trial.rows.human_ids),
-            "validation": sorted({row.id for row in trial.validation}),
-        },
-        "chosen": chosen,
-        "validation": {"score": _score(recipe, trial.validation, validation), **_predicted(recipe, validation)},
-        "test": _predicted(recipe, test),
-    }
-
-
-def _untrained(recipe: Recipe, trial: Trial) -> dict[str, Any]:
+def untrained(recipe: Recipe, trial: Trial) -> Outcome:
     """What a student without a single training row knows: all labels alike, so that it answers the first."""
+    alike, count = 1 / len(recipe.labels), len(trial.validation.rows)
 
-    def alike(rows: Sequence[Row]) -> Array:
-        return np.full((len(rows), len(recipe.labels)), 1 / len(recipe.labels))
+    def answers(rows: Sequence[Row]) -> Array:
+        return np.full((len(rows), len(recipe.labels)), alike)
 
-    return result(recipe, trial, {}, alike(trial.validation), alike(trial.test))
-
-
-def _predicted(recipe: Recipe, probabilities: Array) -> dict[str, Any]:
-    rounded = np.round(probabilities.astype(np.float64), _DIGITS)
-    return {"predicted": [recipe.labels[i] for i in probabilities.argmax(1)], "probabilities": rounded.tolist()}
+    losses = np.full(max(count, 1), -np.log(alike))
+    validation, test = answers(trial.validation.rows), answers(trial.test)
+    return outcome(recipe, trial, Trained(trial.options[0], validation, test, losses, {}))
 
 
-def _score(recipe: Recipe, rows: Sequence[Row], probabilities: Array) -> float:
-    counts = confusion_counts(_integers(recipe, rows), probabilities.argmax(1), len(recipe.labels))
+def score(recipe: Recipe, rows: Sequence[Row], predicted: Sequence[str]) -> float:
+    """The study's metric of predicted labels."""
+    place = {label: number for number, label in enumerate(recipe.labels)}
+    answers = np.array([place[label] for label in predicted])
+    counts = confusion_counts(labels_of(rows, recipe.labels), answers, len(recipe.labels))
     return float(METRICS[recipe.study.metric](counts))
-
-
-def _integers(recipe: Recipe, rows: Sequence[Row]) -> Array:
-    place = {label: i for i, label in enumerate(recipe.labels)}
-    return np.array([place[row.label] for row in rows if row.label is not None], dtype=np.int64)
-
-
-def _budgets(recipe: Recipe, trial: Trial) -> list[int]:
-    student = recipe.study.student
-    if not chooses_budget(trial.variant):
-        return [trial.steps]
-    own = matched_steps(recipe, len(trial.rows.rows))
-    budgets = sorted({*(max(1, round(times * own)) for times in student.budgets), trial.steps})
-    return budgets[-1:] if student.early_stopping is not None else budgets
-
-
-def _stage_data(recipe: Recipe, trial: Trial, steps: int, tokenizer: Any) -> list[StageData]:
-    student = recipe.study.student
-    return [
-        StageData(
-            Encoded(
-                encode([row.text for row in stage.rows], tokenizer, student.max_length),
-                _integers(recipe, stage.rows).tolist(),
-            ),
-            count,
-            stage.learning_rate or student.learning_rate,
-        )
-        for stage, count in zip(trial.rows.stages, stage_steps(recipe, trial, steps), strict=True)
-    ]

@@ -1,274 +1,338 @@
-"""What each variant of a study trains on.
+"""What each variant of a study trains on: the rows behind every line of `recipe/variant_table.py`.
 
-    rows = variant_rows("mixed", recipe, sample, corpus, natural)        # VariantRows: the stages, one for all but
-    `gradual`
+    options = variant_rows("mixed", recipe, sample, corpus, natural)
 
-A variant sees its replicate's own sample and corpus and nothing else. The exceptions are there to be compared with and
-are never published: `extra_natural` and `natural_<n>` beyond the sample take further human rows out of the natural
-pool, `zero_shot` sees human rows of another language in place of the sample.
+A variant is one set of rows, or several among which its trial chooses in the folds (`natural`, `mixed`). It sees its
+replicate's own sample and corpus and nothing else. The exceptions are there to be compared with and are never
+published: `extra_natural` and `natural_<n>` beyond the sample take further human rows out of the natural pool,
+`zero_shot` sees human rows of another language in place of the sample. `self_training` takes texts out of the pool,
+and their labels are struck out before it sees them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import DataError
-from sentisynth_hub.core.random import allot, rng
+from sentisynth_hub.core.errors import DataError, RecipeError
+from sentisynth_hub.core.random import rng
 from sentisynth_hub.core.rows import Row, by_label
+from sentisynth_hub.filter.teacher import TeacherOptions
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.study_section import ASKED_VARIANTS, MIXED_AT_RATIO, NATURAL_OF_SIZE
+from sentisynth_hub.recipe.variant_table import Variant, built_in, outside, variant
+from sentisynth_hub.study import natural_rows
 from sentisynth_hub.study.augment import eda_rows, translated_rows
-
-
-CONTROLS = ("shuffled_labels", "extra_natural")
-"""Variants that check the study itself."""
+from sentisynth_hub.study.training_rows import Corpus, Option, TrainingStage, derived, mixed_with, one_stage
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """The synthetic rows of one replicate: those the filters kept, all parsed candidates, and pseudo-labelled natural
-    texts.
+class Setting:
+    """What a variant may be made from.
+
+    Attributes:
+        recipe: The recipe.
+        sample: The natural rows the replicate may see; all of `sample.train` may be trained on.
+        corpus: Its synthetic rows.
+        natural: All natural rows, for what is taken out of the pool.
+        random: A random generator of the variant and the replicate.
+        number: The number in a family's name.
     """
 
-    kept: list[Row]
-    candidates: list[Row]
-    pseudo_labelled: tuple[Row, ...] = ()
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Rows trained on together, for `share` of the variant's steps or for `epochs` passes, and the learning rate."""
-
-    rows: list[Row]
-    share: float = 1.0
-    epochs: float | None = None
-    learning_rate: float | None = None
-
-
-@dataclass(frozen=True)
-class VariantRows:
-    """The stages of a variant, the human labels it uses, and labels it has no row of."""
-
-    stages: tuple[Stage, ...]
-    human_ids: tuple[str, ...]
-    missing_labels: tuple[str, ...]
+    recipe: Recipe
+    sample: Sample
+    corpus: Corpus
+    natural: NaturalData
+    random: Any
+    number: float | None = None
 
     @property
-    def rows(self) -> list[Row]:
-        """Rows of all stages; a row in several stages is there several times."""
-        return [row for stage in self.stages for row in stage.rows]
+    def train(self) -> list[Row]:
+        """The replicate's natural training rows."""
+        return self.sample.train
+
+    @property
+    def kept(self) -> list[Row]:
+        """The kept synthetic rows that have a label."""
+        return _labelled(self.corpus.kept)
+
+    @property
+    def judged(self) -> list[Row]:
+        """The rows the teacher judged, whatever it said; the kept ones where no teacher learned from the sample."""
+        teacher = self.recipe.filter.of(TeacherOptions)
+        own = teacher is not None and teacher.labels == "sample"
+        return _labelled(self.corpus.judged if own and self.corpus.judged else self.corpus.kept)
+
+    def of(self, name: str) -> tuple[Option, ...]:
+        """The options of another variant of the same replicate."""
+        return variant_rows(name, self.recipe, self.sample, self.corpus, self.natural)
 
 
-def publishable(variant: str) -> bool:
-    """Whether the model of `variant` may be published: trained, on nothing a user with this budget would not have."""
-    return variant not in (*CONTROLS, "llm_classifier", "zero_shot") and not NATURAL_OF_SIZE.fullmatch(variant)
+Rows = Callable[[Setting], Option | Sequence[Option]]
 
 
-def chooses_budget(variant: str) -> bool:
-    """Whether `variant` trains for its own best number of steps instead of mixed's."""
-    return variant in ("natural", "zero_shot") or NATURAL_OF_SIZE.fullmatch(variant) is not None
+@dataclass(frozen=True)
+class StudyVariant:
+    """A variant from outside the package: its line of the table, and what it trains on."""
+
+    line: Variant
+    rows: Rows
 
 
-def variant_rows(variant: str, recipe: Recipe, sample: Sample, corpus: Corpus, natural: NaturalData) -> VariantRows:
-    """The training rows of `variant` in the replicate of `sample`.
+_ROWS: dict[str, Rows] = {}
+
+
+def _rows_of(*names: str) -> Callable[[Rows], Rows]:
+    def register(function: Rows) -> Rows:
+        _ROWS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+def variant_rows(
+    name: str, recipe: Recipe, sample: Sample, corpus: Corpus, natural: NaturalData
+) -> tuple[Option, ...]:
+    """What the variant `name` trains on in the replicate of `sample`: its options, one for all but a few.
 
     Raises:
         DataError: The replicate has no rows to make the variant of; says which, and what to do.
+        RecipeError: The variant lies outside the package and cannot be loaded.
     """
-    random = rng(recipe.seed, "variant", variant, sample.replicate)
-    train = sample.train
-    kept = _labelled(corpus.kept)
-    if variant in ("natural", "natural_repeated"):
-        return _one_stage(recipe, train, train)
-    if NATURAL_OF_SIZE.fullmatch(variant):
-        rows = natural_of_size(int(variant.removeprefix("natural_")), recipe, sample, natural)
-        return _one_stage(recipe, rows, rows)
-    if variant == "zero_shot":
-        rows = _zero_shot(recipe, sample, natural)
-        return _one_stage(recipe, rows, rows)
-    if variant == "rebalanced":
-        return _one_stage(recipe, _rebalanced(train, recipe.labels, random), train)
-    if variant == "extra_natural":
-        rows = [*train, *_extra_natural(kept, recipe, sample, natural)]
-        return _one_stage(recipe, rows, rows)
-    if variant == "pseudo_label":
-        return _one_stage(recipe, [*train, *_needed(_labelled(corpus.pseudo_labelled), variant, sample)], train)
-    if variant == "unfiltered":
-        return _one_stage(recipe, [*train, *_needed(_labelled(corpus.candidates), variant, sample)], train)
-    # Filters that kept nothing of this replicate's corpus added nothing: what follows is then natural rows alone, and
-    # `synthetic` a student that saw no row. `check_corpora` stops a study that has no kept row anywhere.
-    if variant == "synthetic":
-        return _one_stage(recipe, kept, [])
-    if variant == "gradual":
-        return _gradual(recipe, train, kept, random)
-    if variant == "mixed":
-        added = kept
-    elif MIXED_AT_RATIO.fullmatch(variant):
-        count = round(float(variant[len("mixed_") : -1]) * len(train))
-        added = [kept[i] for i in sorted(random.permutation(len(kept))[:count])]
-    elif variant == "mixed_natural_prior":
-        added = _with_prior_of(train, kept, recipe.labels, random)
-    elif variant == "shuffled_labels":
-        order = random.permutation(len(kept))
-        added = [replace(row, label=kept[i].label) for row, i in zip(kept, order, strict=True)]
-    elif variant == "eda":
-        added = eda_rows(train, len(kept), random)
-    elif variant == "word_translation":
-        assert recipe.study.word_translation is not None
-        added = translated_rows(train, len(kept), recipe, random)
+    line = built_in(name)
+    if line is None:
+        rows, number = _outside_rows(name), None
+    elif line.trained:
+        rows, number = _ROWS[line.name], line.number(name)
     else:
-        raise DataError(f"study.variants: {variant!r} is not trained on rows; leave it out here")
-    return _one_stage(recipe, [*train, *added], train)
+        raise DataError(f"study.variants: {name!r} is not trained on rows; leave it out here")
+    random = rng(recipe.seed, "variant", name, sample.replicate)
+    made = rows(Setting(recipe, sample, corpus, natural, random, number))
+    return (made,) if isinstance(made, Option) else tuple(made)
+
+
+def _outside_rows(name: str) -> Rows:
+    target = outside(name)
+    if not isinstance(target, StudyVariant):
+        raise RecipeError(f"study.variants: {name} is no StudyVariant; see docs/how-to/study.md")
+    return target.rows
+
+
+@_rows_of("plain", "natural_repeated")
+def _plain(setting: Setting) -> Option:
+    return Option("plain", (one_stage(setting.train),))
+
+
+@_rows_of("natural")
+def _natural(setting: Setting) -> list[Option]:
+    options: list[Option] = []
+    for rank, name in enumerate(setting.recipe.study.natural_methods):
+        if name == "self_training" and not natural_rows.pool(setting.recipe, setting.sample, setting.natural):
+            continue  # every natural row is in the sample: there is nothing to label
+        options += [replace(option, rank=rank) for option in setting.of(name)]
+    return options
+
+
+@_rows_of("natural_<n>")
+def _natural_of_size(setting: Setting) -> Option:
+    assert setting.number is not None
+    rows = natural_rows.of_size(int(setting.number), setting.recipe, setting.sample, setting.natural)
+    return Option("plain", (one_stage(rows),))
+
+
+@_rows_of("zero_shot")
+def _zero_shot(setting: Setting) -> Option:
+    rows = natural_rows.zero_shot(setting.recipe, setting.sample, setting.natural)
+    return Option("zero_shot", (one_stage(rows),), own_folds=False)
+
+
+@_rows_of("rebalanced")
+def _rebalanced(setting: Setting) -> Option:
+    rows = natural_rows.rebalanced(setting.train, setting.recipe.labels, setting.random)
+    return Option("rebalanced", (one_stage(rows),))
+
+
+@_rows_of("extra_natural")
+def _extra_natural(setting: Setting) -> Option:
+    extra = natural_rows.extra(len(setting.kept), setting.recipe, setting.sample, setting.natural)
+    return Option("extra_natural", (one_stage([*setting.train, *extra]),))
+
+
+@_rows_of("self_training")
+def _self_training(setting: Setting) -> Option:
+    pool = natural_rows.pool(setting.recipe, setting.sample, setting.natural)
+    if not pool:
+        raise DataError(
+            "study.variants: self_training labels natural texts beyond the sample, and every natural training row is "
+            f"in the sample of replicate {setting.sample.replicate}; leave it out, or set natural.rows_per_label"
+        )
+    pool = [replace(row, label=None) for row in pool[: setting.recipe.study.self_training.pool]]
+    weights = _positive(setting.recipe.study.synthetic_weights)
+    return Option("self_training", (mixed_with(setting.train, pool),), weights=weights, teacher="labels")
+
+
+@_rows_of("eda")
+def _eda(setting: Setting) -> Option:
+    count = len(setting.kept) or len(setting.train)
+    return Option("eda", (derived(setting.train, eda_rows(setting.train, count, setting.random)),))
+
+
+@_rows_of("word_translation")
+def _word_translation(setting: Setting) -> Option:
+    pairs = translated_rows(setting.train, len(setting.kept), setting.recipe, setting.random)
+    return Option("word_translation", (derived(setting.train, pairs),))
+
+
+@_rows_of("pseudo_label")
+def _pseudo_label(setting: Setting) -> Option:
+    rows = _needed(_labelled(setting.corpus.pseudo_labelled), "pseudo_label", setting.sample)
+    return Option("pseudo_label", (mixed_with(setting.train, rows),))
+
+
+@_rows_of("unfiltered")
+def _unfiltered(setting: Setting) -> Option:
+    rows = _needed(_labelled(setting.corpus.candidates), "unfiltered", setting.sample)
+    return Option("unfiltered", (mixed_with(setting.train, rows),))
+
+
+# Filters that kept nothing of this replicate's corpus added nothing: what follows is then natural rows alone, and
+# `synthetic` a student that saw no row. `check_corpora` stops a study that has no kept row anywhere.
+
+
+@_rows_of("synthetic")
+def _synthetic(setting: Setting) -> Option:
+    return _filtered("synthetic", (_with_kept([], setting.kept, setting),))
+
+
+@_rows_of("kept")
+def _kept(setting: Setting) -> Option:
+    return _filtered("kept", (_with_kept(setting.train, setting.kept, setting),))
+
+
+@_rows_of("weighted")
+def _weighted(setting: Setting) -> Option:
+    return Option("weighted", (mixed_with(setting.train, setting.judged),), teacher="weighs")
+
+
+@_rows_of("synthetic_then_natural")
+def _synthetic_then_natural(setting: Setting) -> Option:
+    total = len(setting.kept) + len(setting.train)
+    stages = [stage for stage in (_with_kept([], setting.kept, setting), one_stage(setting.train)) if stage.trained]
+    return _filtered(
+        "synthetic_then_natural", tuple(replace(stage, share=len(stage.trained) / total) for stage in stages)
+    )
+
+
+@_rows_of("mixed")
+def _mixed(setting: Setting) -> list[Option]:
+    """Every declared way to use the synthetic rows, with every weight; a weight of 0 is `plain`, and there once."""
+    weights = setting.recipe.study.synthetic_weights
+    options = list(setting.of("plain")) if 0 in weights else []
+    for name in setting.recipe.study.mixed_methods:
+        if name != "unfiltered" or _labelled(setting.corpus.candidates):
+            options += [replace(_weighed(option, weights), rank=1) for option in setting.of(name)]
+    return options
+
+
+@_rows_of("shuffled_labels")
+def _shuffled_labels(setting: Setting) -> list[Option]:
+    """The control goes the way of `mixed`: the labels are shuffled, and the folds may find that out."""
+    kept, weights = setting.kept, setting.recipe.study.synthetic_weights
+    order = setting.random.permutation(len(kept))
+    shuffled = [replace(row, label=kept[i].label) for row, i in zip(kept, order, strict=True)]
+    options = list(setting.of("plain")) if 0 in weights else []
+    shuffling = Option("kept", (mixed_with(setting.train, shuffled),), rank=1)
+    return [*options, _weighed(shuffling, weights)]
+
+
+@_rows_of("mixed_<r>x")
+def _mixed_at_ratio(setting: Setting) -> Option:
+    assert setting.number is not None
+    kept, count = setting.kept, round(setting.number * len(setting.train))
+    rows = [kept[i] for i in sorted(setting.random.permutation(len(kept))[:count])]
+    return _filtered("kept", (_with_kept(setting.train, rows, setting),))
+
+
+@_rows_of("mixed_natural_prior")
+def _mixed_natural_prior(setting: Setting) -> Option:
+    rows = natural_rows.with_shares_of(setting.train, setting.kept, setting.recipe.labels, setting.random)
+    return _filtered("kept", (_with_kept(setting.train, rows, setting),))
+
+
+@_rows_of("gradual")
+def _gradual(setting: Setting) -> Option:
+    """The schedule's stages: all natural rows in each, a prefix of one shuffle of the synthetic ones."""
+    schedule, kept = setting.recipe.study.gradual, setting.kept
+    shuffled = [kept[i] for i in setting.random.permutation(len(kept))]
+    parts = [
+        _with_kept(setting.train, shuffled[: round(stage.synthetic_share * len(kept))], setting)
+        for stage in schedule.stages
+    ]
+    total = sum(len(part.trained) for part in parts)
+    stages = (
+        replace(part, share=len(part.trained) / total, epochs=schedule.epochs, learning_rate=stage.learning_rate)
+        for part, stage in zip(parts, schedule.stages, strict=True)
+    )
+    return _filtered("gradual", tuple(stages))
 
 
 def check_corpora(recipe: Recipe, corpora: Mapping[int, Corpus]) -> None:
-    """Stop where no replicate has a kept row though variants want some; warn of single replicates without any.
+    """Stop where no replicate has a kept row though variants need some; warn of single replicates without any.
 
     Raises:
         DataError: Says which variants, and what to do.
     """
-    wanting = [name for name in recipe.study.variants if _wants_kept(name)]
+    needing = [name for name in recipe.study.variants if variant(name).corpus == "kept"]
     empty = [replicate for replicate, corpus in sorted(corpora.items()) if not _labelled(corpus.kept)]
-    if not wanting or not empty:
+    if not needing or not empty:
         return
     if len(empty) == len(corpora):
         raise DataError(
-            f"study: {', '.join(wanting)} need synthetic rows and the filters kept none; loosen the filters, generate "
+            f"study: {', '.join(needing)} need synthetic rows and the filters kept none; loosen the filters, generate "
             "more, or leave these out of study.variants"
         )
     log.warn(
-        f"study: the filters kept no row in replicate {', '.join(map(str, empty))}: there {', '.join(wanting)} have "
+        f"study: the filters kept no row in replicate {', '.join(map(str, empty))}: there {', '.join(needing)} have "
         "nothing but natural rows, as a user of this recipe would"
     )
 
 
-def _wants_kept(variant: str) -> bool:
-    return not (
-        chooses_budget(variant) or variant in ("natural_repeated", "rebalanced", "unfiltered", *ASKED_VARIANTS)
-    )
-
-
-def reordered(recipe: Recipe, sample: Sample) -> Sample:
-    """The sample with all of its training rows in another order: a replicate of the conditional design.
-
-    Never fewer of them: the corpus and its teacher have seen all, and `mixed` would bring the missing ones back.
+def _with_kept(natural: Sequence[Row], kept: Sequence[Row], setting: Setting) -> TrainingStage:
+    """Natural rows and some of the kept ones; beside them the same share, label by label, of the rows that the
+    filters' teacher dropped, for the folds in which another teacher decides.
     """
-    order = rng(recipe.seed, "order of the sample", sample.replicate).permutation(len(sample.train))
-    return replace(sample, train=[sample.train[i] for i in order])
+    everything, judged = {row.request_id for row in setting.kept}, setting.judged
+    dropped = by_label([row for row in judged if row.request_id not in everything], setting.recipe.labels)
+    there, taken = (by_label(rows, setting.recipe.labels) for rows in (setting.kept, kept))
+    share = len(kept) / max(1, len(setting.kept))
+    part: list[Row] = []
+    for label, rows in dropped.items():
+        own = len(taken[label]) / len(there[label]) if there[label] else share
+        part += rows[: round(own * len(rows))]
+    return mixed_with(natural, kept, part)
 
 
-def natural_of_size(per_label: int, recipe: Recipe, sample: Sample, natural: NaturalData) -> list[Row]:
-    """`per_label` natural rows a label: out of the sample as far as it goes, then further ones from the pool.
-
-    Raises:
-        DataError: The pool has too few rows of a label.
-    """
-    rows: list[Row] = []
-    own = by_label(sample.train, recipe.labels)
-    pool = by_label(_pool(recipe, sample, natural), recipe.labels)
-    for label in recipe.labels:
-        found = [*own[label], *pool[label]]
-        if len(found) < per_label:
-            raise DataError(
-                f"study.variants: natural_{per_label} needs {per_label} natural rows of {label!r}, the pool has "
-                f"{len(found)}; name a smaller size"
-            )
-        rows += found[:per_label]
-    order = rng(recipe.seed, "natural of size", per_label, sample.replicate).permutation(len(rows))
-    return [rows[i] for i in order]
+def _filtered(name: str, stages: tuple[TrainingStage, ...]) -> Option:
+    """An option whose added rows the recipe's teacher has filtered, if it dropped any."""
+    return Option(name, stages, teacher="filters" if any(any(stage.dropped) for stage in stages) else None)
 
 
-def _zero_shot(recipe: Recipe, sample: Sample, natural: NaturalData) -> list[Row]:
-    """The replicate's draw from the rows of another language, with their own label shares."""
-    wanted = recipe.study.zero_shot
-    if not natural.zero_shot or wanted is None:
-        raise DataError("study.zero_shot: no rows; name a dataset or a file that has some")
-    rows = sorted(natural.zero_shot, key=lambda row: (row.id, row.request_id))
-    count = len(rows) if wanted.rows is None else wanted.rows
-    if count > len(rows):
-        raise DataError(f"study.zero_shot.rows: {count} rows are asked for, the source has {len(rows)}; lower it")
-    groups = by_label(rows, recipe.labels)
-    counts = allot(count, {label: len(group) for label, group in groups.items()})
-    random = rng(recipe.seed, "zero shot", sample.replicate)
-    return [group[i] for label, group in groups.items() for i in random.permutation(len(group))[: counts[label]]]
+def _weighed(option: Option, weights: Sequence[float]) -> Option:
+    return replace(option, weights=_positive(weights)) if option.weighable else option
 
 
-def _pool(recipe: Recipe, sample: Sample, natural: NaturalData) -> list[Row]:
-    """Natural training rows outside the sample, in a seeded order that does not depend on the file's."""
-    own = {row.id for row in [*sample.train, *sample.validation]}
-    rows = sorted((row for row in natural.train if row.id not in own), key=lambda row: (row.id, row.request_id))
-    return [rows[i] for i in rng(recipe.seed, "pool", sample.replicate).permutation(len(rows))]
-
-
-def _extra_natural(kept: Sequence[Row], recipe: Recipe, sample: Sample, natural: NaturalData) -> list[Row]:
-    pool = _pool(recipe, sample, natural)
-    if len(pool) < len(kept):
-        raise DataError(
-            f"study.variants: extra_natural needs {len(kept)} natural rows beyond the sample of replicate "
-            f"{sample.replicate}, the pool has {len(pool)}; lower natural.rows_per_label or generate.candidates, or "
-            "leave extra_natural out"
-        )
-    return pool[: len(kept)]
-
-
-def _rebalanced(rows: Sequence[Row], labels: Sequence[str], random: Any) -> list[Row]:
-    """Every label as often as the most frequent one: all of its rows, then some of them again."""
-    groups = [group for group in by_label(rows, labels).values() if group]
-    most = max(len(group) for group in groups)
-    chosen = []
-    for group in groups:
-        whole, rest = divmod(most, len(group))
-        chosen += group * whole + [group[i] for i in random.permutation(len(group))[:rest]]
-    return chosen
-
-
-def _with_prior_of(train: Sequence[Row], kept: Sequence[Row], labels: Sequence[str], random: Any) -> list[Row]:
-    """As many of `kept` as go, with the label shares of `train`."""
-    wanted = {label: len(group) / len(train) for label, group in by_label(train, labels).items()}
-    groups = by_label(kept, labels)
-    size = min((len(groups[label]) / share for label, share in wanted.items() if share > 0), default=0)
-    chosen = []
-    for label, group in groups.items():
-        count = int(size * wanted[label] + 1e-9)
-        chosen += [group[i] for i in sorted(random.permutation(len(group))[:count])]
-    return chosen
-
-
-def _gradual(recipe: Recipe, train: list[Row], kept: list[Row], random: Any) -> VariantRows:
-    """The schedule's stages: all natural rows in each, a prefix of one shuffle of the synthetic ones."""
-    schedule = recipe.study.gradual
-    shuffled = [kept[i] for i in random.permutation(len(kept))]
-    parts = [[*train, *shuffled[: round(stage.synthetic_share * len(kept))]] for stage in schedule.stages]
-    total = sum(map(len, parts))
-    stages = tuple(
-        Stage(rows, len(rows) / total, schedule.epochs, stage.learning_rate)
-        for rows, stage in zip(parts, schedule.stages, strict=True)
-    )
-    return VariantRows(stages, _ids(train), _missing(recipe, parts[0]))
-
-
-def _one_stage(recipe: Recipe, rows: list[Row], human: Sequence[Row]) -> VariantRows:
-    return VariantRows((Stage(rows),), _ids(human), _missing(recipe, rows))
-
-
-def _ids(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(sorted({row.id for row in rows}))
-
-
-def _missing(recipe: Recipe, rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(label for label, group in by_label(rows, recipe.labels).items() if not group)
+def _positive(weights: Sequence[float]) -> tuple[float, ...]:
+    return tuple(weight for weight in weights if weight > 0)
 
 
 def _labelled(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.label is not None]
 
 
-def _needed(rows: list[Row], variant: str, sample: Sample) -> list[Row]:
+def _needed(rows: list[Row], name: str, sample: Sample) -> list[Row]:
     if not rows:
         raise DataError(
-            f"study: variant {variant!r} has no synthetic row in replicate {sample.replicate}; loosen the filters, "
+            f"study: variant {name!r} has no synthetic row in replicate {sample.replicate}; loosen the filters, "
             "generate more, or leave the variant out of study.variants"
         )
     return rows

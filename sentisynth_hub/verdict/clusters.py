@@ -2,7 +2,7 @@
 
 Retweets, quotes and templates stand in many test sets. A model is right on all of such a group or on none, so the
 group tells little more than one row: intervals that take its rows for independent miss the truth in 9 to 48 % of
-simulated studies (docs/results/verdict-calibration.md).
+simulated studies (docs/results/dependence.md).
 """
 
 from collections.abc import Sequence

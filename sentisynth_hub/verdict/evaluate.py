@@ -8,6 +8,7 @@ import numpy as np
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import METRICS, Array
 from sentisynth_hub.metrics.metric_table import METRIC_TABLE
+from sentisynth_hub.recipe.study_section import Metric
 from sentisynth_hub.verdict.evaluation import (
     LEAST_LABEL_ROWS,
     LEAST_REPLICATES,
@@ -66,7 +67,7 @@ class EvaluationConfig:
         training_share: Cross-fitting: share of all rows a fold model learns from; None: all folds but its own.
     """
 
-    metric: str = "macro_f1"
+    metric: Metric = "macro_f1"
     margin: float = 0.02
     design: Design = "nested"
     primary: str = "mixed"

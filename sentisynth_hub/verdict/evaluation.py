@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sentisynth_hub.core.errors import DataError
+from sentisynth_hub.recipe.study_section import Metric
 
 
 LAYOUT = 2
@@ -22,8 +23,8 @@ MOST_BYTES = 64_000_000
 LEAST_REPLICATES = 5
 """Fewer replicates give numbers but no verdict."""
 LEAST_LABEL_ROWS = 10
-"""Fewer test rows of a label give no verdict on a metric in which every label weighs the same: with 2 to 5 rows its
-95 % intervals miss a true gain in 6 to 20 % of simulated studies (docs/results/verdict-calibration.md).
+"""Fewer test rows of a label give no verdict on a metric in which every label weighs the same: with at
+most two rows its 95 % intervals miss a gain in that label in 16 % of simulated studies (docs/results/dependence.md).
 """
 
 Name = Annotated[str, Field(max_length=500)]
@@ -355,7 +356,7 @@ class Evaluation(Record):
     """
 
     layout: Literal[2] = 2
-    metric: Name
+    metric: Metric
     design: Design
     replicates: Annotated[int, Field(ge=1)]
     identical: bool = False

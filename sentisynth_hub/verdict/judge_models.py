@@ -24,6 +24,7 @@ import numpy as np
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.read_files import read_file
 from sentisynth_hub.metrics.classification import NO_ANSWER
+from sentisynth_hub.recipe.study_section import Metric
 from sentisynth_hub.verdict.clusters import near_duplicate_clusters
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
 from sentisynth_hub.verdict.evaluation import Evaluation
@@ -53,7 +54,7 @@ def judge(
     baseline: object,
     *,
     names: tuple[str, str] | None = None,
-    metric: str = "macro_f1",
+    metric: Metric = "macro_f1",
     margin: float = 0.01,
     alpha: float = 0.05,
     texts: Sequence[str] | None = None,

@@ -17,7 +17,7 @@ from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.study_section import ASKED_VARIANTS, NATURAL_OF_SIZE
+from sentisynth_hub.recipe.variant_table import VARIANTS, built_in, variant
 from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
 from sentisynth_hub.verdict.label_budget import LabelLedger
 
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from sentisynth_hub.verdict.evaluate import EvaluationConfig
 
 
-VERSION = 4
-NATURAL_ONLY = ("natural", "natural_repeated", "rebalanced", "eda", "word_translation", "extra_natural", "zero_shot")
-UNFILTERED = ("unfiltered", *ASKED_VARIANTS)
+VERSION = 5
 
 
 def decides(recipe: Recipe) -> dict[str, Any]:
@@ -115,7 +113,7 @@ def _config(
     from sentisynth_hub.verdict.evaluate import EvaluationConfig
 
     study = recipe.study
-    curve = [name for name in study.variants if NATURAL_OF_SIZE.fullmatch(name)]
+    curve = [name for name in study.variants if (line := built_in(name)) and line.name == "natural_<n>"]
     nested = study.design == "nested" and not study.cross_fitting
     replicates = filtered.replicates
     return EvaluationConfig(
@@ -152,23 +150,25 @@ def label_ledger(
     ledger = LabelLedger()
     prompts, teachers = generated.replicates, filtered.replicates
     questions = labels.replicates if labels is not None else {}
-    for variant, by_replicate in read_json(studied.path / "human_labels.json").items():
+    for variant_name, by_replicate in read_json(studied.path / "human_labels.json").items():
+        made_of = variant(variant_name).corpus
         for name, uses in by_replicate.items():
             replicate = int(name)
             for use, ids in uses.items():
-                ledger.record(variant, replicate, use, ids)
-            if variant in NATURAL_ONLY or NATURAL_OF_SIZE.fullmatch(variant):
+                ledger.record(variant_name, replicate, use, ids)
+            if made_of == "none":
                 continue
             corpus = replicate if replicate in prompts else 0  # a conditional study has one corpus
             row_ids = _ids_by_request(samples[replicate])
-            asking = questions if variant in ASKED_VARIANTS else prompts
-            ledger.record(variant, replicate, "demonstrations", _row_ids(asking[corpus].demonstration_ids, row_ids))
-            if variant not in UNFILTERED:
+            asking = questions if made_of == "labels" else prompts
+            demonstrations = _row_ids(asking[corpus].demonstration_ids, row_ids)
+            ledger.record(variant_name, replicate, "demonstrations", demonstrations)
+            if made_of == "kept":
                 for use, ids in teachers[corpus].human_labels.items():
-                    ledger.record(variant, replicate, use, _row_ids(ids, row_ids))
+                    ledger.record(variant_name, replicate, use, _row_ids(ids, row_ids))
                 if teachers[corpus].oracle_labels:
                     visible = natural_of_replicate(recipe, natural, corpus)
-                    ledger.record(variant, replicate, "teacher", [row.id for row in visible.train])
+                    ledger.record(variant_name, replicate, "teacher", [row.id for row in visible.train])
     return ledger
 
 
@@ -176,7 +176,7 @@ def asking_cost(labels: LabelsResult | None) -> dict[str, float]:
     """Dollars the model's labels cost one replicate, for each variant made of them; without those of unknown price."""
     if labels is None:
         return {}
-    costs = {name: labels.cost_usd(name) for name in ASKED_VARIANTS}
+    costs = {line.name: labels.cost_usd(line.name) for line in VARIANTS if line.corpus == "labels"}
     return {name: cost for name, cost in costs.items() if cost is not None}
 
 
@@ -185,8 +185,7 @@ def corpus_cost(variants: Iterable[str], generated: GenerateResult) -> dict[str,
     if generated.cost_usd is None:
         return {}
     mean = generated.cost_usd / len(generated.replicates)
-    without = (*NATURAL_ONLY, *ASKED_VARIANTS)
-    return {name: mean for name in variants if name not in without and not NATURAL_OF_SIZE.fullmatch(name)}
+    return {name: mean for name in variants if variant(name).corpus in ("kept", "unfiltered")}
 
 
 def _ids_by_request(sample: Sample) -> dict[str, str]:

@@ -9,8 +9,8 @@ from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.natural.splits import NaturalData, Sample, draw_samples
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.stage import run_study
-from sentisynth_hub.study.variants import Corpus
+from sentisynth_hub.study.stage import StudyResult, run_study
+from sentisynth_hub.study.training_rows import Corpus
 from tests.support.encoders import SPECIAL, save_encoder
 
 
@@ -61,10 +61,12 @@ def make_recipe(model: Path, **study: Any) -> Recipe:
         "threads": 1,
     }
     student |= study.pop("student", {})
+    study = {"cross_validation": {"folds": 2, "repeats": 1}, "self_training": {"pool": 20}} | study
     natural = {
         "files": {"train": "train.csv"},
         "rows_per_label": study.pop("rows_per_label", 8),
         "validation_per_label": 10,
+        "validation": study.pop("validation", "cross_validated"),
     }
     return Recipe.model_validate(
         {
@@ -94,7 +96,7 @@ def make_corpora(samples: list[Sample], *, kept: int = 24, candidates: int = 40)
     return corpora
 
 
-def study_of(recipe: Recipe, folder: Path, processes: Processes = Processes()) -> tuple[StageFolder, dict[str, Any]]:  # noqa: B008
+def study_of(recipe: Recipe, folder: Path, processes: Processes = Processes()) -> tuple[StageFolder, StudyResult]:  # noqa: B008
     """Run a whole study over the tiny data."""
     natural = make_natural()
     samples = draw_samples(recipe, natural)

@@ -223,8 +223,8 @@ def overlapping(estimate: Estimate, replicates: int, overlap: float) -> Estimate
     )
 
 
-UNSTABLE_TOGETHER = 0.25
-"""How much of an item's instability under other training rows all items share; found by simulation, see below."""
+MOVED_TOGETHER = 1.5
+"""How strongly other training rows move unstable items in one direction; found by simulation, see `cross_fitted`."""
 
 
 def cross_fitted(
@@ -233,21 +233,23 @@ def cross_fitted(
     folds: Array,
     training_share: float,
     clusters: Array | None = None,
-    one_item: float = 0.0,
+    one_item: float = 1.0,
 ) -> Estimate:
     """Estimate from repeated cross-fitting: every row is tested once a repetition, by a model trained on other rows.
 
     The rows are both test items and, in other folds, training rows, and no estimate from one data set is unbiased for
     the variance of that (Bengio and Grandvalet 2004). Three parts are added:
 
-        V_M      between the fold models, each around what its items score on average; J − 1 degrees of freedom
+        V_M         between the fold models, each around what its items score on average; J − 1 degrees of freedom
         V_I − V_E   between the items, averaged over the repetitions
-        V_T      what all models share because they share training rows: σ²_e/N · UNSTABLE_TOGETHER · f/(1 − f)
+        V_T         what all models have in common: σ²/N · s · MOVED_TOGETHER · f/(1 − f)
 
-    σ²_e is how much an item's value varies from repetition to repetition, f the share of all rows a model trains on:
-    two models then differ in a part 1 − f of their rows, so what they have in common is f/(1 − f) times what the
-    repetitions can show. Simulated with classifiers that are really trained (docs/results/cross-fitting.md), it covers
-    where Nadeau and Bengio's correction of fold differences (2003) is 1.6 to 2.8 times as wide as it need be.
+    σ² is how much an item's value varies from repetition to repetition, s the same as a share of items (σ² over the
+    square of one item's weight): other training rows move the score through the items that are unstable, so the common
+    part grows with the square of their number. f is the share of all rows a model trains on: two models differ in a
+    part 1 − f of their rows, so what they have in common is f/(1 − f) times what repetitions can show. Simulated with
+    classifiers that are really trained (docs/results/cross-fitting.md), the interval covers, where Nadeau and Bengio's
+    correction of fold differences (2003) is much wider than it need be.
 
     Args:
         values: Pseudo-values of a contrast, (repetitions, items).
@@ -258,7 +260,7 @@ def cross_fitted(
         one_item: As in `two_way`.
     """
     repetitions, items = values.shape
-    shared = UNSTABLE_TOGETHER * training_share / (1 - training_share)
+    common = MOVED_TOGETHER * training_share / (1 - training_share)
     units = by_cluster(values, clusters)
     _, by_item, _ = variance_parts(units)
     item_means = values.mean(axis=0)
@@ -267,20 +269,20 @@ def cross_fitted(
     if repetitions == 1:  # an item's instability is not known; it is at most all the item shows
         models = _fold_means(values - item_means.mean(), folds)
         between = float(models.var(ddof=1)) / models.size
-        item_variance = max(by_item * shared, least - between)
-        return Estimate(value, between, item_variance, 0.0, models.size - 1, item_df)
+        together = by_item * common * min(by_item * items / one_item**2, 1.0)
+        return Estimate(value, between, max(together, least - between), 0.0, models.size - 1, item_df)
     residuals = values - item_means
-    models = _fold_means(residuals, folds)
     bessel = repetitions / (repetitions - 1)  # residuals are taken around means of as many repetitions
+    models = _fold_means(residuals, folds)
     between = float((models**2).mean()) * bessel / models.size
-    unstable = float((residuals**2).mean()) * bessel / items
-    residual = min(unstable / repetitions, between)
-    item_variance = max(by_item - unstable / repetitions, 0.0) + shared * unstable
+    unstable = float((residuals**2).mean()) * bessel
+    averaged = unstable / items / repetitions
+    together = unstable / items * common * min(unstable / one_item**2, 1.0)
     return Estimate(
         value,
         replicate_variance=between,
-        item_variance=max(item_variance, least - between),
-        residual_variance=residual,
+        item_variance=max(max(by_item - averaged, 0.0) + together, least - between),
+        residual_variance=min(averaged, between),
         replicate_df=models.size - 1,
         item_df=item_df,
     )

@@ -11,7 +11,7 @@ from sentisynth_hub.metrics.classification import (
     precision_per_class,
     recall_per_class,
 )
-from sentisynth_hub.metrics.metric_table import METRIC_TABLE, Metric
+from sentisynth_hub.metrics.metric_table import METRIC_TABLE, MetricDefinition
 from sentisynth_hub.verdict.evaluation import LabelScores, MetricDifference, ReplicateCounts, Role, VariantScores
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.predictions import StudyPredictions
@@ -49,7 +49,7 @@ def variant_scores(arms: Arms, name: str, role: Role, alpha: float, ledger: Labe
 def other_metrics(arms: Arms, variant: str, baseline: str, alpha: float) -> list[MetricDifference]:
     """`variant` − `baseline` on every other metric the predictions allow; their intervals hold together."""
     study = arms.predictions
-    pairs: list[tuple[Metric, dict[str, PseudoValues]]] = []
+    pairs: list[tuple[MetricDefinition, dict[str, PseudoValues]]] = []
     for metric in METRIC_TABLE.values():
         if metric.name == arms.metric or not arms.crossed:
             continue
@@ -75,7 +75,9 @@ def other_metrics(arms: Arms, variant: str, baseline: str, alpha: float) -> list
     return differences
 
 
-def metric_parts(study: StudyPredictions, name: str, metric: Metric, clusters: Array | None) -> PseudoValues | None:
+def metric_parts(
+    study: StudyPredictions, name: str, metric: MetricDefinition, clusters: Array | None
+) -> PseudoValues | None:
     """Any metric of a variant, taken apart by replicate and item; None where it needs probabilities it has not got."""
     if metric.of_counts is not None:
         return pseudo_values(study.y, study.predicted(name), study.n_labels, metric.of_counts, clusters)

@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def mine(folder: Path) -> Path:
     """60 rows: 40 new ones, 10 again, 10 that stand in the natural data."""
-    new = [{"text": row["text"].replace("what a", "so"), "label": row["label"]} for row in reviews()[::6]]
+    new = [{"text": " ".join(reversed(row["text"].split())), "label": row["label"]} for row in reviews()[::6]]
     path = folder.parent / "mine.csv"
     with open(path, "w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, ["text", "label"])

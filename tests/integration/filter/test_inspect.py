@@ -67,7 +67,7 @@ def test_a_published_version_brings_its_recipe(local_hub: HubState, folder: Path
     recipe = recipe_in(tmp_path / "published", natural=natural, study=study)
     publish_dataset(release(tmp_path, recipe=recipe), "inspect-tests/rows")
     version = "inspect-tests/rows@v1.0.0"
-    with pytest.raises(RecipeError, match=r"natural\.files\.train: train\.jsonl is not a file|nowhere"):
+    with pytest.raises(RecipeError, match=r"natural\.files\.train: train\.jsonl is not"):
         report(version)
     given = (f"natural.files.train={source / 'train.jsonl'}", f"study.student.model={source / 'encoder'}")
     found = report(version, *given)

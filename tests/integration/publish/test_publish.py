@@ -435,8 +435,9 @@ def test_a_key_that_decides_what_a_model_learns_is_a_minor_step(api: "HfApi", tm
     }
     done = publish_model(model_release(tmp_path, recipe=second, compared=("v1.0.0", change)), repo_id)
     assert done.version == "v1.1.0"
-    assert "filter.length.max_tokens unset → 40" in done.why
+    assert done.why.startswith("recipe.yaml changed (filter.")
     changelog = text_of(repo_id, "CHANGELOG.md", done.version, "model").split("## v1.0.0")[0]
+    assert "| `filter.length.max_tokens` | unset | 40 |" in changelog
     assert "On the same 120 natural test rows" in changelog
     assert "0.800 in v1.0.0, 0.750 now; difference −0.050 [−0.120, +0.020] (95.0 %, paired)" in changelog
     assert "4 rows are labelled rightly that were not, 10 no longer are" in changelog

@@ -8,7 +8,7 @@ import pytest
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.experiments.leave_out import blame_all, blame_groups, blame_lines
 from sentisynth_hub.natural.splits import draw_samples
-from sentisynth_hub.study.variants import Corpus
+from sentisynth_hub.study.training_rows import Corpus
 from tests.support.tiny_study import make_natural, make_recipe, make_rows
 
 

@@ -16,7 +16,7 @@ from sentisynth_hub.core.rows import Row, content_digest, read_rejected, read_ro
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.core.text import normalised
 from sentisynth_hub.filter import stage as filtering
-from sentisynth_hub.filter.apply import build_filters, run_filters
+from sentisynth_hub.filter.apply import build_filters, evaluation_overlap, run_filters
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.conflicting_labels import ConflictingLabels
 from sentisynth_hub.filter.contract import Filter, FilterContext
@@ -214,6 +214,35 @@ def test_overlap_with_evaluation_rows_is_noted_wherever_a_row_goes(tmp_path: Pat
         for row in candidates_of(replicate):
             if normalised(row.text) in held:
                 assert row.request_id in overlapping
+
+
+REWRITTEN = [  # an evaluation row and a rewrite of it that no run of eight words gives away
+    ("worst phone ever!", "worst phone ever made"),
+    ("😂😂😂", "😂😂"),
+    ("ഈ സിനിമ വളരെ നല്ലതാണ്", "ഈ സിനിമ വളരെ നല്ലതാ"),
+    ("这部电影很好看", "这部电影很好看啊"),
+    ("adorei, comprei outra vez", "adoreiii, comprei outra vez!!"),
+]
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "train"])
+@pytest.mark.parametrize("mode", ["cross_validated", "held_out"])
+def test_rewrites_of_evaluation_rows_train_nothing(tmp_path: Path, model: str, mode: str, split: str) -> None:
+    """Rewrites of one's own rows posing as synthetic ones, beside rows that are new."""
+    folder = recipe_of(tmp_path, model, length={"min_tokens": 1}).folder
+    recipe = load_recipe(str(folder / "recipe.yaml"), [f"natural.validation={mode}"])
+    rows: dict[str, list[Row]] = {"train": [], "validation": [], "test": []}
+    rows[split] = [Row(text, "positive", f"{split}{n}") for n, (text, _) in enumerate(REWRITTEN)]
+    natural = NaturalData(rows["train"], rows["validation"], rows["test"])
+    candidates = [Row(text, "negative", f"rewritten{n}") for n, (_, text) in enumerate(REWRITTEN)]
+    own = [Row("the battery lasts two days", "positive", "own1"), Row("😡", "negative", "own2")]
+    sample = Sample(0, natural.train, [])
+    context = FilterContext(recipe, sample, natural, [*candidates, *own], [], CandidateFeatures(), None)
+    kept, rejected = run_filters(build_filters(context), context.candidates)
+    assert [row.request_id for row in kept] == ["own1", "own2"]
+    assert {item.filter for item in rejected} == {"overlap"}
+    evaluated = split != "train" or mode == "cross_validated"  # where each row is held out once
+    assert evaluation_overlap(context) == ({row.request_id for row in candidates} if evaluated else set())
 
 
 def test_a_manifest_that_is_no_manifest_is_refused_in_one_line(tmp_path: Path, model: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentisynth_hub.core.errors import StageError
@@ -25,6 +25,7 @@ def written(path: Path) -> bytes:
     return path.read_bytes()
 
 
+@settings(deadline=None)  # it syncs to the disk
 @given(cut=st.integers(min_value=0))
 def test_a_file_cut_anywhere_gives_its_whole_lines_and_takes_new_ones(
     cut: int, tmp_path_factory: pytest.TempPathFactory

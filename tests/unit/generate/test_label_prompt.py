@@ -11,7 +11,8 @@ from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.generate.label_prompt import demonstrations, label_prompt, parse_label, pseudo_pool
 from sentisynth_hub.natural.splits import draw_samples
 from sentisynth_hub.study.stage import run_study
-from sentisynth_hub.study.variants import Corpus, variant_rows
+from sentisynth_hub.study.training_rows import Corpus
+from sentisynth_hub.study.variants import variant_rows
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe
 
 
@@ -48,7 +49,7 @@ def test_missing_answers_are_refused_before_training(tiny_model: Path, tmp_path:
     stage = stage_folder(tmp_path, "study", version=1, recipe=None)
     with pytest.raises(DataError, match="llm_classifier has 1 answers for 30 test rows in replicate 0"):
         run_study(recipe, samples, natural, make_corpora(samples), stage, Processes(), {0: ["positive"]})
-    assert not list(stage.path.iterdir())
+    assert not stage.path.exists()
 
 
 def test_pool_for_pseudo_labels_is_outside_the_sample() -> None:

@@ -136,14 +136,14 @@ def test_study_and_ledger_count_what_was_shown_and_nothing_else(tmp_path: Path, 
         recipe, samples, natural, generation.load(generated), filtered, studied, labelling.load(stage)
     )
     shown = ledger.budget("llm_classifier")
-    assert {use: count for use, count in shown["uses"].items() if count} == {"demonstrations": 4}
+    assert {use: count for use, count in shown.uses.items() if count} == {"demonstrations": 4}
     pseudo = ledger.budget("pseudo_label")  # 8 rows a label to train on, the 4 shown among them, 10 for validation
-    assert {use: count for use, count in pseudo["uses"].items() if count} == {
+    assert {use: count for use, count in pseudo.uses.items() if count} == {
         "train": 16,
         "demonstrations": 4,
         "validation": 20,
     }
-    assert pseudo["distinct"] == 36
+    assert pseudo.distinct == 36
 
 
 @pytest.mark.parametrize(

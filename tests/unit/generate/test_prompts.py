@@ -187,3 +187,20 @@ def test_chat_must_render_messages(tmp_path: Path) -> None:
 def test_a_template_reaches_nothing_of_the_machine(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="unsafe"):
         plan(recipe(tmp_path, "{{ demonstrations.__class__.__mro__ }}"))
+
+
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\x00", "\ud83d", "\x1b", "\x85", "\u2028"])
+def test_no_character_of_a_natural_row_stops_a_chat_recipe(tmp_path: Path, character: str) -> None:
+    """Noncharacters are in no YAML: the template was blamed for them."""
+    made = write_recipe(
+        tmp_path,
+        {
+            "generator": {"kind": "openai", "model": "m"},
+            "candidates": 2,
+            "prompt": {"num_shots": 1, "chat": True},
+        },
+        template=CHAT,
+    )
+    messages = PromptTemplate(made).render("positive", [Row(f"a fine{character}film", "positive")], {})
+    assert not isinstance(messages, str)
+    assert "a fine" in messages[1]["content"]

@@ -1,6 +1,7 @@
 """The table of providers: one contract, kinds from outside the package, and no comparison of kinds anywhere."""
 
 import ast
+import json
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from sentisynth_hub.core import plugins
-from sentisynth_hub.core.errors import RecipeError
+from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.generate.providers.base import Provider, provider_of
 from sentisynth_hub.recipe import Recipe, load_recipe
@@ -121,3 +122,38 @@ def test_a_recipe_from_a_hub_may_not_name_code(tmp_path: Path) -> None:
     assert made.with_content(content).generate.generator == made.generate.generator
     with pytest.raises(RecipeError, match="not from your own disk"):
         Recipe.model_validate(content)
+
+
+def test_the_example_of_the_docs_generates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (PACKAGE.parent / "docs" / "how-to" / "generate.md").read_text("utf-8")
+    code = next(part for part in text.split("```") if part.startswith("python\n# my_package/parrot.py"))
+    package = tmp_path / "path" / "my_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("", "utf-8")
+    (package / "parrot.py").write_text(code.removeprefix("python\n"), "utf-8")
+    monkeypatch.syspath_prepend(str(package.parent))
+    made = recipe(tmp_path / "recipe", "my_package.parrot:ParrotProvider", words=["fine", "dull"])
+    folder = stage(tmp_path / "runs", made)
+    generation.generate(made, samples(), folder, alone())
+    texts = {row.text for row in generation.load(folder)[0].candidates()}
+    assert texts == {"a fine film", "a dull film"}
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"replicates": {"0": {}}}, "replicates.0.requests"),
+        ({"replicates": []}, "replicates"),
+        ({"replicates": {"zero": {}}}, "replicates.zero"),
+        ({"model": "m"}, "model"),
+        ({"parser_version": "new"}, "parser_version"),
+    ],
+)
+def test_a_manifest_of_another_shape_is_one_line(tmp_path: Path, change: dict[str, Any], key: str) -> None:
+    made = recipe(tmp_path / "recipe", OUTSIDE)
+    folder = stage(tmp_path / "runs", made)
+    manifest = generation.generate(made, samples(), folder, alone())
+    (folder.path / "manifest.json").write_text(json.dumps(manifest | change), "utf-8")
+    with pytest.raises(StageError, match=f"manifest.json: {key}") as raised:
+        generation.load(folder)
+    assert "\n" not in str(raised.value)

@@ -1,6 +1,9 @@
 """Users and tokens."""
 
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,3 +70,35 @@ def test_a_tokens_file_gives_users(tmp_path: Path) -> None:
     alice = Accounts(tmp_path, path).find("secret")
     assert alice is not None
     assert alice.orgs == ("acme",)
+
+
+CREATE = (
+    "import sys; from pathlib import Path; from sentisynth_hub.localhub.accounts import create_token, owner_token\n"
+)
+
+
+def test_tokens_made_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    code = (
+        CREATE
+        + "for n in range(5): print(create_token(Path(sys.argv[1]), f'u{n}'))\nprint(owner_token(Path(sys.argv[1])))"
+    )
+    pipes = {"stdout": subprocess.PIPE, "text": True}
+    makers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **pipes) for _ in range(6)]  # type: ignore[call-overload]
+    printed = [maker.communicate()[0].split() for maker in makers]
+    accounts = Accounts(tmp_path)
+    assert all(accounts.find(token) is not None for tokens in printed for token in tokens)
+    assert len({token for tokens in printed for token in tokens[:5]}) == 30
+    assert len({tokens[5] for tokens in printed}) == 1
+
+
+def test_threads_share_the_lock_too(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        tokens = list(threads.map(lambda number: create_token(tmp_path, f"u{number}"), range(24)))
+    accounts = Accounts(tmp_path)
+    assert [account and account.name for account in map(accounts.find, tokens)] == [f"u{n}" for n in range(24)]
+
+
+def test_a_running_hub_sees_every_token_at_once(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path)
+    for number in range(50):  # often within one tick of the file system's clock
+        assert accounts.find(create_token(tmp_path, f"u{number}")) is not None

@@ -2,6 +2,7 @@
 
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from hypothesis import given
@@ -104,6 +105,31 @@ def test_images_and_links_are_taken_from_the_repo() -> None:
     addresses = [value for name, value in _Seen(html).attributes if name in ("href", "src")]
     assert addresses[:4] == ["/r/f/x.png", "/b/C.md#d", "https://e.org", "#here"]
     assert all("../" not in str(address) for address in addresses)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "%2e%2e/x",
+        "%2E%2e/%2e%2E/x",
+        ".%2e/x",
+        "a/%2e./../x",
+        "..\\x",
+        "%2e%2e%5cx",
+        "a\\..\\x",
+        "%2fx",
+        "\\x",
+        "%5c%5cevil.example",
+    ]
+    + ["..%2fx", "./%2e%2e/x", "a/..", "//evil.example/x", "http://[/x"],
+)
+@pytest.mark.parametrize("form", ["![i](<{}>)", '<img src="{}">', "![i][r]\n\n[r]: <{}>"])
+def test_no_image_leaves_its_repo(path: str, form: str) -> None:
+    html = render(form.format(path), images_at="/r/main/", links_at="/b/main/")
+    for value in (value or "" for name, value in _Seen(html).attributes if name == "src"):
+        address = urljoin("http://hub/", unquote(value).replace("\\", "/"))
+        assert value.startswith("/r/main/")
+        assert urlsplit(address).path.startswith("/r/main/")
 
 
 def test_a_table_keeps_its_alignment() -> None:

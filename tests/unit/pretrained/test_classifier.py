@@ -61,7 +61,7 @@ def test_models_without_a_trained_head_are_refused(tiny_model: Path, tmp_path: P
         (partial, "no trained classification head (no weights for classifier.weight"),
         (embedding, "x.Dense"),
         (setfit, "pickle"),
-        (stock(tiny_model, tmp_path / "regression", ["score"]), "two or more"),
+        (stock(tiny_model, tmp_path / "regression", ["score"]), "single output"),
         (stock(tiny_model, tmp_path / "twice", ["a", "a"]), "two or more different"),
         (tmp_path / "nowhere", "no such folder"),
         (tmp_path, "could not be loaded: no model"),

@@ -79,7 +79,9 @@ def test_the_label_budget_sentence_is_the_ledgers(tmp_path: Path) -> None:
     the same for all three variants, and 120 test rows."""
     replicates = [{f"{r}-{i}" for i in range(8)} | {f"v{r}-{i}" for i in range(8)} for r in range(6)]
     one, over_all = max(map(len, replicates)), len(set().union(*replicates))
-    manifest = planned(tmp_path, variant="mixed", synthetic_rows=4, evaluation=evaluation())
+    made = evaluation()
+    budget = next(variant["budget"] for variant in made["variants"] if variant["name"] == "mixed")
+    manifest = planned(tmp_path, variant="mixed", synthetic_rows=4, evaluation=made, label_budget=budget)
     card = re.sub(r"&#\d+;", " ", render_card(manifest, ""))
     said = re.search(r"each counted once: mixed used (\d+) in one replicate and (\d+) over all replicates", card)
     assert said is not None

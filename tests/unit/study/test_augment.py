@@ -15,7 +15,9 @@ from tests.support.tiny_study import make_natural, make_recipe, make_rows
 
 def test_eda_changes_words_within_a_text_only() -> None:
     rows = make_rows(20, 1)
-    made = eda_rows(rows, 60, np.random.default_rng(0))
+    pairs = eda_rows(rows, 60, np.random.default_rng(0))
+    made = [row for row, _ in pairs]
+    assert all(row.request_id.startswith(f"{source.request_id}:") for row, source in pairs)
     assert len(made) == 60
     words = {row.request_id: set(row.text.split()) for row in rows}
     labels = {row.request_id: row.label for row in rows}
@@ -33,7 +35,7 @@ def test_word_translation_replaces_a_share_of_known_words(tmp_path: Path) -> Non
     assert read_lexicon(lexicon) == {"film": ["película", "സിനിമ"], "plot": ["trama"]}
     recipe = make_recipe(Path("none"), word_translation={"lexicon": str(lexicon), "share": 1})
     sample = draw_samples(recipe, make_natural())[0]
-    made = translated_rows(sample.train, 40, recipe, np.random.default_rng(0))
+    made = [row for row, _ in translated_rows(sample.train, 40, recipe, np.random.default_rng(0))]
     assert len(made) == 40
     joined = " ".join(row.text for row in made).split()
     assert "film" not in joined
@@ -61,6 +63,13 @@ def test_lexicon_mistakes_are_named(tmp_path: Path) -> None:
         ({"variants": ["natural", "natural"]}, "named twice"),
         ({"variants": ["natural", "word_translation"]}, "needs `word_translation.lexicon`"),
         ({"cross_fitting": {"folds": 5}, "design": "conditional"}, "needs `design: nested`"),
+        ({"natural_methods": ["plain", "kept"]}, "'kept' is none of the variants that need no language model"),
+        ({"natural_methods": ["plain", "extra_natural"]}, "'extra_natural' is none of the variants"),
+        ({"natural_methods": ["word_translation"]}, "needs `word_translation.lexicon`"),
+        ({"mixed_methods": ["plain"]}, "'plain' is none of the variants of natural and synthetic rows"),
+        ({"mixed_methods": ["kept", "kept"]}, "named twice"),
+        ({"synthetic_weights": [0]}, "are not distinct weights"),
+        ({"synthetic_weights": [-1, 1]}, "are not distinct weights"),
     ],
 )
 def test_study_mistakes_are_found_before_anything_runs(study: dict[str, object], message: str) -> None:

@@ -12,8 +12,8 @@ from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.recipe.study_section import Student
 from sentisynth_hub.study import loop
 from sentisynth_hub.study.encoding import Encoded, collate, encode, length_sorted, plan_epoch
+from sentisynth_hub.study.finetune import load_student
 from sentisynth_hub.study.loop import EarlyStopping, Launch, StageData, fit, predict, start_launch
-from sentisynth_hub.study.trial import load_student
 from tests.support.tiny_study import make_recipe, make_rows
 
 

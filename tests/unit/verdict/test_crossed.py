@@ -147,7 +147,7 @@ def folded(repetitions: int, items: int, folds: int, seed: int = 0) -> np.ndarra
 def test_cross_fitting_adds_models_items_and_what_training_rows_have_in_common() -> None:
     values = np.random.default_rng(2).standard_normal((4, 60))
     folds = folded(4, 60, 5)
-    estimate = cross_fitted(values, float(values.mean()), folds, training_share=0.8)
+    estimate = cross_fitted(values, float(values.mean()), folds, training_share=0.8, one_item=4.0)
     residuals = values - values.mean(axis=0)
     unstable = (residuals**2).sum() / (60 * 3)  # around item means over four repetitions
     models = [residuals[r][folds[r] == k].mean() for r in range(4) for k in range(5)]
@@ -155,7 +155,7 @@ def test_cross_fitting_adds_models_items_and_what_training_rows_have_in_common()
     items = values.mean(axis=0).var(ddof=1) / 60
     assert estimate.replicate_variance == pytest.approx(between)
     assert estimate.replicate_df == 19
-    expected = max(items - unstable / 60 / 4, 0) + 0.25 * 0.8 / 0.2 * unstable / 60
+    expected = max(items - unstable / 60 / 4, 0) + 1.5 * 0.8 / 0.2 * unstable / 60 * unstable / 16
     assert estimate.item_variance == pytest.approx(expected)
 
 
