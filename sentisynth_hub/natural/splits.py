@@ -95,13 +95,13 @@ def _draw(
     """
     random = rng(recipe.seed, "sample", split, replicate)
     groups = by_label(rows, recipe.labels)
-    wanted = _wanted(recipe, groups, total, per_label, split)
+    counts = _wanted(recipe, groups, total, per_label, split)
     drawn: list[Row] = []
     for label, group in groups.items():
         # Sorted first: the sample depends on what the rows are, not on the order a file happens to have them in.
         group = sorted(group, key=lambda row: (row.id, row.request_id))
-        chosen = random.permutation(len(group))[: wanted[label]]
-        drawn += [group[i] for i in chosen]
+        places = random.permutation(len(group))[: counts[label]]
+        drawn += [group[i] for i in places]
     return [drawn[i] for i in random.permutation(len(drawn))]
 
 
@@ -142,5 +142,5 @@ def _wanted(
 
 def shared_texts(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     """Rows whose normalised text stands among `others` too."""
-    seen = {normalised(row.text) for row in others}
-    return [row for row in rows if normalised(row.text) in seen]
+    forms = {normalised(row.text) for row in others}
+    return [row for row in rows if normalised(row.text) in forms]

@@ -39,9 +39,9 @@ def find_recipe(name: str) -> Path:
     ):
         if candidate.is_file():
             return candidate
-    known = [recipe.parent.name for recipe in list_recipes()]
+    names = [recipe.parent.name for recipe in list_recipes()]
     raise RecipeError(
-        f"{name}: no such recipe or file{did_you_mean(name, known)}; `sentisynth recipes list` shows them"
+        f"{name}: no such recipe or file{did_you_mean(name, names)}; `sentisynth recipes list` shows them"
     )
 
 
