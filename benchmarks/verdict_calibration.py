@@ -19,8 +19,8 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 from simulated_studies import ALPHA, TASKS, Cell, Judged, Study, Truth, World, draw, make_world, scenarios
 
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.outcome import Rule, conclude, decide
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
 from sentisynth_hub.verdict.statistics.comparisons import Arms
 from sentisynth_hub.verdict.statistics.crossed import contrast

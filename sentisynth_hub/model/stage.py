@@ -31,9 +31,9 @@ from sentisynth_hub.study.finetune import run_finetune
 from sentisynth_hub.study.head_trial import fit_head
 from sentisynth_hub.study.loop import start_launch
 from sentisynth_hub.study.plan import plan_replicate, sample_of
+from sentisynth_hub.study.predictions import TrialPredictions, item_ids, write_trials
 from sentisynth_hub.study.training_rows import Corpus, Option
 from sentisynth_hub.study.trial import Outcome, Trial
-from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
 from sentisynth_hub.verdict.statistics.single_model import single_model_scores
 
 

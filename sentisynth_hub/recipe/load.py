@@ -181,10 +181,9 @@ def explain(error: ValidationError, model: type[BaseModel] = Recipe) -> str:
     location = _location(first["loc"])
     path = ".".join(location) or model.__name__.lower()
     if first["type"] == "extra_forbidden":
-        known = _fields_at(model, location[:-1])
-        what = (
-            f"unknown key {location[-1]!r}{did_you_mean(location[-1], known)}; known here: {', '.join(sorted(known))}"
-        )
+        fields = _fields_at(model, location[:-1])
+        meant = did_you_mean(location[-1], fields)
+        what = f"unknown key {location[-1]!r}{meant}; known here: {', '.join(sorted(fields))}"
     elif first["type"] == "missing":
         what = "missing; add it"
     elif first["type"] == "value_error":

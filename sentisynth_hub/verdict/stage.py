@@ -17,7 +17,7 @@ from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.variant_table import VARIANTS, built_in, variant
+from sentisynth_hub.recipe.variant_table import built_in, variant
 from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
 from sentisynth_hub.verdict.label_budget import LabelLedger
 
@@ -77,9 +77,9 @@ def run(
     """
     import numpy as np
 
+    from sentisynth_hub.study.predictions import read_predictions
     from sentisynth_hub.verdict.clusters import near_duplicate_clusters
     from sentisynth_hub.verdict.evaluate import TestItems, evaluate_study
-    from sentisynth_hub.verdict.predictions import read_predictions
 
     distances = studied.path / "distances.npy"
     tested = make_folds(recipe, natural).rows if recipe.study.cross_fitting else natural.test
@@ -95,7 +95,7 @@ def run(
             row_ids=[row.id for row in tested],
         ),
         ledger=ledger,
-        cost_usd=corpus_cost(recipe.study.variants, generated) | asking_cost(labels),
+        cost_usd=corpus_cost(recipe.study.variants, generated) | asking_cost(recipe.study.variants, labels),
     )
     write_json(folder.path / Evaluation.FILE, evaluation.record())
     folder.finish({})
@@ -115,12 +115,21 @@ def _config(
     study = recipe.study
     curve = [name for name in study.variants if (line := built_in(name)) and line.name == "natural_<n>"]
     nested = study.design == "nested" and not study.cross_fitting
+    lines = {name: variant(name) for name in study.variants}
     replicates = filtered.replicates
     return EvaluationConfig(
         metric=study.metric,
         margin=study.margin,
         design="cross_fitted" if study.cross_fitting else study.design,
         seed=recipe.seed,
+        alternatives=[
+            name
+            for name, line in lines.items()
+            if name != "mixed" and line.control is None and line.corpus in ("kept", "unfiltered")
+        ],
+        controls={
+            name: "better" if line.control == "helps" else "not better" for name, line in lines.items() if line.control
+        },
         curve=[*curve, "natural"] if curve else [],
         worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
         looks=looks,
@@ -172,11 +181,11 @@ def label_ledger(
     return ledger
 
 
-def asking_cost(labels: LabelsResult | None) -> dict[str, float]:
+def asking_cost(variants: Iterable[str], labels: LabelsResult | None) -> dict[str, float]:
     """Dollars the model's labels cost one replicate, for each variant made of them; without those of unknown price."""
     if labels is None:
         return {}
-    costs = {line.name: labels.cost_usd(line.name) for line in VARIANTS if line.corpus == "labels"}
+    costs = {name: labels.cost_usd(name) for name in variants if variant(name).corpus == "labels"}
     return {name: cost for name, cost in costs.items() if cost is not None}
 
 

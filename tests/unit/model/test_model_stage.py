@@ -18,8 +18,8 @@ from sentisynth_hub.model.stage import ModelResult, decides, load, train_model
 from sentisynth_hub.natural.splits import NaturalData, draw_samples
 from sentisynth_hub.pretrained.classifier import open_classifier
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.study.predictions import read_predictions
 from sentisynth_hub.study.variants import Corpus
-from sentisynth_hub.verdict.predictions import read_predictions
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe, make_rows, study_of
 
 

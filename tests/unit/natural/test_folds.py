@@ -12,9 +12,9 @@ from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.core.text import normalised
 from sentisynth_hub.natural.folds import fold_samples, make_folds
 from sentisynth_hub.natural.splits import NaturalData
+from sentisynth_hub.study.predictions import read_predictions
 from sentisynth_hub.study.stage import run_study
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, evaluate_study
-from sentisynth_hub.verdict.predictions import read_predictions
 from tests.support.tiny_study import make_corpora, make_recipe, make_rows
 
 
@@ -55,8 +55,8 @@ def test_cross_fitted_study_is_what_the_statistics_expect(tiny_model: Path, tmp_
     natural = small_data()
     samples = fold_samples(recipe, natural)
     stage = stage_folder(tmp_path, "study", version=1, recipe=None)
-    manifest = run_study(recipe, samples, natural, make_corpora(samples), stage, Processes())
-    assert (manifest["replicates"], manifest["test_items"]) == (2, 50)
+    result = run_study(recipe, samples, natural, make_corpora(samples), stage, Processes())
+    assert (result.replicates, result.test_items) == (2, 50)
     study = read_predictions([stage.path / "predictions.parquet"])
     assert (study.replicates, study.items) == (2, 50)
     folds = make_folds(recipe, natural)

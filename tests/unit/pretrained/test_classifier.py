@@ -64,7 +64,7 @@ def test_models_without_a_trained_head_are_refused(tiny_model: Path, tmp_path: P
         (stock(tiny_model, tmp_path / "regression", ["score"]), "single output"),
         (stock(tiny_model, tmp_path / "twice", ["a", "a"]), "two or more different"),
         (tmp_path / "nowhere", "no such folder"),
-        (tmp_path, "could not be loaded: no model"),
+        (tmp_path, str(tmp_path)),
     ):
         with pytest.raises(InputError) as caught:
             open_classifier(folder)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.outcome import Rule, conclude
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.comparisons import Arms
 
 
