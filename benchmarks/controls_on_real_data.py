@@ -117,16 +117,19 @@ def load(task: Task) -> tuple[Any, Any]:
 def judge_seed(task: Task, natural: Any, features: Any, seed: int) -> dict[str, str]:
     """One study a question."""
     from sentisynth_hub.natural.splits import draw_samples
-    from sentisynth_hub.study.stage import plan_trials
-    from sentisynth_hub.study.trial import run_head
-    from sentisynth_hub.study.variants import Corpus, natural_of_size
+    from sentisynth_hub.study.choice import HeadFitter
+    from sentisynth_hub.study.head_trial import run_head
+    from sentisynth_hub.study.natural_rows import of_size
+    from sentisynth_hub.study.plan import plan_trials, trained_on
+    from sentisynth_hub.study.training_rows import Corpus
 
     recipe = make_recipe(task, seed, ["natural", "natural_repeated", "shuffled_labels", "extra_natural"])
     samples = draw_samples(recipe, natural)
     corpora = {}
     for sample in samples:
-        own = {row.id for row in sample.train}
-        rows = natural_of_size(50 + ADDED // 2, recipe, sample, natural)
+        whole = trained_on(recipe, sample)
+        own = {row.id for row in whole.train}
+        rows = of_size(len(whole.train) // 2 + ADDED // 2, recipe, whole, natural)
         corpora[sample.replicate] = Corpus([row for row in rows if row.id not in own][:ADDED], [])
     trials = plan_trials(recipe, samples, natural, corpora)
     another = make_recipe(task, seed + ANOTHER_DRAW, ["natural"])
@@ -137,7 +140,8 @@ def judge_seed(task: Task, natural: Any, features: Any, seed: int) -> dict[str, 
         *((t.variant, t, recipe) for t in trials),
         *(("another draw", t, another) for t in others),
     ]:
-        predicted[name].append(run_head(of, trial, features)["test"]["predicted"])
+        fitter = HeadFitter(of, trial.natural, features)
+        predicted[name].append(run_head(of, trial, fitter).test.predicted)
     mixed = {
         "natural against itself": "another draw",
         "shuffled labels": "shuffled_labels",

@@ -1,11 +1,15 @@
 """The training loop side by side with transformers' `Trainer`, and a grid of heads side by side with `Trainer` runs.
 
-    python benchmarks/training.py --model FOLDER --data $DATA/sst2 [--part loop|grid] [--quick] [--json]
+    python benchmarks/training.py --model FOLDER --data $DATA/sst2 [--part loop|grid|heads] [--quick] [--json]
 
 loop: the same rows, starting weights, steps and schedule, both by turns; steps per second (Trainer with and without
-    its own length
-grouping), and test accuracy paired seed by seed. grid: 30 trials in head mode, features included, against 30 Trainer
-runs that train the classification layer of the same frozen encoder. Ratios above 1: we are faster.
+    its own length grouping), and test accuracy paired seed by seed.
+grid: 30 trials in head mode, features and two repetitions of five folds included, against 30 Trainer runs that train
+    the classification layer of the same frozen encoder on five folds and once on all rows (measured on all rows, and
+    taken five times: five folds have four times the rows).
+heads: thirteen penalties in five folds, and the fit to all rows, against scikit-learn's LogisticRegressionCV.
+
+Ratios above 1: we are faster.
 """
 
 import argparse
@@ -36,6 +40,7 @@ from sentisynth_hub.study.training_rows import Corpus
 
 
 THREADS = 2
+ROWS_IN_FOLDS = 5  # times all rows: five folds of four fifths, and the fit to all
 ROWS, TEST_ROWS, EPOCHS = 224, 500, 3  # 7 steps of 32 an epoch
 KEPT_ROWS = 400
 
@@ -45,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="encoder, e.g. a folder of all-MiniLM-L6-v2")
     parser.add_argument("--data", required=True, type=Path, help="folder with train.jsonl, dev.jsonl and test.jsonl")
-    parser.add_argument("--part", choices=["loop", "grid"], help="only this part")
+    parser.add_argument("--part", choices=["loop", "grid", "heads"], help="only this part")
     parser.add_argument("--quick", action="store_true", help="1 seed, 2 Trainer runs scaled to 30; about a minute")
     parser.add_argument(
         "--measured", type=Path, help="file that keeps every single run, to go on after an interruption"
@@ -57,9 +62,11 @@ def main() -> None:
     warnings.filterwarnings("ignore")  # Trainer's, about pinned memory on CPUs
     runs = Runs(arguments.measured)
     found: dict[str, Any] = {}
-    if arguments.part != "grid":
+    if arguments.part in (None, "heads"):
+        found |= heads_part(arguments.model, arguments.data, runs, repeats=1 if arguments.quick else 5)
+    if arguments.part in (None, "loop"):
         found |= loop_part(arguments.model, arguments.data, runs, seeds=1 if arguments.quick else 10)
-    if arguments.part != "loop":
+    if arguments.part in (None, "grid"):
         found |= grid_part(arguments.model, arguments.data, runs, count=2 if arguments.quick else 30)
     for name, value in found.items():
         print(f"{name:<36} {value}")
@@ -175,7 +182,9 @@ def accuracy(recipe: Recipe, student: Any, tokenizer: Any, rows: list[Row]) -> f
 
 def grid_part(model: str, data: Path, runs: Runs, *, count: int) -> dict[str, Any]:
     """Time 30 trials in head mode, and Trainer runs of the frozen encoder on the same training sets, scaled to 30."""
-    recipe = make_recipe(model, replicates=10, mode="head", variants=["natural", "natural_repeated", "mixed"])
+    recipe = make_recipe(
+        model, replicates=10, mode="head", variants=["natural", "rebalanced", "kept"], natural_methods=["plain"]
+    )
     rows = shuffled(data / "train.jsonl")
     natural = NaturalData(rows[:4000], shuffled(data / "dev.jsonl"), shuffled(data / "test.jsonl")[:TEST_ROWS])
     samples = draw_samples(recipe, natural)
@@ -197,18 +206,66 @@ def grid_part(model: str, data: Path, runs: Runs, *, count: int) -> dict[str, An
         accuracy(recipe, student, tokenizer, natural.test)
         return {"seconds": seconds + time.perf_counter() - begun}
 
-    sets = [[*sample.train, *extra] for sample in samples for extra in ([], [], kept)]
+    labelled = [[*sample.train, *sample.validation] for sample in samples]
+    sets = [[*rows, *extra] for rows in labelled for extra in ([], [], kept)]
     # The short look takes one small training set and one large one and scales by rows.
     chosen = list(range(len(sets))) if count == len(sets) else [0, 2]
     ours = runs.measure("grid ours", grid)["seconds"]
     spent = sum(runs.measure(f"grid trainer {number}", partial(trained, number))["seconds"] for number in chosen)
     scaled = spent * sum(map(len, sets)) / sum(len(sets[number]) for number in chosen)
     return {
-        "grid_vs_trainer": round(scaled / ours, 2),
+        "grid_vs_trainer": round(scaled * ROWS_IN_FOLDS / ours, 2),
+        "grid_vs_trainer_without_folds": round(scaled / ours, 2),
         "grid_seconds": round(ours, 2),
         "trainer_seconds_30_runs": round(scaled, 1),
         "trainer_runs_measured": len(chosen),
     }
+
+
+def heads_part(model: str, data: Path, runs: Runs, *, repeats: int) -> dict[str, Any]:
+    """Time the path of penalties in five folds on 100 rows, and with 240 further ones that are never held out."""
+    from sentisynth_hub.pretrained.embeddings import embed
+    from sentisynth_hub.pretrained.head import PENALTIES, Rows, Scaling, Scored, best_fits, held_out
+
+    rows = shuffled(data / "train.jsonl")[:340]
+    vectors = embed([row.text for row in rows], model, max_length=64, threads=THREADS)
+    x = Scaling.of(vectors[:100]).apply(vectors)
+    y = np.array([int(row.label == "positive") for row in rows])
+    folds = np.arange(100) % 5
+    held = held_out(folds[None])
+
+    def ours(count: int) -> dict[str, float]:
+        weights = np.concatenate([~held, np.ones((len(held), count - 100), bool)], 1).astype(float)
+        begun = time.perf_counter()
+        best_fits([Rows(x[:count], y[:count], weights)], 2, Scored(x[:100], y[:100], held))
+        return {"seconds": time.perf_counter() - begun}
+
+    def sklearn(count: int) -> dict[str, float]:
+        from sklearn.linear_model import LogisticRegressionCV
+
+        beside = [True] * (count - 100)
+        parts = [(np.flatnonzero([*(folds != k), *beside]), np.flatnonzero(folds == k)) for k in range(5)]
+        model = LogisticRegressionCV(
+            Cs=[2 / (count * penalty) for penalty in PENALTIES], cv=parts, scoring="neg_log_loss", max_iter=2000,
+            l1_ratios=(0,), use_legacy_attributes=False,
+        )  # fmt: skip
+        begun = time.perf_counter()
+        model.fit(x[:count], y[:count])
+        return {"seconds": time.perf_counter() - begun}
+
+    found: dict[str, float] = {}
+    for count in (100, 340):
+        spent: dict[str, list[float]] = {"ours": [], "sklearn": []}
+        for turn in range(repeats + 1):  # the first one loads libraries
+            for name, run in (("ours", ours), ("sklearn", sklearn)):
+                seconds = runs.measure(f"heads {name} {count} {turn}", partial(run, count))["seconds"]
+                spent[name] += [seconds] if turn else []
+        own, other = statistics.median(spent["ours"]), statistics.median(spent["sklearn"])
+        found |= {
+            f"heads_vs_sklearn_{count}_rows": round(other / own, 2),
+            f"heads_seconds_{count}_rows": round(own, 3),
+        }
+    return found
 
 
 def make_recipe(model: str, **study: Any) -> Recipe:

@@ -179,11 +179,11 @@ def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
     """Tags by repo id where the Hub has what this recipe gives; the first process sets a tag that is missing."""
     from sentisynth_hub.publish.commit import already_published, set_missing_tag
 
-    found = {
+    tags = {
         repo_id: already_published(pipeline.inputs_digest, repo_id, repo_type) for repo_id, repo_type in repos.items()
     }
     pipeline.processes.wait()  # every process has looked before one of them publishes
-    standing = {repo_id: version for repo_id, version in found.items() if version is not None}
+    standing = {repo_id: version for repo_id, version in tags.items() if version is not None}
     if pipeline.processes.is_main:
         for repo_id, version in standing.items():
             if not version.tagged:
@@ -225,7 +225,7 @@ def _next_lines(result: RunResult) -> list[str]:
 def _command_folder() -> str:
     """What to type before `sentisynth`: nothing where the shell finds it, else this environment's folder."""
     here = Path(sys.executable).parent
-    found = shutil.which("sentisynth")
-    if found is not None and Path(found).parent == here:
+    command = shutil.which("sentisynth")
+    if command is not None and Path(command).parent == here:
         return ""
     return f"{os.path.relpath(here)}/" if here.is_relative_to(Path.cwd()) else f"{here}/"

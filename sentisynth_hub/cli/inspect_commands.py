@@ -55,13 +55,13 @@ def inspect(
 
     use_hub(hub)
     if recipe is None and Path(source).is_dir() and not (Path(source) / "recipe.yaml").is_file():
-        chosen, natural, synthetic = _of_run(Path(source), overrides, source, unfiltered)
+        loaded, natural, synthetic = _of_run(Path(source), overrides, source, unfiltered)
     elif recipe is None and "@" in source:
-        chosen, natural, synthetic = _of_version(source, overrides, unfiltered)
+        loaded, natural, synthetic = _of_version(source, overrides, unfiltered)
     else:
-        chosen, natural, synthetic = _of_recipe(source, overrides, recipe, unfiltered, runs)
-    tagger = _tagger(chosen)
-    report = compare_corpora(synthetic, natural.train, embed=_embedder(chosen), tagger=tagger)
+        loaded, natural, synthetic = _of_recipe(source, overrides, recipe, unfiltered, runs)
+    tagger = _tagger(loaded)
+    report = compare_corpora(synthetic, natural.train, embed=_embedder(loaded), tagger=tagger)
     if figures is not None:
         from sentisynth_hub.filter.sweep_figures import draw_distributions
 
@@ -108,8 +108,8 @@ def _of_run(
 
     stage, name = ("generate", "candidates") if unfiltered else ("filter", "kept")
     path = current_stage(folder, stage)
-    chosen = load_recipe(folder.resolve().name if Path(recipe) == folder else recipe, overrides)
-    return *_natural(chosen), read_rows(path / "replicate-0" / f"{name}.parquet")
+    loaded = load_recipe(folder.resolve().name if Path(recipe) == folder else recipe, overrides)
+    return *_natural(loaded), read_rows(path / "replicate-0" / f"{name}.parquet")
 
 
 def _of_version(source: str, overrides: tuple[str, ...], unfiltered: bool) -> tuple[Recipe, "NaturalData", list[Row]]:
@@ -174,12 +174,12 @@ def _report_lines(report: dict[str, Any]) -> list[str]:
     if "code_mixing" in report:
         lines.append(f"languages by {report['code_mixing']['tagger']}")
     if "two_sample" in report:
-        found = report["two_sample"]
+        test = report["two_sample"]
         lines.append(
-            f"too few rows ({found['rows']}) to see whether a classifier tells them apart"
-            if found["accuracy"] is None
-            else f"a classifier tells them apart with accuracy {found['accuracy']:.3f} "
-            f"(0.5: cannot; p {found['p_value']:.2g}, {found['rows']:,} rows a side)"
+            f"too few rows ({test['rows']}) to see whether a classifier tells them apart"
+            if test["accuracy"] is None
+            else f"a classifier tells them apart with accuracy {test['accuracy']:.3f} "
+            f"(0.5: cannot; p {test['p_value']:.2g}, {test['rows']:,} rows a side)"
         )
         near = report["nearest_natural"]
         line("cosine to nearest natural", near["synthetic"][1], near["natural"][1])

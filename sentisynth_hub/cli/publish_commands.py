@@ -265,7 +265,7 @@ def _natural(recipe: Recipe, overrides: tuple[str, ...]) -> "NaturalData | None"
 
 def _check_line(check: "Check") -> str:
     mark = {True: "ok ", False: "NO ", None: "-- "}[check.agrees]
-    detail = "" if check.agrees else f": said {check.said}, found {check.found}"
+    detail = "" if check.agrees else f": published {check.published}, recomputed {check.recomputed}"
     return mark + log.printable(check.name, 120) + log.printable(detail, 300)
 
 

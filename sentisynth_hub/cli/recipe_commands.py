@@ -23,7 +23,7 @@ def recipes() -> None:
 @options.as_json
 def list_(as_json: bool) -> None:
     """List the recipes that come with the toolkit."""
-    found = [
+    records = [
         {
             "name": content["name"],
             "description": content["description"],
@@ -34,7 +34,7 @@ def list_(as_json: bool) -> None:
         for path in list_recipes()
         for content in [read_yaml(path)]
     ]
-    options.show(found, [f"{recipe['name']:<24} {recipe['description']}" for recipe in found], as_json)
+    options.show(records, [f"{recipe['name']:<24} {recipe['description']}" for recipe in records], as_json)
     options.next_step("sentisynth recipes copy NAME, edit the copy, sentisynth run NAME")
 
 

@@ -200,16 +200,16 @@ def compare(first: str, second: str, metric: str, as_json: bool) -> None:
     from sentisynth_hub.experiments.evaluate_model import compare_predictions
     from sentisynth_hub.experiments.prediction_tables import read_variant
 
-    found = compare_predictions(read_variant(first), read_variant(second), metric=metric)
-    low, high = found["interval"]
+    comparison = compare_predictions(read_variant(first), read_variant(second), metric=metric)
+    low, high = comparison["interval"]
     lines = [
-        f"{found['first']}  {metric} {found['scores'][0]:.4f}",
-        f"{found['second']}  {metric} {found['scores'][1]:.4f}",
-        f"difference {found['difference']:+.4f}  95 % [{low:+.4f}, {high:+.4f}]  p = {found['p']:.4f}  "
-        f"({found['items']} items)",
-        found["sentence"],
+        f"{comparison['first']}  {metric} {comparison['scores'][0]:.4f}",
+        f"{comparison['second']}  {metric} {comparison['scores'][1]:.4f}",
+        f"difference {comparison['difference']:+.4f}  95 % [{low:+.4f}, {high:+.4f}]  p = {comparison['p']:.4f}  "
+        f"({comparison['items']} items)",
+        comparison["sentence"],
     ]
-    _show(dict(found), lines, as_json)
+    _show(dict(comparison), lines, as_json)
 
 
 @click.command()
@@ -333,10 +333,10 @@ def _use(hub: str | None) -> None:
 
 def _pairs(written: tuple[str, ...]) -> list[tuple[str, str]]:
     pairs = []
-    for one in written:
-        left, sign, right = one.partition("=")
+    for pair in written:
+        left, sign, right = pair.partition("=")
         if not sign or not left or not right:
-            raise InputError(f"{one!r}: write two words with an equals sign between them, e.g. he=she")
+            raise InputError(f"{pair!r}: write two words with an equals sign between them, e.g. he=she")
         pairs.append((left, right))
     return pairs
 

@@ -74,10 +74,10 @@ def join_launch() -> Processes:
         os.environ["ACCELERATE_USE_CPU"] = "true"  # else two gloo processes each believe they are alone
     try:
         state = PartialState(cpu=cpu, **InitProcessGroupKwargs(timeout=_TIMEOUT).to_kwargs())
-        seen = state.num_processes
+        visible = state.num_processes
     except ValueError:  # no address of the first process: they were started without a launcher that gives one
-        seen = 1
-    if seen != world:
+        visible = 1
+    if visible != world:
         raise LaunchError(
             f"the environment says {world} processes but they do not see each other: everything would be done "
             f"{world} times; "

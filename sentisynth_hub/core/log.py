@@ -31,13 +31,13 @@ def printable(text: str, width: int = 0) -> str:
 
     Letters, marks, emoji and joiners stay. `width` > 0 also cuts to that many characters, with an ellipsis.
     """
-    shown = "".join(
+    safe = "".join(
         character
         if unicodedata.category(character) not in ("Cc", "Cs", "Co", "Cn") and character not in _OVERRIDES
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
-    return shown[: width - 1] + "…" if 0 < width < len(shown) else shown
+    return safe[: width - 1] + "…" if 0 < width < len(safe) else safe
 
 
 _OVERRIDES = frozenset("\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")

@@ -149,7 +149,7 @@ def open_dataset(
 def _why(error: Exception, repo_id: str, commit: str, config_name: str | None, key: str | None) -> str:
     """Why a dataset did not load, in words of ours where the case is known."""
     option = f"{key.rpartition('.')[0]}.config_name" if key else "--config-name"
-    said = _first_line(error)
+    reason = _first_line(error)
     if "dataset scripts are no longer supported" in str(error).lower():
         return "needs a loading script, and scripts are never run; look for a Parquet version of it"
     names = _config_names(repo_id, commit)
@@ -160,7 +160,7 @@ def _why(error: Exception, repo_id: str, commit: str, config_name: str | None, k
     cause = error.__cause__ or error.__context__
     while cause is not None and cause.__cause__ is not None:
         cause = cause.__cause__
-    because = f" ({said}{'' if cause is None else f'; {_first_line(cause)}'})"
+    because = f" ({reason}{'' if cause is None else f'; {_first_line(cause)}'})"
     if any(word in type(error).__name__ for word in ("DataFilesNotFound", "EmptyDataset")):
         return f"holds no data files that can be read{because}"
     return f"its files cannot be read as one table{because}; see the dataset's page, or download one file and use that"

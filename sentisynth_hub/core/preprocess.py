@@ -61,7 +61,7 @@ def preprocess(text: str, steps: Collection[Step]) -> str:
 def _named(text: str) -> str:
     import emoji
 
-    def name(found: str, data: dict[str, str]) -> str:
+    def name(character: str, data: dict[str, str]) -> str:
         return f" {data['en'].strip(':').replace('_', ' ')} "
 
     return emoji.replace_emoji(text, replace=name)

@@ -30,12 +30,12 @@ def read_csv(path: Path, opened: Callable[[], IO[str]], *, tabs: bool = False) -
     csv.field_size_limit(_MOST_CHARACTERS)
     with opened() as handle:
         first = handle.readline(16)
-    told = first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == len("sep=") + 1
-    delimiter = first[4] if told else "\t" if tabs else _delimiter(opened)
+    named_delimiter = first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == len("sep=") + 1
+    delimiter = first[4] if named_delimiter else "\t" if tabs else _delimiter(opened)
     with opened() as handle:
-        lines: Iterator[str] = itertools.islice(handle, 1 if told else 0, None)
+        lines: Iterator[str] = itertools.islice(handle, 1 if named_delimiter else 0, None)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        skipped = 1 if told else 0
+        skipped = 1 if named_delimiter else 0
         try:
             yield from records(path, ((reader.line_num + skipped, row) for row in reader), delimiter)
         except csv.Error as error:

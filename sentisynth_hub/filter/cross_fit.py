@@ -99,7 +99,7 @@ class CrossFit:
 
     def probabilities(self, features: Array) -> Array:
         """Calibrated mean probability of each label, (rows, labels), for features (rows, dimensions)."""
-        by_model = self.fits.probabilities_of(self.scaling.apply(unit(features)))
+        by_model = _probabilities(self.fits, self.scaling.apply(unit(features)))
         return np.asarray(_softened(by_model, self.temperature).mean(0))
 
 
@@ -165,7 +165,7 @@ def _judged(scaling: Scaling, fits: Fits, x: Array, y: Array, held: Array, n_lab
     from scipy.optimize import minimize_scalar
 
     scored = held.any(0)
-    raw, held, y = fits.probabilities_of(x[scored]), held[:, scored], y[scored]
+    raw, held, y = _probabilities(fits, x[scored]), held[:, scored], y[scored]
     weights = balance(y, n_labels)
 
     def probabilities(temperature: float) -> Array:
@@ -185,6 +185,14 @@ def _judged(scaling: Scaling, fits: Fits, x: Array, y: Array, held: Array, n_lab
     calibrated = probabilities(temperature)
     skill = Skill.of(calibrated.argmax(1), y, n_labels)
     return CrossFit(scaling, fits, temperature, skill, calibration_error(calibrated, y))
+
+
+def _probabilities(fits: Fits, x: Array) -> Array:
+    """What every model says of the rows, (models, rows, labels); on one thread, as another number rounds otherwise."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1, user_api="blas"):
+        return fits.probabilities_of(x)
 
 
 def _softened(probabilities: Array, temperature: float) -> Array:

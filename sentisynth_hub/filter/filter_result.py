@@ -84,7 +84,7 @@ class FilteredReplicate(BaseModel):
         return self.teacher.trained_on if self.teacher is not None and self.teacher.labels == "oracle" else 0
 
 
-class _Manifest(BaseModel):
+class _FilterManifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     replicates: dict[int, FilteredReplicate]
@@ -125,7 +125,7 @@ def read_result(folder: Path, manifest: Mapping[str, Any]) -> FilterResult:
         StageError: It is not what the stage writes.
     """
     try:
-        return FilterResult(folder, _Manifest.model_validate(manifest).replicates)
+        return FilterResult(folder, _FilterManifest.model_validate(manifest).replicates)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -60,15 +60,15 @@ def filter_rows(rows: Any, *filters: FilterOrMaker, text: str = "text", label: s
     columns = Columns(text, label, "name them with text=... and label=...")
     read = [_row(record, columns, place, table.label_names(label)) for place, record in enumerate(table.records)]
     judged = [row for row in read if row is not None]
-    made = [_made(each, judged) for each in filters]
-    kept, dropped = run_filters(made, judged)
+    built = [_made(each, judged) for each in filters]
+    kept, dropped = run_filters(built, judged)
     by_place = {int(item.row.request_id): item for item in dropped}
     gone = [place for place, row in enumerate(read) if row is None or place in by_place]
     rejected = [(place, by_place.get(place, NO_TEXT)) for place in gone]
     return FilteredRows(
         table.take([int(row.request_id) for row in kept]),
         table.take_rejected(rejected),
-        funnel([item for _, item in rejected], [each.name for each in made]),
+        funnel([item for _, item in rejected], [each.name for each in built]),
         [row.scores for row in kept],
     )
 
@@ -81,10 +81,10 @@ def _row(record: Mapping[str, Any], columns: Columns, place: int, names: Sequenc
 
 
 def _made(each: FilterOrMaker, rows: Sequence[Row]) -> Filter:
-    made = each if isinstance(each, Filter) else each(rows) if callable(each) else each
-    if not isinstance(made, Filter):
-        raise InputError(f"filter_rows: {made!r:.60} is no filter; give one such as Length(3, 80)")
-    return made
+    built = each if isinstance(each, Filter) else each(rows) if callable(each) else each
+    if not isinstance(built, Filter):
+        raise InputError(f"filter_rows: {built!r:.60} is no filter; give one such as Length(3, 80)")
+    return built
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,8 @@ class NearDuplicates(Filter):
         """One decision a row."""
         emoji = [emoji_of(row.text) for row in rows]
 
-        def comparable(one: int, other: int) -> bool:
-            return rows[one].label == rows[other].label or emoji[one] == emoji[other]
+        def comparable(first: int, other: int) -> bool:
+            return rows[first].label == rows[other].label or emoji[first] == emoji[other]
 
         scores = nearest_earlier([normalised(row.text) for row in rows], self.min_jaccard, comparable)
         return [

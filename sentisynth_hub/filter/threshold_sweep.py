@@ -180,11 +180,11 @@ def _distinct_2(kept: Sequence[Sequence[Sequence[Row]]]) -> list[float | None]:
 
 
 def _cut(texts: Sequence[Sequence[str]], budget: int) -> list[Sequence[str]]:
-    chosen: list[Sequence[str]] = []
+    parts: list[Sequence[str]] = []
     left = budget
     for text in texts:
-        chosen.append(text[:left])
-        left -= len(chosen[-1])
+        parts.append(text[:left])
+        left -= len(parts[-1])
         if not left:
             break
-    return chosen
+    return parts

@@ -12,11 +12,13 @@ Lines are ASCII (other characters are escaped), so that nothing but a newline ca
 newline is what a crash left of a write: it is never read, and cut off before the file is appended to again.
 """
 
+import asyncio
 import contextlib
 import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -81,6 +83,38 @@ class Journal:
         with self._lock:
             self._failure = self._failure or f"{self.path}: is closed"
             self._handle.close()
+
+
+@dataclass
+class _Group:
+    records: list[dict[str, Any]]
+    written: bool = False
+
+
+class GroupedJournal:
+    """Appends for many calls at once: what piles up during one write to the disk goes into the next together."""
+
+    def __init__(self, journal: Journal):
+        self._journal = journal
+        self._group = _Group([])
+        self._writing = asyncio.Lock()
+
+    async def append(self, records: list[dict[str, Any]]) -> None:
+        """Return when the records are on the disk, without holding up the calls in flight."""
+        group = self._group
+        group.records += records
+        async with self._writing:
+            if not group.written:
+                self._group = _Group([])
+                await asyncio.shield(asyncio.to_thread(self._journal.append, group.records))
+                group.written = True
+
+    async def flush(self) -> None:
+        """Write what those who were called off had answered before."""
+        async with self._writing:
+            if self._group.records:
+                await asyncio.to_thread(self._journal.append, self._group.records)
+                self._group = _Group([])
 
 
 def repair(path: Path) -> int:

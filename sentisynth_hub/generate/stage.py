@@ -1,7 +1,8 @@
 """The generate stage: from natural samples to journalled completions, and from these to candidate rows.
 
     generate(recipe, samples, folder, processes)
-    candidates, unparsed = read_candidates(folder, replicate=0)
+    corpus = load(folder)[0]                            # of replicate 0
+    corpus.candidates(), corpus.unparsed(), corpus.lineage()
 
 A replicate's folder holds `prompts.jsonl` and `requests.jsonl` (what is asked), `completions-<rank>.jsonl` (the
 journal: what was answered, written before it is parsed), and at the end `candidates.parquet`, `unparsed.parquet` and
@@ -11,7 +12,7 @@ the same.
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.files import json_digest
-from sentisynth_hub.core.rows import Rejected, Row, read_records, read_rejected, read_rows
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.answering import Answering
@@ -34,6 +34,7 @@ from sentisynth_hub.generate.providers.existing_rows import take_rows
 from sentisynth_hub.generate.requests import Replicate, write_requests
 from sentisynth_hub.generate.result import GenerateResult as GenerateResult
 from sentisynth_hub.generate.result import load as load
+from sentisynth_hub.generate.result import read_result
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
 
@@ -150,11 +151,13 @@ def pilot(
     """
     _ = recipe.generate.asked  # an error where nobody is
     asking = served(recipe, samples)
-    generate(recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
-    rows, _ = read_candidates(folder, asking[0].replicate)
-    accepted = Counter(row.request_id.partition(".")[0] for row in rows)
+    manifest = generate(recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
+    if not processes.is_main:
+        return {}
+    corpus = read_result(folder, manifest)[asking[0].replicate]
+    accepted = Counter(row.request_id.partition(".")[0] for row in corpus.candidates())
     by_request: dict[str, Asked] = {}
-    for line in read_lineage(folder, asking[0].replicate):
+    for line in corpus.lineage():
         request_id = line["request_id"].partition(".")[0]
         before = by_request.get(request_id, Asked(0, 0, 0, accepted[request_id]))
         by_request[request_id] = Asked(
@@ -222,22 +225,6 @@ def decides(recipe: Recipe) -> dict[str, Any]:
         "design": recipe.study.design,
         "parser": parsing.VERSION,
     }
-
-
-def read_candidates(folder: StageFolder, replicate: int) -> tuple[list[Row], list[Rejected]]:
-    """The candidates of a replicate in the order they were asked for, and what could not be parsed."""
-    path = folder.path / f"replicate-{replicate}"
-    return read_rows(path / "candidates.parquet"), read_rejected(path / "unparsed.parquet")
-
-
-def read_lineage(folder: StageFolder, replicate: int) -> Iterator[dict[str, Any]]:
-    """Yield for every candidate and every unparsed row where it came from.
-
-    Keys: request_id, prompt_id, demonstration_ids, model, model_revision, system_fingerprint, sampling (JSON), seed,
-    sample_index, prompt_tokens, completion_tokens, cost_usd, attributes (JSON). Where one call gave several rows, the
-    first carries the call's tokens and cost and the others zero, so that sums are right.
-    """
-    yield from read_records(folder.path / f"replicate-{replicate}" / "lineage.parquet")
 
 
 def served(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:

@@ -40,7 +40,7 @@ def i_index(tags: Tags) -> float:
     1].
     """
     spoken = _spoken(tags)
-    switches = sum(one != other for one, other in zip(spoken, spoken[1:], strict=False))
+    switches = sum(language != other for language, other in zip(spoken, spoken[1:], strict=False))
     return switches / (len(spoken) - 1) if len(spoken) > 1 else 0.0
 
 

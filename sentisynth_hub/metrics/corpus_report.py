@@ -64,12 +64,12 @@ def distributions(
 ) -> dict[str, dict[str, list[float]]]:
     """The rows' lengths and, with a tagger, code-mixing measures, by side: what figures are drawn of."""
     sides = {"synthetic": synthetic, "natural": natural}
-    found = {"length": {side: [float(len(tokens(row.text))) for row in rows] for side, rows in sides.items()}}
+    measures = {"length": {side: [float(len(tokens(row.text))) for row in rows] for side, rows in sides.items()}}
     if tagger is not None:
         tags = {side: [tagger.tags(row.text) for row in rows] for side, rows in sides.items()}
         for name, measure in MEASURES.items():
-            found[name] = {side: [measure(each) for each in tags[side]] for side in sides}
-    return found
+            measures[name] = {side: [measure(each) for each in tags[side]] for side in sides}
+    return measures
 
 
 def _labels(rows: Sequence[Row]) -> dict[str, float]:
@@ -89,11 +89,11 @@ def _lengths(synthetic: Sequence[Row], natural: Sequence[Row]) -> dict[str, Any]
 
 def _diversity(synthetic: Sequence[Row], natural: Sequence[Row], seed: int) -> dict[str, Any]:
     split = [[tokens(row.text.lower()) for row in rows] for rows in (synthetic, natural)]
-    chosen = equal_tokens(split[0], split[1], seed=seed)
-    found: dict[str, Any] = {}
-    for name, rows, words, numbers in zip(("synthetic", "natural"), (synthetic, natural), split, chosen, strict=True):
+    places = equal_tokens(split[0], split[1], seed=seed)
+    report: dict[str, Any] = {}
+    for name, rows, words, numbers in zip(("synthetic", "natural"), (synthetic, natural), split, places, strict=True):
         texts = [words[number] for number in numbers]
-        found[name] = {
+        report[name] = {
             "tokens": sum(map(len, texts)),
             "distinct_1": round(distinct_n(texts, 1), 4),
             "distinct_2": round(distinct_n(texts, 2), 4),
@@ -101,7 +101,7 @@ def _diversity(synthetic: Sequence[Row], natural: Sequence[Row], seed: int) -> d
             "self_bleu_4": round(self_bleu(texts, seed=seed), 4),
             "compression_ratio": round(compression_ratio([rows[number].text for number in numbers]), 3),
         }
-    return found
+    return report
 
 
 def _code_mixing(synthetic: Sequence[Row], natural: Sequence[Row], tagger: WordTagger) -> dict[str, Any]:
@@ -135,5 +135,5 @@ def _distance(ours: Sequence[float], theirs: Sequence[float]) -> float:
 
 
 def _drawn(rows: Sequence[Row], size: int, seed: int) -> list[str]:
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:size])
-    return [rows[number].text for number in chosen]
+    places = np.sort(np.random.default_rng(seed).permutation(len(rows))[:size])
+    return [rows[number].text for number in places]

@@ -37,28 +37,28 @@ def self_bleu(texts: Texts, *, order: int = 4, sample: int = 300, seed: int = 0)
     count of 0 taken as 0.1 (Chen & Cherry 2014, method 1), brevity penalty with the closest length. A text shorter
     than an order has no precision of that order; it is left out of its mean.
     """
-    chosen = random.Random(seed).sample(list(texts), min(sample, len(texts)))
-    chosen = [text for text in chosen if text]
-    if len(chosen) < 2:
+    sampled = random.Random(seed).sample(list(texts), min(sample, len(texts)))
+    sampled = [text for text in sampled if text]
+    if len(sampled) < 2:
         return 0.0
-    counts = [[Counter(ngrams(text, n)) for n in range(1, order + 1)] for text in chosen]
+    counts = [[Counter(ngrams(text, n)) for n in range(1, order + 1)] for text in sampled]
     most = [_two_highest(counts, n) for n in range(order)]
     scores = []
-    for number, text in enumerate(chosen):
+    for number, text in enumerate(sampled):
         logs = [_log_precision(counts[number][n], most[n], number) for n in range(order) if counts[number][n]]
-        others = [len(other) for place, other in enumerate(chosen) if place != number]
+        others = [len(other) for place, other in enumerate(sampled) if place != number]
         closest = min(others, key=lambda length: (abs(length - len(text)), length))
         brevity = min(0.0, 1 - closest / len(text))
         scores.append(math.exp(brevity + sum(logs) / len(logs)))
     return sum(scores) / len(scores)
 
 
-def equal_tokens(one: Texts, other: Texts, *, seed: int = 0) -> tuple[list[int], list[int]]:
+def equal_tokens(first: Texts, other: Texts, *, seed: int = 0) -> tuple[list[int], list[int]]:
     """Indices of texts of each corpus, drawn in a seeded order until both hold about as many tokens (within one
     text).
     """
-    budget = min(sum(map(len, one)), sum(map(len, other)))
-    return _up_to(one, budget, seed), _up_to(other, budget, seed)
+    budget = min(sum(map(len, first)), sum(map(len, other)))
+    return _up_to(first, budget, seed), _up_to(other, budget, seed)
 
 
 def _up_to(texts: Texts, budget: int, seed: int) -> list[int]:

@@ -101,10 +101,10 @@ def shingles_of(form: str, size: int = SHINGLE) -> frozenset[str]:
     return frozenset(form[at : at + size] for at in range(max(1, len(form) - size + 1)))
 
 
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+def jaccard(first: frozenset[str], other: frozenset[str]) -> float:
     """Size of the intersection over size of the union."""
-    shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
+    shared = len(first & other)
+    return shared / (len(first) + len(other) - shared)
 
 
 def bands_for(min_jaccard: float) -> tuple[int, int]:

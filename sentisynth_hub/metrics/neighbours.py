@@ -51,10 +51,10 @@ def close_pairs(vectors: Vectors, limit: float) -> Pairs:
 
 def _pairs_within(vectors: Vectors, members: npt.NDArray[np.int64], limit: float) -> Iterator[Pairs]:
     """Pairs among the rows `members`, which are in ascending order, block by block."""
-    chosen = vectors[members]
+    block = vectors[members]
     for start in range(0, len(members), _BLOCK):
         end = min(start + _BLOCK, len(members))
-        cosines = chosen[start:end] @ chosen[:end].T
+        cosines = block[start:end] @ block[:end].T
         rows, earlier = np.nonzero(cosines >= limit)
         before = earlier < rows + start
         rows, earlier = rows[before], earlier[before]

@@ -16,7 +16,7 @@ class TwoSample(TypedDict):
 
 
 def classifier_two_sample(
-    one: npt.NDArray[Any], other: npt.NDArray[Any], *, folds: int = 5, seed: int = 0
+    first: npt.NDArray[Any], other: npt.NDArray[Any], *, folds: int = 5, seed: int = 0
 ) -> TwoSample:
     """Cross-validate a logistic regression that tells features `one` (n, d) from `other` (m, d), at equal sizes.
 
@@ -31,11 +31,11 @@ def classifier_two_sample(
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     random = np.random.default_rng(seed)
-    rows = min(len(one), len(other))
+    rows = min(len(first), len(other))
     if rows < folds:
         return {"accuracy": None, "p_value": None, "rows": rows}
-    chosen = [sample[random.permutation(len(sample))[:rows]].astype(np.float64) for sample in (one, other)]
-    x, y = np.concatenate(chosen), np.repeat([0, 1], rows)
+    halves = [sample[random.permutation(len(sample))[:rows]].astype(np.float64) for sample in (first, other)]
+    x, y = np.concatenate(halves), np.repeat([0, 1], rows)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
     with threadpool_limits(1):
         predicted = cross_val_predict(model, x, y, cv=StratifiedKFold(folds, shuffle=True, random_state=seed))

@@ -65,13 +65,13 @@ class WordTagger:
         """One tag a token of `text` (see `sentisynth_hub.core.text.tokens`; links, mentions and hashtags are one token
         each).
         """
-        found: list[str | None] = []
+        found_tags: list[str | None] = []
         at = 0
         for apart in _APART.finditer(text):
-            found += [self._tag(token) for token in tokens(text[at : apart.start()])]
-            found.append(None)
+            found_tags += [self._tag(token) for token in tokens(text[at : apart.start()])]
+            found_tags.append(None)
             at = apart.end()
-        return found + [self._tag(token) for token in tokens(text[at:])]
+        return found_tags + [self._tag(token) for token in tokens(text[at:])]
 
     def _tag(self, token: str) -> str | None:
         scripts = scripts_of(token)
@@ -112,11 +112,11 @@ class WordTagger:
         """A lingua detector and its languages by tag; none by tag where it is to say how English a word looks."""
         from lingua import Language, LanguageDetectorBuilder
 
-        known = {lang: name for lang in self._latin if (name := lingua_name(lang)) is not None}
-        if len(known) == len(self._latin):
-            languages = {lang: getattr(Language, name) for lang, name in known.items()}
+        detectable = {lang: name for lang in self._latin if (name := lingua_name(lang)) is not None}
+        if len(detectable) == len(self._latin):
+            languages = {lang: getattr(Language, name) for lang, name in detectable.items()}
             return LanguageDetectorBuilder.from_languages(*languages.values()).build(), languages
-        if "en" in known and len(self._latin) == 2:
+        if "en" in detectable and len(self._latin) == 2:
             beside = [getattr(Language, name) for name in _LIKE_ROMANISED]
             return LanguageDetectorBuilder.from_languages(Language.ENGLISH, *beside).build(), {}
         return None
@@ -126,12 +126,12 @@ def _lexicon_of(languages: Sequence[str]) -> dict[str, str]:
     """Language of each listed word that stands in one list only; romanised lists only beside each other or English."""
     if not any(lang in _listed() and lang != "en" for lang in languages):
         return {}
-    found: dict[str, set[str]] = {}
+    lexicon_languages: dict[str, set[str]] = {}
     for lang in languages:
         if lang in _listed():
             for word in _words_of(lang):
-                found.setdefault(word, set()).add(lang)
-    return {word: next(iter(langs)) for word, langs in found.items() if len(langs) == 1}
+                lexicon_languages.setdefault(word, set()).add(lang)
+    return {word: next(iter(langs)) for word, langs in lexicon_languages.items() if len(langs) == 1}
 
 
 @cache

@@ -21,12 +21,12 @@ def words(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKC", text).lower()
     if folded.isascii():
         return _ASCII_WORD.findall(folded)
-    found: list[str] = []
+    pieces: list[str] = []
     for is_word, run in itertools.groupby(folded, _in_word):
         if is_word:
             word = "".join(run)
-            found += _split_unspaced(word) if _UNSPACED.search(word) else [word]
-    return found
+            pieces += _split_unspaced(word) if _UNSPACED.search(word) else [word]
+    return pieces
 
 
 def ngrams(items: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:

@@ -50,26 +50,26 @@ def make_folds(recipe: Recipe, natural: NaturalData) -> Folds:
     Raises:
         DataError: Fewer than three folds are asked for, or a label has fewer texts than there are folds.
     """
-    wanted = recipe.study.cross_fitting
-    assert wanted is not None
-    if wanted.folds < LEAST_FOLDS:
+    settings = recipe.study.cross_fitting
+    assert settings is not None
+    if settings.folds < LEAST_FOLDS:
         raise DataError(
-            f"study.cross_fitting.folds: {wanted.folds} leave no rows to train on; use {LEAST_FOLDS} or more"
+            f"study.cross_fitting.folds: {settings.folds} leave no rows to train on; use {LEAST_FOLDS} or more"
         )
     rows = sorted([*natural.train, *natural.validation, *natural.test], key=lambda row: (row.id, row.request_id))
     first = {normalised(row.text): place for place, row in reversed(list(enumerate(rows)))}
     places = {label: [place for place in first.values() if rows[place].label == label] for label in recipe.labels}
     for label, group in places.items():
-        if len(group) < wanted.folds:
+        if len(group) < settings.folds:
             raise DataError(
-                f"study.cross_fitting.folds: label {label!r} has {len(group)} texts for {wanted.folds} folds; "
+                f"study.cross_fitting.folds: label {label!r} has {len(group)} texts for {settings.folds} folds; "
                 "bring more rows or ask for fewer folds"
             )
     assigned = [
-        deal_into_folds(rows, recipe.labels, wanted.folds, rng(recipe.seed, "folds", repetition))
+        deal_into_folds(rows, recipe.labels, settings.folds, rng(recipe.seed, "folds", repetition))
         for repetition in range(recipe.study.replicates)
     ]
-    return Folds(rows, assigned, wanted.folds, natural.zero_shot)
+    return Folds(rows, assigned, settings.folds, natural.zero_shot)
 
 
 def deal_into_folds(rows: Sequence[Row], labels: Sequence[str], count: int, random: Any) -> list[int]:
@@ -91,8 +91,8 @@ def fold_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     folds = make_folds(recipe, natural)
     samples = []
     for replicate in range(recipe.study.replicates * folds.count):
-        seen = folds.natural(replicate)
-        samples.append(Sample(replicate, seen.train, seen.validation))
+        visible = folds.natural(replicate)
+        samples.append(Sample(replicate, visible.train, visible.validation))
     return samples
 
 

@@ -42,14 +42,14 @@ def check_natural_splits(
         "train": [row for row in natural.train if normalised(row.text) in in_held],
         "validation": [row for row in natural.validation if normalised(row.text) in in_test],
     }
-    found = sum(map(len, leaks.values()))
-    if found and policy == "stop":
+    count = sum(map(len, leaks.values()))
+    if count and policy == "stop":
         raise DataError(
             f"natural: {len(leaks['train'])} train rows stand in validation or test too, {len(leaks['validation'])} "
             f"validation rows in test: {_named(leaks, in_test)}; "
             "set natural.overlap=drop_from_train to leave them out, or mend the splits"
         )
-    if found:
+    if count:
         counts = " and ".join(f"{len(rows)} natural {split} rows" for split, rows in leaks.items())
         log.warn(f"{counts} stand in a split that is evaluated on, and are left out")
     left = replace(natural, train=_without(natural.train, in_held), validation=_without(natural.validation, in_test))

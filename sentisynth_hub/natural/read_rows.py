@@ -186,9 +186,9 @@ def _draw(rows: Sequence[Row], recipe: Recipe, count: int) -> Iterator[Row]:
     places: dict[str | None, list[int]] = {}
     for place, row in enumerate(rows):
         places.setdefault(row.label, []).append(place)
-    drawn = [
+    places_kept = [
         group[i]
         for group in places.values()
         for i in random.permutation(len(group))[: round(count * len(group) / len(rows))]
     ]
-    yield from (rows[place] for place in sorted(drawn))
+    yield from (rows[place] for place in sorted(places_kept))

@@ -62,14 +62,14 @@ def draw_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     Raises:
         DataError: A label has fewer rows than asked for, or would get none.
     """
-    study, wanted = recipe.study, recipe.natural
+    study, settings = recipe.study, recipe.natural
     draws = range(study.replicates) if study.design == "nested" else [0]
     samples = []
     for replicate in draws:
-        train = _draw(recipe, natural.train, wanted.rows, wanted.rows_per_label, "train", replicate)
-        count, per_label = wanted.validation_rows, wanted.validation_per_label
+        train = _draw(recipe, natural.train, settings.rows, settings.rows_per_label, "train", replicate)
+        count, per_label = settings.validation_rows, settings.validation_per_label
         if count is None and per_label is None:  # no larger than training: development labels are labels too
-            count, per_label = wanted.rows, wanted.rows_per_label
+            count, per_label = settings.rows, settings.rows_per_label
         validation = _draw(recipe, natural.validation, count, per_label, "validation", replicate)
         samples.append(Sample(replicate, train, validation))
     if study.design == "conditional":
@@ -95,14 +95,14 @@ def _draw(
     """
     random = rng(recipe.seed, "sample", split, replicate)
     groups = by_label(rows, recipe.labels)
-    wanted = _wanted(recipe, groups, total, per_label, split)
-    drawn: list[Row] = []
+    counts = _wanted(recipe, groups, total, per_label, split)
+    sample: list[Row] = []
     for label, group in groups.items():
         # Sorted first: the sample depends on what the rows are, not on the order a file happens to have them in.
         group = sorted(group, key=lambda row: (row.id, row.request_id))
-        chosen = random.permutation(len(group))[: wanted[label]]
-        drawn += [group[i] for i in chosen]
-    return [drawn[i] for i in random.permutation(len(drawn))]
+        places = random.permutation(len(group))[: counts[label]]
+        sample += [group[i] for i in places]
+    return [sample[i] for i in random.permutation(len(sample))]
 
 
 def _wanted(
@@ -142,5 +142,5 @@ def _wanted(
 
 def shared_texts(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     """Rows whose normalised text stands among `others` too."""
-    seen = {normalised(row.text) for row in others}
-    return [row for row in rows if normalised(row.text) in seen]
+    texts = {normalised(row.text) for row in others}
+    return [row for row in rows if normalised(row.text) in texts]

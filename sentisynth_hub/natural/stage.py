@@ -155,9 +155,9 @@ def _stratified(rows: Sequence[Row], recipe: Recipe, count: int, purpose: str) -
     if count >= len(rows):
         return list(rows)
     random = rng(recipe.seed, purpose)
-    drawn: list[Row] = []
+    sample: list[Row] = []
     for group in by_label(rows, recipe.labels).values():
         group = sorted({normalised(row.text): row for row in group}.values(), key=lambda row: (row.id, row.request_id))
         order = random.permutation(len(group))
-        drawn += [group[i] for i in order[: round(count * len(group) / len(rows))]]
-    return [drawn[i] for i in random.permutation(len(drawn))]
+        sample += [group[i] for i in order[: round(count * len(group) / len(rows))]]
+    return [sample[i] for i in random.permutation(len(sample))]

@@ -225,7 +225,7 @@ def _moved_into(folder: Path) -> Iterator[Path]:
     """A new folder beside `folder` that takes its name at the end; on an error it goes, with every parent made for
     it.
     """
-    made = [parent for parent in folder.absolute().parents if not parent.exists()]
+    missing = [parent for parent in folder.absolute().parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name[:60]}-", dir=folder.parent))
@@ -239,7 +239,7 @@ def _moved_into(folder: Path) -> Iterator[Path]:
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
-        for parent in made:
+        for parent in missing:
             if parent.is_dir() and not any(parent.iterdir()):
                 parent.rmdir()
         raise

@@ -69,12 +69,12 @@ def unit(vectors: npt.NDArray[np.float32], *, in_place: bool = False) -> npt.NDA
 
     `in_place` overwrites `vectors`, for a caller who needs nothing else of a large array.
     """
-    found = vectors if in_place else np.empty_like(vectors, dtype=np.float32)
+    scaled = vectors if in_place else np.empty_like(vectors, dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK):
         block = vectors[start : start + _BLOCK]
         norms = np.linalg.norm(block, axis=1, keepdims=True)
-        found[start : start + _BLOCK] = block / np.where(norms == 0, 1, norms)
-    return found
+        scaled[start : start + _BLOCK] = block / np.where(norms == 0, 1, norms)
+    return scaled
 
 
 def _embed(

@@ -227,14 +227,14 @@ def _explained(error: Exception, model: str, revision: str | None, key: str | No
         if (why := unreachable(chain)) is not None:
             return StageError(f"{f'{key}: ' if key else ''}{model} cannot be loaded: {why}")
         chain = chain.__cause__ or chain.__context__
-    said = str(error)
-    if "trust_remote_code" in said or "custom code" in said:
+    reason = str(error)
+    if "trust_remote_code" in reason or "custom code" in reason:
         return _problem(key, model, "needs code of its own, which is never run; name a model that transformers knows")
-    if "safetensors" in said and ("no file named" in said or "does not appear to have a file" in said):
+    if "safetensors" in reason and ("no file named" in reason or "does not appear to have a file" in reason):
         return _problem(
             key, model, "has no safetensors weights (pickled ones are never loaded); convert it, or name another model"
         )
-    lines = said.strip().split("\n")
+    lines = reason.strip().split("\n")
     first = lines[0][:200] if lines[0] else type(error).__name__
     return _problem(key, model, f"could not be loaded: {is_none} ({log.printable(first)})")
 

@@ -70,15 +70,15 @@ def _score(
     start = start_token(tokenizer)
     limit = cut_length(tokenizer, max_length + len(start)) - len(start)
     encoded = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=limit)["input_ids"]
-    ids = [[*start, *found] for found in encoded]
-    scorable = [index for index, found in enumerate(ids) if len(found) > 1]
+    ids = [[*start, *tokens] for tokens in encoded]
+    scorable = [index for index, tokens in enumerate(ids) if len(tokens) > 1]
     batches = length_sorted_batches([len(ids[i]) for i in scorable], [texts[i] for i in scorable], batch_size)
     bar = log.Progress("perplexity", len(scorable)) if len(scorable) >= _PROGRESS_FROM else None
     with torch.inference_mode(), fixed_threads(threads):
         plain = _head_is_plain(model, ids[scorable[0]]) if scorable else True
         for batch in batches:
-            chosen = [scorable[i] for i in batch]
-            values[chosen] = _batch(model, [ids[i] for i in chosen], plain)
+            places = [scorable[i] for i in batch]
+            values[places] = _batch(model, [ids[i] for i in places], plain)
             if bar is not None:
                 bar.advance(len(batch))
     if bar is not None:
@@ -97,9 +97,9 @@ def _batch(model: Any, ids: list[list[int]], plain: bool) -> npt.NDArray[np.floa
     """Perplexities of token sequences of two tokens and more; the first token of each is given, not scored."""
     import torch
 
-    lengths = torch.tensor([len(found) for found in ids])
+    lengths = torch.tensor([len(tokens) for tokens in ids])
     width = int(lengths.max())
-    inputs = torch.tensor([found + [0] * (width - len(found)) for found in ids])  # any id will do: it is masked
+    inputs = torch.tensor([tokens + [0] * (width - len(tokens)) for tokens in ids])  # any id will do: it is masked
     mask = torch.arange(width)[None, :] < lengths[:, None]
     predicting = mask[:, 1:].to(model.device)  # position p predicts token p + 1, where there is one
     inputs, mask = inputs.to(model.device), mask.to(model.device)
@@ -108,7 +108,7 @@ def _batch(model: Any, ids: list[list[int]], plain: bool) -> npt.NDArray[np.floa
         hidden = model.base_model(input_ids=inputs, attention_mask=mask.long()).last_hidden_state[:, :-1][predicting]
         head = model.get_output_embeddings()
         chunks = zip(torch.split(hidden, _HEAD_POSITIONS), torch.split(targets, _HEAD_POSITIONS), strict=True)
-        losses = torch.cat([_losses(head(states), wanted) for states, wanted in chunks])
+        losses = torch.cat([_losses(head(states), chunk_targets) for states, chunk_targets in chunks])
     else:
         losses = _losses(model(input_ids=inputs, attention_mask=mask.long()).logits[:, :-1][predicting], targets)
     rows = torch.arange(len(ids), device=model.device)[:, None].expand_as(predicting)[predicting]

@@ -27,13 +27,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what is said, what was found, and whether they agree (None: it could not be
-    looked at)."""
+    """One thing that was looked at: what is published, what was recomputed, and whether they agree (None: it could
+    not be looked at)."""
 
     name: str
     agrees: bool | None
-    said: Any
-    found: Any
+    published: Any
+    recomputed: Any
 
     def record(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -49,7 +49,7 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     card = head.text("README.md") or ""
     name = "card says what the manifest says"
     try:
-        rendered, found = render(card), _readable(generated_part(split_card(card)[1]))
+        rendered, body = render(card), _readable(generated_part(split_card(card)[1]))
     except PublishError as error:
         yield Check(name, False, "one generated part", str(error))
         return
@@ -67,26 +67,26 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     record = head.manifest.evaluation
     if record is not None:
         sentence = _plain(verdict_sentence(parse_evaluation(record)))
-        stands = f"**{sentence}**" in found
+        stands = f"**{sentence}**" in body
         yield Check("verdict on the card", stands, sentence, sentence if stands else "another one, or none")
-    known = {*_numbers(_readable(generated_part(split_card(rendered)[1]))), *_numbers_of(head.manifest.content())}
-    metadata, made = split_card(card)[0], split_card(rendered)[0]
-    known.update(_numbers_of(made))
-    shown = [*_numbers(found), *_numbers_of({key: metadata[key] for key in made if key in metadata})]
-    strange = [number for number in shown if _canonical(number) not in known and number not in known]
+    allowed = {*_numbers(_readable(generated_part(split_card(rendered)[1]))), *_numbers_of(head.manifest.content())}
+    metadata, expected = split_card(card)[0], split_card(rendered)[0]
+    allowed.update(_numbers_of(expected))
+    numbers = [*_numbers(body), *_numbers_of({key: metadata[key] for key in expected if key in metadata})]
+    strange = [number for number in numbers if _canonical(number) not in allowed and number not in allowed]
     yield Check("numbers on the card that are not the manifest's", not strange, [], strange[:_SHOWN])
-    changed = [key for key, value in made.items() if key != "tags" and metadata.get(key) != value]
+    changed = [key for key, value in expected.items() if key != "tags" and metadata.get(key) != value]
     yield Check("metadata of the card", not changed or (False if same else None), [], changed)
 
 
 def _readable(text: str) -> str:
     """What a reader sees of a card, without comments and code, entities as the characters they stand for."""
-    seen, place = "", 0
+    readable, place = "", 0
     while (start := text.find("<!--", place)) >= 0:
-        seen += text[place:start]
+        readable += text[place:start]
         end = text.find("-->", start)
         place = len(text) if end < 0 else end + 3
-    return _plain(_CODE.sub(" ", seen + text[place:]))
+    return _plain(_CODE.sub(" ", readable + text[place:]))
 
 
 def _plain(text: str) -> str:

@@ -41,8 +41,8 @@ class Pictures:
             figures = list(standing.figures or [])
             if head.paths.issuperset(figures):
                 return figures, {}
-        drawn = self._draw()
-        return list(drawn), drawn
+        pictures = self._draw()
+        return list(pictures), pictures
 
     def _draw(self) -> dict[str, bytes]:
         if self._drawn is None:

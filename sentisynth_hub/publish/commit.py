@@ -207,14 +207,14 @@ def _commit(api: "HfApi", plan: Plan, create_pr: bool) -> "CommitInfo | None":
 def _open_pull_request(api: "HfApi", plan: Plan) -> str | None:
     """Address of an open pull request that proposes the very same version, None where there is none."""
     manifest = plan.additions[MANIFEST_FILE]
-    for found in api.get_repo_discussions(
+    for discussion in api.get_repo_discussions(
         plan.repo_id, repo_type=plan.repo_type, discussion_type="pull_request", discussion_status="open"
     ):
-        if found.title == _title(plan.version):
-            proposed = read_head(api, plan.repo_id, plan.repo_type, revision=f"refs/pr/{found.num}")
+        if discussion.title == _title(plan.version):
+            proposed = read_head(api, plan.repo_id, plan.repo_type, revision=f"refs/pr/{discussion.num}")
             text = proposed.text(MANIFEST_FILE) if proposed is not None else None
             if text is not None and text.encode("utf-8") == manifest:
-                return found.url
+                return discussion.url
     return None
 
 
@@ -251,5 +251,5 @@ def _refused(repo_id: str, error: "HfHubHTTPError") -> str:
         403: "the token may not write there; use one with write access to this repo",
         429: "too many requests or commits; wait an hour and run again",
     }
-    said = str(error).strip().splitlines()[-1]
-    return f"{repo_id}: the Hub answered {status} ({said}); {hints.get(status, 'run again')}"
+    reason = str(error).strip().splitlines()[-1]
+    return f"{repo_id}: the Hub answered {status} ({reason}); {hints.get(status, 'run again')}"

@@ -205,8 +205,8 @@ class DatasetPublication(Publication[DatasetManifest]):
     def _generator(self) -> dict[str, Any]:
         generation = self.release.generation
         model = generation["model"]
-        made = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
-        return made | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
+        record = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
+        return record | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
 
     def _config_differs(self, name: str, standing: DatasetManifest) -> bool:
         record = standing.configs.get(name)
@@ -279,10 +279,12 @@ def _study_cost(replicates: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] |
     """What generating for all replicates took; None where there is one corpus, whose cost is told anyway."""
     if len(replicates) < 2:
         return None
-    made = list(replicates.values())
-    counts = {name: sum(one[name] for one in made) for name in ("requests", "prompt_tokens", "completion_tokens")}
-    costs = [one["cost_usd"] for one in made]
-    return {"replicates": len(made), **counts, "usd": None if None in costs else fsum(costs)}
+    records = list(replicates.values())
+    counts = {
+        name: sum(record[name] for record in records) for name in ("requests", "prompt_tokens", "completion_tokens")
+    }
+    costs = [record["cost_usd"] for record in records]
+    return {"replicates": len(records), **counts, "usd": None if None in costs else fsum(costs)}
 
 
 def _score_filter(table: Table) -> tuple[str, str, float] | None:

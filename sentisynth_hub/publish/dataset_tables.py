@@ -181,8 +181,8 @@ def _table(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    said = {column: columns.get(_spelling(column), columns[column]) for column in kinds}
-    exact, values = table_digests(kinds, said, digest)
+    spelled = {column: columns.get(_spelling(column), columns[column]) for column in kinds}
+    exact, values = table_digests(kinds, spelled, digest)
     arrays = {
         column: pc.index_in(columns[column], value_set=pa.array(labels, pa.string())).cast(pa.int64())
         if kind == "label"
@@ -228,15 +228,15 @@ def _unfiltered(
     import pyarrow as pa
 
     number = len(release.kept)
-    shown = [*range(number)] + [
+    places = [*range(number)] + [
         number + place
         for place, (item, hide) in enumerate(zip(release.rejected, hidden, strict=True))
         if not hide and item.row.label
     ]
     order = {line["request_id"]: place for place, line in enumerate(release.lineage)}
     requests = columns["request_id"].to_pylist()
-    asked = np.argsort([order.get(requests[place], len(order)) for place in shown], kind="stable")
-    taken = pa.array(np.array(shown, dtype=np.int64)[asked])
+    in_order = np.argsort([order.get(requests[place], len(order)) for place in places], kind="stable")
+    taken = pa.array(np.array(places, dtype=np.int64)[in_order])
     nothing = [None] * number
     whole = {
         **columns,

@@ -150,12 +150,12 @@ def _recipe_line(change: RecipeChange) -> str:
 
 def _verdict_lines(before: Side, after: Side) -> list[str]:
     """The verdicts of two published versions, where they differ."""
-    said = [said_by(side.evaluation) for side in (before, after)]
-    if None in said or said[0] == said[1]:
+    sentences = [said_by(side.evaluation) for side in (before, after)]
+    if None in sentences or sentences[0] == sentences[1]:
         return []
     return [
         log.printable(f"  verdict of {side.name}: {text}", 240)
-        for side, text in zip((before, after), said, strict=True)
+        for side, text in zip((before, after), sentences, strict=True)
     ]
 
 

@@ -125,10 +125,10 @@ class Publication(ABC, Generic[ManifestT]):
             return Plan(self.repo_id, self.repo_type, head.commit, head.version, None, {}, ())
         changes = self.changes(head, standing, differences)
         version = FIRST if head is None or head.version is None else head.version.next(changes["level"])
-        figures, drawn = self.figures.plan(head, standing)
+        figures, pictures = self.figures.plan(head, standing)
         content = self.content(standing)
         manifest = self._manifest(version.tag[1:], changes, content, figures)
-        additions = {**content.files, **self._rendered(manifest, head), **drawn}
+        additions = {**content.files, **self._rendered(manifest, head), **pictures}
         old = set(standing.files) if standing is not None else set()
         stale = (old - set(manifest.files)) & head.paths if head is not None else set()
         parent = head.commit if head is not None else None
@@ -162,9 +162,9 @@ class Publication(ABC, Generic[ManifestT]):
             return differing
         figures, _ = self.figures.plan(head, standing)
         again = self._manifest(standing.version, standing.changes, self.kept_content(standing), figures).content()
-        known = standing.content()
-        keys = [key for key in {**again, **known} if key not in _VOLATILE]
-        changed = [key for key in keys if canonical_json(again.get(key)) != canonical_json(known.get(key))]
+        before = standing.content()
+        keys = [key for key in {**again, **before} if key not in _VOLATILE]
+        changed = [key for key in keys if canonical_json(again.get(key)) != canonical_json(before.get(key))]
         if changed:
             causes = [key for key in changed if key not in _FOLLOWING] or changed
             return [f"{key.replace('_', ' ')} changed" for key in causes]

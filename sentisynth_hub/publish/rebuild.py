@@ -55,11 +55,11 @@ def rebuild(recipe: Recipe, manifest: Manifest, folder: Path) -> list[Check]:
     refresh = manifest.generator.get("refresh", 0)
     generation.generate(pinned, samples, generated, Processes(), refresh=refresh)
     filtering.filter_candidates(pinned, samples, natural, generation.load(generated), filtered, Processes())
-    found = content_digest(filtering.load(filtered).kept(0))
-    said = manifest.content_digest
+    rebuilt = content_digest(filtering.load(filtered).kept(0))
+    published = manifest.content_digest
     return [
         _models(pins, manifest),
-        Check("content digest of the rows generated again", said == found, said, found),
+        Check("content digest of the rows generated again", published == rebuilt, published, rebuilt),
     ]
 
 
@@ -73,13 +73,13 @@ def _without_zero_shot(recipe: Recipe) -> Recipe:
 
 def _models(pins: dict[str, Pin], manifest: Manifest) -> Check:
     """Whether the models used now are among those that went into the version."""
-    known = {source["commit"] for source in manifest.licence["sources"]}
-    others = [f"{path} ({pin.id} at {pin.commit[:12]})" for path, pin in pins.items() if _is_other(pin, known)]
+    commits = {source["commit"] for source in manifest.licence["sources"]}
+    others = [f"{path} ({pin.id} at {pin.commit[:12]})" for path, pin in pins.items() if _is_other(pin, commits)]
     return Check("models that did not go into it", not others, [], others)
 
 
-def _is_other(pin: Pin, known: set[str]) -> bool:
-    return pin.repo_type == "model" and pin.commit not in known
+def _is_other(pin: Pin, commits: set[str]) -> bool:
+    return pin.repo_type == "model" and pin.commit not in commits
 
 
 def _check_paths(recipe: Recipe) -> None:

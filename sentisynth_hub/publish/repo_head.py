@@ -151,12 +151,12 @@ def _commit_of_manifest(api: "HfApi", head: RepoHead) -> str:
     """The oldest commit of an unbroken run that holds the same manifest as the head."""
 
     def manifest_id(commit: str) -> str | None:
-        found = api.get_paths_info(head.repo_id, [MANIFEST_FILE], repo_type=head.repo_type, revision=commit)
-        return found[0].blob_id if found else None  # type: ignore[union-attr]
+        infos = api.get_paths_info(head.repo_id, [MANIFEST_FILE], repo_type=head.repo_type, revision=commit)
+        return infos[0].blob_id if infos else None  # type: ignore[union-attr]
 
-    wanted, oldest = manifest_id(head.commit), head.commit
+    newest, oldest = manifest_id(head.commit), head.commit
     for commit in api.list_repo_commits(head.repo_id, repo_type=head.repo_type, revision=head.commit)[1:]:
-        if manifest_id(commit.commit_id) != wanted:
+        if manifest_id(commit.commit_id) != newest:
             break
         oldest = commit.commit_id
     return oldest

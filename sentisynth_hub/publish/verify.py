@@ -91,9 +91,9 @@ def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -
     checks += _natural_rows(manifest, natural)
     if natural is None:
         return [*checks, Check("test scores", None, manifest.scores, "the natural test rows cannot be read")]
-    found = _measured(head, tag, manifest, natural.test)
-    near = all(abs(found[name] - said) < _ROUNDING for name, said in manifest.scores.items())
-    return [*checks, Check("test scores", near, manifest.scores, found)]
+    scores = _measured(head, tag, manifest, natural.test)
+    near = all(abs(scores[name] - published) < _ROUNDING for name, published in manifest.scores.items())
+    return [*checks, Check("test scores", near, manifest.scores, scores)]
 
 
 def published_recipe(head: RepoHead, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -119,27 +119,27 @@ def _manifest(head: RepoHead, kind: type[ManifestT]) -> ManifestT:
     return manifest
 
 
-def _check(name: str, said: Any, found: Any) -> Check:
-    return Check(name, said == found, said, found)
+def _check(name: str, published: Any, recomputed: Any) -> Check:
+    return Check(name, published == recomputed, published, recomputed)
 
 
 def _identity(head: RepoHead, tag: str) -> Iterator[Check]:
     assert head.manifest is not None
     if head.manifest.format < SCHEMA:
-        said = f"format {head.manifest.format}, read as format {SCHEMA}"
-        yield Check("format of the manifest", None, SCHEMA, said)
+        format_line = f"format {head.manifest.format}, read as format {SCHEMA}"
+        yield Check("format of the manifest", None, SCHEMA, format_line)
     yield _check("version in the manifest", tag, head.manifest.tag)
     yield _check("repo in the manifest", head.repo_id, head.manifest.repo_id)
     yield _check("commit of the tag", head.tags.get(tag), head.commit)
     yield _check("recipe digest", head.manifest.recipe["digest"], recipe_digest(head.text("recipe.yaml") or ""))
     if isinstance(head.manifest, DatasetManifest):  # a model's manifest has none: its dataset's has
         prompt = head.text("prompt.jinja2")
-        found = None if prompt is None else template_digest(prompt)
-        yield _check("prompt digest", head.manifest.prompt_digest, found)
+        prompt_digest = None if prompt is None else template_digest(prompt)
+        yield _check("prompt digest", head.manifest.prompt_digest, prompt_digest)
 
 
-def _files(head: RepoHead, said: Sequence[str]) -> Iterator[Check]:
-    yield _check("files that are missing", [], sorted(set(said) - head.paths))
+def _files(head: RepoHead, listed: Sequence[str]) -> Iterator[Check]:
+    yield _check("files that are missing", [], sorted(set(listed) - head.paths))
 
 
 def _columns(head: RepoHead, record: ConfigRecord) -> dict[str, list[Any]]:
@@ -198,18 +198,18 @@ def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dic
     yield _check("statistics", manifest.statistics, rounded(measured))
     yield _check("candidates", manifest.candidates, len(kept) + len(rejected["request_id"]))
     counted = Counter(f"{name}: {reason}" for name, reason in zip(rejected["filter"], rejected["reason"], strict=True))
-    said = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest.funnel}
-    yield _check("funnel", said, dict(counted))
+    counts = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest.funnel}
+    yield _check("funnel", counts, dict(counted))
     yield _check("hidden texts", manifest.hidden, sum(text is None for text in rejected["text"]))
     cost = manifest.cost
     yield _check("prompt tokens", cost["prompt_tokens"], sum(lineage["prompt_tokens"]))
     yield _check("completion tokens", cost["completion_tokens"], sum(lineage["completion_tokens"]))
     usd = None if None in lineage["cost_usd"] else sum(lineage["cost_usd"])
     yield _check("dollars", cost["usd"], rounded(usd))
-    shown = tables["unfiltered"]
-    ids = Counter(i for i, is_kept in zip(shown["id"], shown["kept"], strict=True) if is_kept)
+    unfiltered = tables["unfiltered"]
+    ids = Counter(i for i, is_kept in zip(unfiltered["id"], unfiltered["kept"], strict=True) if is_kept)
     yield _check("kept rows of unfiltered are those of default", True, ids == Counter(row.id for row in kept))
-    unknown = {*shown["request_id"], *rejected["request_id"]} - set(lineage["request_id"])
+    unknown = {*unfiltered["request_id"], *rejected["request_id"]} - set(lineage["request_id"])
     yield _check("candidates without lineage", [], sorted(unknown))
     texts = {(row.label, row.text[:300]) for row in kept}
     yield _check("examples that are not rows", [], [e for e in manifest.examples if tuple(e) not in texts])
@@ -230,25 +230,25 @@ def _privacy(
     ]
     yield _check("texts that should be hidden", [], open_ones)
     personal = PersonalData()
-    shown = [text for name in ("unfiltered", "rejected") for text in tables[name]["text"] if text is not None]
-    count = sum(personal.find(text) is not None for text in shown)
-    said = "allowed by whoever verifies" if allow_personal_data else 0
-    yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), said, count)
-    yield _check("texts with something like a secret", 0, len(texts_with_secrets(shown)))
+    texts = [text for name in ("unfiltered", "rejected") for text in tables[name]["text"] if text is not None]
+    count = sum(personal.find(text) is not None for text in texts)
+    expected = "allowed by whoever verifies" if allow_personal_data else 0
+    yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), expected, count)
+    yield _check("texts with something like a secret", 0, len(texts_with_secrets(texts)))
     if natural is None:
         yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
         return
     index = NaturalTexts(natural)
-    yield _check("natural rows among the texts", 0, sum(index.is_copy(text) for text in shown))
+    yield _check("natural rows among the texts", 0, sum(index.is_copy(text) for text in texts))
 
 
 def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalData | None) -> Iterator[Check]:
     """The natural rows read now are those that the version was made from; nothing where either side cannot tell."""
     if natural is None or "splits" not in natural.source:
         return
-    found = natural.source["splits"]
-    for split, said in manifest.natural.get("splits", {}).items():
-        yield _check(f"natural {split} rows", said["content_digest"], found[split]["content_digest"])
+    splits = natural.source["splits"]
+    for split, published in manifest.natural.get("splits", {}).items():
+        yield _check(f"natural {split} rows", published["content_digest"], splits[split]["content_digest"])
 
 
 def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:

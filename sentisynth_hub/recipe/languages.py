@@ -40,13 +40,13 @@ def language_problem(tag: str) -> str | None:
     match = _TAG.fullmatch(tag)
     if match is not None and (len(match["language"]) == 3 or match["language"] in _TWO_LETTERS):
         return None
-    shown = repr(tag[:40])
+    quoted = repr(tag[:40])
     plain = tag.strip().replace("_", "-").lower()
     hint = _COMMON.get(plain) or _COMMON.get(plain.partition("-")[0])
     if hint is None and (written := _usual_case(plain)) != tag and language_problem(written) is None:
         hint = written
     guess = f"; did you mean {hint!r}?" if hint else did_you_mean(plain, _TWO_LETTERS)
-    return f"{shown} is no language tag (such as en, pt-BR or kn-Latn){guess}"
+    return f"{quoted} is no language tag (such as en, pt-BR or kn-Latn){guess}"
 
 
 def check_languages(tags: Sequence[str]) -> list[str]:

@@ -39,9 +39,9 @@ def find_recipe(name: str) -> Path:
     ):
         if candidate.is_file():
             return candidate
-    known = [recipe.parent.name for recipe in list_recipes()]
+    names = [recipe.parent.name for recipe in list_recipes()]
     raise RecipeError(
-        f"{name}: no such recipe or file{did_you_mean(name, known)}; `sentisynth recipes list` shows them"
+        f"{name}: no such recipe or file{did_you_mean(name, names)}; `sentisynth recipes list` shows them"
     )
 
 
@@ -181,10 +181,9 @@ def explain(error: ValidationError, model: type[BaseModel] = Recipe) -> str:
     location = _location(first["loc"])
     path = ".".join(location) or model.__name__.lower()
     if first["type"] == "extra_forbidden":
-        known = _fields_at(model, location[:-1])
-        what = (
-            f"unknown key {location[-1]!r}{did_you_mean(location[-1], known)}; known here: {', '.join(sorted(known))}"
-        )
+        fields = _fields_at(model, location[:-1])
+        meant = did_you_mean(location[-1], fields)
+        what = f"unknown key {location[-1]!r}{meant}; known here: {', '.join(sorted(fields))}"
     elif first["type"] == "missing":
         what = "missing; add it"
     elif first["type"] == "value_error":

@@ -156,9 +156,9 @@ def _path(recipe: str, name: str) -> Path:
     path = folder / f"{name}.yaml"
     if path.name == f"{name}.yaml" and path.is_file():
         return path
-    known = list_questions(recipe)
-    there = f"its questions are {', '.join(known)}" if known else f"it has none; write one as {path}"
-    raise RecipeError(f"{recipe}: no question {name!r}{did_you_mean(name, known)}; {there}")
+    names = list_questions(recipe)
+    there = f"its questions are {', '.join(names)}" if names else f"it has none; write one as {path}"
+    raise RecipeError(f"{recipe}: no question {name!r}{did_you_mean(name, names)}; {there}")
 
 
 def _refuse_hidden(path: Path, question: Question, overrides: Iterable[str]) -> None:
@@ -173,11 +173,11 @@ def _combinations(question: Question) -> list[tuple[dict[str, str], Mapping[str,
     """Levels by factor, and the values they set, of every cell in the order of the file."""
     if question.settings:
         return [({SETTING: name}, values) for name, values in question.settings.items()]
-    found: list[tuple[dict[str, str], Mapping[str, Any]]] = []
+    cells: list[tuple[dict[str, str], Mapping[str, Any]]] = []
     for levels in itertools.product(*(factor.items() for factor in question.factors.values())):
         names = dict(zip(question.factors, (name for name, _ in levels), strict=True))
-        found.append((names, {key: value for _, values in levels for key, value in values.items()}))
-    return found
+        cells.append((names, {key: value for _, values in levels for key, value in values.items()}))
+    return cells
 
 
 def _with_text_keys(value: Any) -> Any:

@@ -92,7 +92,9 @@ def model_sections(content: Any, path: str = "") -> list[tuple[str, dict[str, An
         return []
     here = [(path, content)] if isinstance(content.get("model"), str) and "revision" in content else []
     return here + [
-        found for key, value in content.items() for found in model_sections(value, f"{path}.{key}" if path else key)
+        section
+        for key, value in content.items()
+        for section in model_sections(value, f"{path}.{key}" if path else key)
     ]
 
 

@@ -143,12 +143,12 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _labels_can_be_asked_for(self) -> "Recipe":
-        asked = [name for name in self.study.variants if (line := built_in(name)) and line.corpus == "labels"]
-        if asked and (reason := self.generate.generator.no_labels_because) is not None:
-            raise ValueError(f"study.variants: {' and '.join(asked)} ask the generator for labels, and {reason}")
-        if asked and self.study.cross_fitting is not None:
+        variants = [name for name in self.study.variants if (line := built_in(name)) and line.corpus == "labels"]
+        if variants and (reason := self.generate.generator.no_labels_because) is not None:
+            raise ValueError(f"study.variants: {' and '.join(variants)} ask the generator for labels, and {reason}")
+        if variants and self.study.cross_fitting is not None:
             raise ValueError(
-                f"study.variants: {' and '.join(asked)} want a test split of their own; leave them out under "
+                f"study.variants: {' and '.join(variants)} want a test split of their own; leave them out under "
                 "cross_fitting"
             )
         return self

@@ -41,11 +41,11 @@ class Student(Section):
     """Put before every text whose frozen features are computed (e5: `query: `); fine-tuning does without, as
     `pipeline()` does.
     """
-    epochs: float = Field(default=4, gt=0)
+    epochs: float = Field(default=4.0, gt=0)
     """Passes over natural and kept rows together: the matched number of steps. Variants of natural rows alone count
     from as many passes over their own rows.
     """
-    budgets: list[float] = Field(default=[1, 2, 4], min_length=1)
+    budgets: list[float] = Field(default=[1.0, 2.0, 4.0], min_length=1)
     """Multiples of that number of steps that every variant tries, the matched number beside them; the best in the
     folds is taken.
     """
@@ -180,7 +180,7 @@ class Study(Section):
         default=["kept", "weighted", "unfiltered", "synthetic_then_natural"], min_length=1
     )
     """What `mixed` is the best of: ways to use the synthetic rows."""
-    synthetic_weights: list[float] = Field(default=[0, 0.1, 0.3, 1], min_length=1)
+    synthetic_weights: list[float] = Field(default=[0.0, 0.1, 0.3, 1.0], min_length=1)
     """Weights of an added row, in units of a natural one, that `mixed` tries; 0 leaves the synthetic rows out."""
     self_training: SelfTraining = SelfTraining()
     """How the variant `self_training` works."""

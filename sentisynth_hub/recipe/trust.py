@@ -98,11 +98,13 @@ def endpoint_access(recipe: Recipe) -> EndpointAccess:
     else:
         with_key = "without a key"
     shots = recipe.generate.prompt.num_shots
-    shown = f"shows {shots} natural texts" if shots else "shows no natural texts"
+    content = f"shows {shots} natural texts" if shots else "shows no natural texts"
     if recipe.generate.prompt.seed_texts is not None:
-        shown += " and a seed text"
+        content += " and a seed text"
     place = "prompts go to a server on this machine," if _is_this_machine(host) else "prompts leave this machine: to"
-    return EndpointAccess(host, sent, variable, f"{place} {host}, {with_key}; each asks {endpoint.model} and {shown}")
+    return EndpointAccess(
+        host, sent, variable, f"{place} {host}, {with_key}; each asks {endpoint.model} and {content}"
+    )
 
 
 def trusted_hosts() -> list[str]:

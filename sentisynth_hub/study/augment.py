@@ -36,17 +36,18 @@ def translated_rows(rows: Sequence[Row], count: int, recipe: Recipe, random: Any
     Raises:
         DataError: The lexicon cannot be read, or no word of the rows is in it.
     """
-    wanted = recipe.study.word_translation
-    assert wanted is not None
-    lexicon = read_lexicon(recipe.local_file(wanted.lexicon, "study.word_translation.lexicon"))
+    settings = recipe.study.word_translation
+    assert settings is not None
+    lexicon = read_lexicon(recipe.local_file(settings.lexicon, "study.word_translation.lexicon"))
     if not any(word.lower() in lexicon for row in rows for word in row.text.split()):
         raise DataError(
-            f"study.word_translation.lexicon: {wanted.lexicon} has no word of the natural rows; is it their language?"
+            f"study.word_translation.lexicon: {settings.lexicon} has no word of the natural rows; is it their "
+            "language?"
         )
     return [
         (
             replace(
-                row, text=_translated(row.text, lexicon, wanted.share, random), request_id=f"{row.request_id}:wt{i}"
+                row, text=_translated(row.text, lexicon, settings.share, random), request_id=f"{row.request_id}:wt{i}"
             ),
             row,
         )
@@ -103,8 +104,8 @@ def _noised(text: str, random: Any) -> str:
 
 def _translated(text: str, lexicon: dict[str, list[str]], share: float, random: Any) -> str:
     words = text.split()
-    known = [i for i, word in enumerate(words) if word.lower() in lexicon]
-    for i in random.permutation(known)[: max(1, round(share * len(known)))] if known else []:
+    places = [i for i, word in enumerate(words) if word.lower() in lexicon]
+    for i in random.permutation(places)[: max(1, round(share * len(places)))] if places else []:
         choices = lexicon[words[i].lower()]
         words[i] = choices[random.integers(len(choices))]
     return " ".join(words)

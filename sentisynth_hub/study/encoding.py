@@ -36,8 +36,8 @@ def encode(texts: Sequence[str], tokenizer: Any, max_length: int) -> list[list[i
     if not texts:
         return []
     limit = cut_length(tokenizer, max_length)
-    found = tokenizer(list(texts), truncation=True, max_length=limit, padding=False, return_attention_mask=False)
-    return list(found["input_ids"])
+    encoded = tokenizer(list(texts), truncation=True, max_length=limit, padding=False, return_attention_mask=False)
+    return list(encoded["input_ids"])
 
 
 def plan_epoch(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) -> list[list[int]]:

@@ -56,7 +56,7 @@ def run_finetune(
         if best is None or attempt.score > best.score:
             best = attempt
     assert best is not None, "a trial has at least one budget"
-    model, losses = (best.model, best.losses) if best.model is not None else run.train(run.last, best.asked)
+    model, losses = (best.model, best.losses) if best.model is not None else run.train(run.last, best.steps_planned)
     test = predict(model, run.readable(trial.test), run.tokenizer.pad_token_id, launch)
     budget = {"weight": run.weight, "steps": best.steps, "tried": tried, "losses": losses}
     entropies = cross_entropy(best.validation, labels_of(trial.validation.rows, recipe.labels))
@@ -70,7 +70,7 @@ class _Attempt:
     where no fold was held out.
     """
 
-    asked: int
+    steps_planned: int
     steps: int
     validation: Array
     score: float

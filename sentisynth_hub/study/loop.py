@@ -327,6 +327,6 @@ def predict(model: Any, token_ids: Sequence[Sequence[int]], pad_id: int, launch:
     if launch.shared:
         parts = gather_object(parts)
     probabilities = np.zeros((len(token_ids), model.config.num_labels), np.float32)
-    for rows, found in parts:
-        probabilities[rows] = found
+    for rows, part in parts:
+        probabilities[rows] = part
     return probabilities

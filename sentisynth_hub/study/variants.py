@@ -107,8 +107,8 @@ def variant_rows(
     else:
         raise DataError(f"study.variants: {name!r} is not trained on rows; leave it out here")
     random = rng(recipe.seed, "variant", name, sample.replicate)
-    made = rows(Setting(recipe, sample, corpus, natural, random, number))
-    return (made,) if isinstance(made, Option) else tuple(made)
+    variant_set = rows(Setting(recipe, sample, corpus, natural, random, number))
+    return (variant_set,) if isinstance(variant_set, Option) else tuple(variant_set)
 
 
 def _outside_rows(name: str) -> Rows:
@@ -322,7 +322,7 @@ def _weighed(option: Option, weights: Sequence[float]) -> Option:
 
 
 def _positive(weights: Sequence[float]) -> tuple[float, ...]:
-    return tuple(weight for weight in weights if weight > 0)
+    return tuple(float(weight) for weight in weights if weight > 0)
 
 
 def _labelled(rows: Sequence[Row]) -> list[Row]:

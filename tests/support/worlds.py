@@ -1,12 +1,13 @@
 """Small worlds for the generation tests: a recipe with invented rows, and a tiny random language model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sentisynth_hub.core.distributed import Processes
-from sentisynth_hub.core.rows import Request, Row
+from sentisynth_hub.core.rows import Rejected, Request, Row, read_records, read_rejected, read_rows
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe, load_recipe
@@ -87,6 +88,17 @@ def stage(runs: Path, recipe: Recipe, name: str = "generate") -> StageFolder:
     return stage_folder(
         runs, name, version=generation.VERSION, recipe=generation.decides(recipe), inputs={"natural": "rows"}
     )
+
+
+def candidates_of(folder: StageFolder, replicate: int) -> tuple[list[Row], list[Rejected]]:
+    """A replicate's candidates and what became none, whether the stage is finished or not."""
+    path = folder.path / f"replicate-{replicate}"
+    return read_rows(path / "candidates.parquet"), read_rejected(path / "unparsed.parquet")
+
+
+def lineage_of(folder: StageFolder, replicate: int) -> Iterator[dict[str, Any]]:
+    """A replicate's lineage, whether the stage is finished or not."""
+    yield from read_records(folder.path / f"replicate-{replicate}" / "lineage.parquet")
 
 
 def alone() -> Processes:

@@ -22,7 +22,7 @@ from sentisynth_hub.generate.answers import completion_record
 from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import Journal, read_journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
-from sentisynth_hub.generate.providers.openai_chat import client_settings
+from sentisynth_hub.generate.providers.openai_client import client_settings
 from sentisynth_hub.generate.providers.server_fields import ServerFields
 from sentisynth_hub.recipe import Recipe
 

@@ -7,50 +7,26 @@ reservation without an answer, and that counts as spent.
 
 import asyncio
 import itertools
-import os
 import time
 import uuid
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.untrusted import one_line
 from sentisynth_hub.generate.answers import completion_record
 from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
-from sentisynth_hub.generate.journal import Journal
+from sentisynth_hub.generate.journal import GroupedJournal, Journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
+from sentisynth_hub.generate.providers.call_failures import CallFailure, lost_connection, meaning, status_of
+from sentisynth_hub.generate.providers.openai_client import client_settings, without_key
 from sentisynth_hub.generate.providers.rate_limits import RateLimits, backoff, retry_after
 from sentisynth_hub.generate.providers.server_fields import ServerFields
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.trust import endpoint_access
 
 
 _DEAD = 3  # so many requests in a row (or one for each call in flight) without an answer: the server is down
 _REFUSALS = 30  # times a call may be told to come later, which takes a quarter of an hour and more
-_LONGEST_PAUSE = 3600.0  # seconds; a server that asks for more is left for another day
-_NO_KEY = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why an attempt gave no text, and what follows.
-
-    `billed`: the server may have worked for it. `retry` after `wait` seconds (None: back off), or give the request up
-    (which is its own fault, and with `refusal` the server's answer to it), or `stop` the run. `later`: the server only
-    asked to come again, which uses up no attempt. `field`: the server does not take this field of a call.
-    """
-
-    why: str
-    billed: bool = False
-    retry: bool = True
-    refusal: bool = False
-    wait: float | None = None
-    stop: bool = False
-    later: bool = False
-    field: str | None = None
 
 
 class EndpointCaller:
@@ -66,7 +42,7 @@ class EndpointCaller:
         self.recipe, self.ledger = recipe, ledger
         self.endpoint = protocol.endpoint_of(recipe)
         self.stopped: str | None = None
-        self._journal = _GroupedJournal(journal)
+        self._journal = GroupedJournal(journal)
         per_minute = self.endpoint.requests_per_minute, self.endpoint.tokens_per_minute
         self._limits = RateLimits(*(limit / processes if limit is not None else None for limit in per_minute))
         self._fields = ServerFields(protocol.host(self.endpoint), self.endpoint.model)
@@ -75,7 +51,7 @@ class EndpointCaller:
         self._proven = proven
         self._silent = True  # the server has not answered anything yet
         # What was given up since the last answer, and why: on disk once the server answers again.
-        self._failed: list[tuple[Completion, _Failure]] = []
+        self._failed: list[tuple[Completion, CallFailure]] = []
 
     def stop(self, why: str) -> None:
         """Send no more calls; those in flight are still answered."""
@@ -141,7 +117,7 @@ class EndpointCaller:
 
     async def _answer(self, waiting: list[Request]) -> None:
         """Answer the requests of one prompt: again for those an answer left out, and for all where there was none."""
-        failure, attempts, refusals = _Failure(""), 0, 0
+        failure, attempts, refusals = CallFailure(""), 0, 0
         while attempts < self.endpoint.max_attempts and refusals < _REFUSALS:
             outcome = await self._attempt(waiting)
             if outcome is None:
@@ -162,7 +138,7 @@ class EndpointCaller:
             await asyncio.sleep(backoff(attempts + refusals) if failure.wait is None else failure.wait)
         await self._give_up(waiting, failure)
 
-    async def _attempt(self, waiting: list[Request]) -> list[Completion] | _Failure | None:
+    async def _attempt(self, waiting: list[Request]) -> list[Completion] | CallFailure | None:
         """Make one call; return the completions, or what went wrong, or None where nothing may be sent any more.
 
         The first call goes alone, until it is known which fields the server takes.
@@ -171,12 +147,12 @@ class EndpointCaller:
             async with self._probing:
                 if not self._fields.settled:
                     outcome = await self._call(waiting)
-                    if not isinstance(outcome, _Failure) or outcome.field is None:
+                    if not isinstance(outcome, CallFailure) or outcome.field is None:
                         self._fields.settle(keep=isinstance(outcome, list))
                     return outcome
         return await self._call(waiting)
 
-    async def _call(self, waiting: list[Request]) -> list[Completion] | _Failure | None:
+    async def _call(self, waiting: list[Request]) -> list[Completion] | CallFailure | None:
         new_tokens = self.recipe.generate.new_tokens * len(waiting)
         bound = worst_case(waiting[0].prompt, new_tokens)
         await self._limits.wait(bound)
@@ -200,7 +176,7 @@ class EndpointCaller:
             started = time.monotonic()
             answer = await self._send(waiting)
             self._slowest = max(self._slowest, time.monotonic() - started)
-            if isinstance(answer, _Failure):
+            if isinstance(answer, CallFailure):
                 if not answer.billed:
                     await self._settle(call, worst, TokenCost(), [])
                 return answer
@@ -213,7 +189,7 @@ class EndpointCaller:
             if completions:
                 return completions
             words = next((choice.error for choice in answer.choices if choice.error), None)
-            return _Failure("the answer has no choices" if words is None else self._mask(one_line(words)))
+            return CallFailure("the answer has no choices" if words is None else self._mask(one_line(words)))
         finally:
             self._in_flight -= 1
             async with self._settled:
@@ -248,7 +224,7 @@ class EndpointCaller:
             self._hand_on(completions)
             await self._hand_on_failed()
 
-    async def _give_up(self, waiting: list[Request], failure: _Failure) -> None:
+    async def _give_up(self, waiting: list[Request], failure: CallFailure) -> None:
         """Answer requests with an error: at once if it is their own fault, else once the server has answered
         others.
         """
@@ -272,7 +248,7 @@ class EndpointCaller:
             await self._journal.append([completion_record(completion) for completion in failed])
             self._hand_on(failed)
 
-    async def _send(self, waiting: list[Request]) -> protocol.ServerAnswer | _Failure:
+    async def _send(self, waiting: list[Request]) -> protocol.ServerAnswer | CallFailure:
         import openai
 
         left = self.ledger.seconds_left()
@@ -287,130 +263,42 @@ class EndpointCaller:
             async with asyncio.timeout(seconds):
                 response = await kind.with_raw_response.create(**required, extra_body=body)
         except TimeoutError:
-            return _Failure(f"no answer within {seconds:g} seconds", billed=True)
+            return CallFailure(f"no answer within {seconds:g} seconds", billed=True)
         except openai.APIStatusError as error:
             return self._refused(error, body)
         except openai.APIConnectionError as error:
-            return _lost(error)
+            return lost_connection(error)
         try:
             return protocol.read_body(response.content, self.endpoint.model)
         except protocol.AnswerError as error:
-            status = _status(error.code)
+            status = status_of(error.code)
             self._silent = self._silent and not error.billed
             if error.billed or status is None:
-                return _Failure(self._mask(str(error)), billed=error.billed)
-            return self._meaning(status, error.code, self._mask(str(error)), retry_after(response.headers))
+                return CallFailure(self._mask(str(error)), billed=error.billed)
+            return self._paused(
+                meaning(self.recipe, status, error.code, self._mask(str(error)), retry_after(response.headers))
+            )
 
-    def _refused(self, error: Any, body: dict[str, Any]) -> _Failure:
+    def _refused(self, error: Any, body: dict[str, Any]) -> CallFailure:
         """What an HTTP error means for the call of this `body`. None of them is billed."""
         status, content = error.status_code, error.response.content
         words, code, parameter = protocol.read_refusal(content)
         if status in (400, 422):
             field = self._fields.learn(body, content[:4000].decode("utf-8", "replace"), parameter)
             if field is not None:
-                return _Failure(f"the server refuses {field}", wait=0.0, later=True, field=field)
+                return CallFailure(f"the server refuses {field}", wait=0.0, later=True, field=field)
         hint = f"; {protocol.BASE_URL_HINT}" if content.lstrip()[:1] == b"<" else ""
         why = self._mask(f"HTTP {status}: {words}{hint}")
-        return self._meaning(status, code, why, retry_after(error.response.headers))
+        return self._paused(meaning(self.recipe, status, code, why, retry_after(error.response.headers)))
 
-    def _meaning(self, status: int, code: str | None, why: str, wait: float | None) -> _Failure:
-        """What an error means: wait, try again, give this request up, or stop the run."""
-        if code in ("insufficient_quota", "billing_hard_limit_reached"):
-            return _Failure(f"{why}; the account has no credit left", stop=True)
-        if status in (400, 422) and code is not None and protocol.is_refusal(code):
-            return _Failure(why, retry=False, refusal=True)
-        if status in (401, 403, 404):
-            hint = f"check the key in {self.endpoint.api_key_variable}, the model and base_url"
-            if "chat" in why.casefold() and not self.recipe.generate.prompt.chat:
-                hint += "; a chat model needs generate.prompt.chat=true and a template that renders messages"
-            return _Failure(f"{why}; {hint}", stop=True)
-        if status == 429 or (status >= 500 and wait is not None):
-            if wait is not None and wait > _LONGEST_PAUSE:
-                return _Failure(
-                    f"{why}; the server asks to wait {wait / 3600:,.1f} hours: run the same command again then",
-                    stop=True,
-                )
-            if wait is not None:
-                self._limits.pause(wait)
-            return _Failure(why, wait=None if wait is None else 0.0, later=True)
-        return _Failure(why, retry=status >= 500 or status in (408, 409, 425))
+    def _paused(self, failure: CallFailure) -> CallFailure:
+        """Hold all calls where the server asked for a pause."""
+        if failure.pause is not None:
+            self._limits.pause(failure.pause)
+        return failure
 
     def _mask(self, words: str) -> str:
-        """A server's words without the key, should it repeat it."""
-        key = os.environ.get(self.endpoint.api_key_variable, "")
-        return words.replace(key, "[key]") if len(key) > 3 else words
-
-
-def _status(code: str | None) -> int | None:
-    """The HTTP status that a server means by the code of an error it sent with status 200; None: nobody knows."""
-    if code is None:
-        return None
-    if code.isascii() and code.isdigit() and len(code) == 3 and code[0] in "45":
-        return int(code)
-    word = code.casefold()
-    return next((status for part, status in _CODES.items() if part in word), None)
-
-
-_CODES = {
-    "insufficient_quota": 429, "billing": 429, "rate_limit": 429, "ratelimit": 429, "resource_exhausted": 429,
-    "too_many_requests": 429, "throttl": 429, "invalid_api_key": 401, "authentication": 401, "permission": 403,
-    "model_not_found": 404,
-}  # fmt: skip
-
-
-def client_settings(recipe: Recipe) -> dict[str, Any]:
-    """Arguments of the `openai` client of a recipe's endpoint; it retries nothing, as every attempt has its own
-    reservation. Says once what is sent where.
-
-    Raises:
-        InputError: No key is set and the server wants one, or the recipe may not send its key there.
-    """
-    access = endpoint_access(recipe)
-    log.warn_once(access.sentence)
-    key = access.key
-    if key and not (key.isascii() and key.isprintable() and " " not in key):
-        raise InputError(
-            f"the key in the environment variable {protocol.endpoint_of(recipe).api_key_variable} holds characters no "
-            "key has (a space, a line end or a typographic quote); set it again"
-        )
-    return {
-        "api_key": key or _NO_KEY,
-        "base_url": protocol.endpoint_of(recipe).base_url,
-        "max_retries": 0,
-        "timeout": None,
-    }
-
-
-@dataclass
-class _Group:
-    records: list[dict[str, Any]]
-    written: bool = False
-
-
-class _GroupedJournal:
-    """Appends for many calls at once: what piles up during one write to the disk goes into the next together."""
-
-    def __init__(self, journal: Journal):
-        self._journal = journal
-        self._group = _Group([])
-        self._writing = asyncio.Lock()
-
-    async def append(self, records: list[dict[str, Any]]) -> None:
-        """Return when the records are on the disk, without holding up the calls in flight."""
-        group = self._group
-        group.records += records
-        async with self._writing:
-            if not group.written:
-                self._group = _Group([])
-                await asyncio.shield(asyncio.to_thread(self._journal.append, group.records))
-                group.written = True
-
-    async def flush(self) -> None:
-        """Write what those who were called off had answered before."""
-        async with self._writing:
-            if self._group.records:
-                await asyncio.to_thread(self._journal.append, self._group.records)
-                self._group = _Group([])
+        return without_key(words, self.endpoint)
 
 
 def _calls(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
@@ -422,12 +310,3 @@ def _calls(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
 
 async def _next(stream: AsyncGenerator[list[Completion]]) -> list[Completion]:
     return await anext(stream, [])
-
-
-def _lost(error: Any) -> _Failure:
-    """A connection that was never made costs nothing; one that was cut may have been worked for."""
-    cause = type(error.__cause__).__name__
-    if cause in ("UnsupportedProtocol", "LocalProtocolError", "InvalidURL", "ProxyError"):
-        return _Failure(f"no call could be sent ({one_line(str(error.__cause__))}); {protocol.BASE_URL_HINT}")
-    connected = cause not in ("ConnectError", "ConnectTimeout", "PoolTimeout")
-    return _Failure("the connection was cut" if connected else "no connection to the server", billed=connected)

@@ -1,6 +1,5 @@
 """What a server can do, found out by asking one request: for `sentisynth generate --check`."""
 
-import os
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from sentisynth_hub.core.untrusted import loads_untrusted
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.budget import dollars, find_price
 from sentisynth_hub.generate.providers import openai_protocol as protocol
-from sentisynth_hub.generate.providers.openai_chat import client_settings
+from sentisynth_hub.generate.providers.openai_client import client_settings, without_key
 from sentisynth_hub.generate.providers.server_fields import ServerFields
 from sentisynth_hub.generate.unwrap import without_reasoning
 from sentisynth_hub.recipe import Recipe
@@ -153,6 +152,5 @@ def _reasons_apart(content: bytes) -> bool:
 
 
 def _problem(recipe: Recipe, why: str) -> StageError:
-    key = os.environ.get(protocol.endpoint_of(recipe).api_key_variable, "")
-    words = why.replace(key, "[key]") if len(key) > 3 else why
+    words = without_key(why, protocol.endpoint_of(recipe))
     return StageError(f"generate --check: {words}; check base_url, the model's name and the key")

@@ -82,7 +82,7 @@ def usd(value: float) -> Markup:
 @cache
 def environment() -> jinja2.Environment:
     """The templates of `dataset_cards/`; a name that is not there is an error, never an empty string."""
-    made = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(shipped("dataset_cards")),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
@@ -91,5 +91,5 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters.update(code=code, cut=cut, signed=signed, percent=percent, usd=usd)
-    return made
+    templates.filters.update(code=code, cut=cut, signed=signed, percent=percent, usd=usd)
+    return templates

@@ -42,8 +42,8 @@ def split_card(card: str) -> tuple[dict[str, Any], str]:
 def merged(existing: Mapping[str, Any], generated: Mapping[str, Any]) -> dict[str, Any]:
     """The generated keys, then the keys people added; tags people added stay behind the generated ones."""
     tags = list(generated["tags"])
-    found = existing.get("tags") or []
-    tags += [tag for tag in (found if isinstance(found, list) else [found]) if tag not in tags]
+    old_tags = existing.get("tags") or []
+    tags += [tag for tag in (old_tags if isinstance(old_tags, list) else [old_tags]) if tag not in tags]
     return {**generated, "tags": tags} | {key: value for key, value in existing.items() if key not in generated}
 
 

@@ -136,7 +136,11 @@ def _names(manifest: Manifest) -> Mapping[str, Any]:
     """What the templates see: the manifest's keys, and a few that follow from them."""
     record = manifest.evaluation
     evaluation = None if record is None else parse_evaluation(record, f"evaluation of {manifest.repo_id}")
-    primary = [] if evaluation is None else [one for one in evaluation.comparisons if one.family == "primary"]
+    primary = (
+        []
+        if evaluation is None
+        else [comparison for comparison in evaluation.comparisons if comparison.family == "primary"]
+    )
     return {
         "layout": None,
         **manifest.content(),

@@ -77,8 +77,8 @@ def gather_licences(recipe: Recipe, pins: Mapping[str, Pin], *, written_by_gener
         RecipeError: No licence is chosen, or sources' licences are unknown or clash; names all of them, and the
             choices.
     """
-    chosen = recipe.publish.licence
-    if chosen is None:
+    licence = recipe.publish.licence
+    if licence is None:
         raise RecipeError(
             "publish.licence: missing; choose the licence of what is published, e.g. apache-2.0 or cc-by-4.0"
         )
@@ -87,7 +87,7 @@ def gather_licences(recipe: Recipe, pins: Mapping[str, Pin], *, written_by_gener
     problems = {
         source["id"]: f"{source['repo_type']} {source['id']} {problem}"
         for source in sources
-        if source["reason"] is None and (problem := clash(source["licence"], chosen)) is not None
+        if source["reason"] is None and (problem := clash(source["licence"], licence)) is not None
     }
     if problems:
         reasons = ", ".join(f"{name}: your reason" for name in problems)
@@ -95,24 +95,24 @@ def gather_licences(recipe: Recipe, pins: Mapping[str, Pin], *, written_by_gener
             f"publish.licence: {'; '.join(problems.values())}; choose another source or licence, or say under "
             f"publish.licence_reasons why each may be used: {{{reasons}}}"
         )
-    return {"id": chosen, "sources": sources}
+    return {"id": licence, "sources": sources}
 
 
-def clash(licence: str | None, chosen: str) -> str | None:
+def clash(licence: str | None, target: str) -> str | None:
     """Why something under `licence` may not be published under `chosen`; None where nothing speaks against it."""
     if licence is None or not licence.strip():
         return "states no licence"
-    for one in (part.strip().lower() for part in licence.split(",")):
-        if one not in KNOWN:
-            return f"has the licence {one!r}, of which is not known here what it allows"
-        if one in NO_DERIVATIVES:
-            return f"has the licence {one}, which allows no derived work to be published"
-        if one in SHARE_ALIKE and one != chosen:
-            return f"has the licence {one}, which asks for the same licence, not {chosen}"
-        if one in NON_COMMERCIAL and chosen not in NON_COMMERCIAL:
-            return f"has the licence {one}, which forbids commercial use, while {chosen} allows it"
-        if "-sa-" in one and one in NON_COMMERCIAL and one != chosen:
-            return f"has the licence {one}, which asks for the same licence, not {chosen}"
+    for name in (part.strip().lower() for part in licence.split(",")):
+        if name not in KNOWN:
+            return f"has the licence {name!r}, of which is not known here what it allows"
+        if name in NO_DERIVATIVES:
+            return f"has the licence {name}, which allows no derived work to be published"
+        if name in SHARE_ALIKE and name != target:
+            return f"has the licence {name}, which asks for the same licence, not {target}"
+        if name in NON_COMMERCIAL and target not in NON_COMMERCIAL:
+            return f"has the licence {name}, which forbids commercial use, while {target} allows it"
+        if "-sa-" in name and name in NON_COMMERCIAL and name != target:
+            return f"has the licence {name}, which asks for the same licence, not {target}"
     return None
 
 
@@ -127,10 +127,10 @@ def _distinct(pins: Mapping[str, Pin]) -> dict[str, Pin]:
 
 def _source(path: str, pin: Pin, recipe: Recipe) -> LicenceSource:
     generator = recipe.generate.generator
-    said = recipe.natural.licence if path.partition(".")[0] == "natural" else None
+    stated = recipe.natural.licence if path.partition(".")[0] == "natural" else None
     if path == GIVEN_ROWS:
-        said = generator.stated_licence
-    licence = said or pin.licence
+        stated = generator.stated_licence
+    licence = stated or pin.licence
     reason = recipe.publish.licence_reasons.get(pin.id)
     return {"id": pin.id, "repo_type": pin.repo_type, "commit": pin.commit, "licence": licence, "reason": reason}
 

@@ -98,14 +98,14 @@ def check_funnel(release: DatasetRelease) -> None:
         DataError: It does not, or a row has no lineage, so a card would lie.
     """
     counted = Counter((item.filter, item.reason) for item in release.rejected)
-    told = {(step["filter"], step["reason"]): step["rejected"] for step in release.funnel if step["rejected"]}
-    if dict(counted) != told:
-        raise DataError(f"the funnel says {told}, the rejected rows say {dict(counted)}; run the filter stage again")
-    known = {line["request_id"] for line in release.lineage}
+    counts = {(step["filter"], step["reason"]): step["rejected"] for step in release.funnel if step["rejected"]}
+    if dict(counted) != counts:
+        raise DataError(f"the funnel says {counts}, the rejected rows say {dict(counted)}; run the filter stage again")
+    request_ids = {line["request_id"] for line in release.lineage}
     missing = [
         row.request_id
         for row in (*release.kept, *(item.row for item in release.rejected))
-        if row.request_id not in known
+        if row.request_id not in request_ids
     ]
     if missing:
         raise DataError(f"{len(missing)} rows have no lineage, e.g. {missing[0]}; run the generate stage again")
@@ -207,9 +207,9 @@ def _no_natural_row(kept: Sequence[Row], natural: NaturalTexts) -> None:
 
 def _no_personal_data(release: DatasetRelease) -> None:
     personal = personal_data_of(release.recipe)
-    found = [(row.request_id, kind) for row in release.kept if (kind := personal.find(row.text))]
-    if found:
+    hits = [(row.request_id, kind) for row in release.kept if (kind := personal.find(row.text))]
+    if hits:
         raise PublishError(
-            f"personal data: {len(found)} kept rows hold some, e.g. {found[0][0]} ({found[0][1]}); "
+            f"personal data: {len(hits)} kept rows hold some, e.g. {hits[0][0]} ({hits[0][1]}); "
             "add `personal_data: {}` to the recipe's filters, or set publish.allow_personal_data=true"
         )

@@ -39,6 +39,7 @@ _OWN = {
 }
 _WORTH_A_LOOK = re.compile(r"[A-Za-z0-9_\-+/=.]{16}|PRIVATE KEY|PuTTY|://")
 """No form matches a text without one of these, and few texts that people or models write have one."""
+_DIGEST = re.compile(r"[0-9a-f]{0,128}")  # what most columns of ids are: no form is made of these alone
 _WINDOW, _OVERLAP = 4_000, 500  # characters looked at together, since some forms take quadratic time
 _SECRET_NAME = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEY|CREDENTIAL", re.IGNORECASE)
 _LEAST_SECRET = 8  # characters; a shorter value stands in innocent texts
@@ -46,6 +47,8 @@ _LEAST_SECRET = 8  # characters; a shorter value stands in innocent texts
 
 def find_secret(text: str) -> str | None:
     """Name the first kind of secret that `text` holds something like; None where it holds none."""
+    if _DIGEST.fullmatch(text):
+        return None
     for start in range(0, max(len(text) - _OVERLAP, 1), _WINDOW - _OVERLAP):
         window = text[start : start + _WINDOW]
         for kind, pattern in _forms() if _WORTH_A_LOOK.search(window) else ():

@@ -66,12 +66,12 @@ def by_id(rows: Sequence[Row], ids: Sequence[str] | None = None) -> list[Row]:
 
 def count_words(rows: Iterable[Row], most: int) -> int:
     """Words of a corpus, counted up to `most`."""
-    found = 0
+    count = 0
     for row in rows:
-        found += count_tokens(row.text)
-        if found >= most:
+        count += count_tokens(row.text)
+        if count >= most:
             return most
-    return found
+    return count
 
 
 def balance_shift(before: Mapping[str, int], after: Mapping[str, int]) -> float:
@@ -84,13 +84,13 @@ def balance_shift(before: Mapping[str, int], after: Mapping[str, int]) -> float:
 
 def _distinct_pairs(texts: Iterable[Sequence[str]], words: int) -> tuple[float, int]:
     """Distinct pairs over pairs in the first `words` words, and how many words there were."""
-    seen: set[tuple[str, str]] = set()
+    distinct: set[tuple[str, str]] = set()
     pairs = used = 0
     for text in texts:
         text = text[: words - used]
         used += len(text)
         pairs += max(0, len(text) - 1)
-        seen.update(zip(text, text[1:], strict=False))
+        distinct.update(zip(text, text[1:], strict=False))
         if used >= words:
             break
-    return (len(seen) / pairs if pairs else 0.0), used
+    return (len(distinct) / pairs if pairs else 0.0), used

@@ -51,5 +51,5 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for name, inner in value.items():
             yield from _leaves(inner, f"{key}.{name}" if key else str(name))
     elif key:
-        shown = json.dumps(value, ensure_ascii=False)
-        yield key, shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
+        written = json.dumps(value, ensure_ascii=False)
+        yield key, written if len(written) <= _SHOWN else f"{written[: _SHOWN - 1]}…"

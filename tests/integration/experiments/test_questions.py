@@ -123,8 +123,9 @@ def test_class_ratios_and_the_two_by_two(recipe: Path) -> None:
     assert set(skewed["factorial"]["cells"]) == {"natural_repeated", "rebalanced", "mixed", "mixed_natural_prior"}
     shown = sentisynth("study", str(recipe), "--question", "ratios", "generate.prompt.num_shots=2", cwd=recipe).stdout
     assert "imbalance or coverage? (setting=80:20)" in shown
-    trials = [json.loads(path.read_text()) for path in (recipe / "runs/tiny/study").glob("*/trials/rebalanced-*.json")]
-    assert sorted({tuple(trial["training_rows"]) for trial in trials}) == [(20,), (32,)]  # 16 of each label at 80:20
+    trials = [json.loads(path.read_text("utf-8")) for path in (recipe / "runs/tiny/trials").glob("*.json")]
+    rebalanced = {tuple(trial["training_rows"]) for trial in trials if trial["option"] == "rebalanced"}
+    assert sorted(rebalanced) == [(40,), (64,)]  # 20 rows to train and 20 more: 32 of each label at 80:20
 
 
 def test_an_oracle_teacher_is_counted_and_said(recipe: Path) -> None:

@@ -19,7 +19,7 @@ from sentisynth_hub.generate.journal import read_journal
 from sentisynth_hub.recipe import Recipe
 from tests.support import fault_server
 from tests.support.fault_server import FAULTS, FaultServer
-from tests.support.worlds import CHAT, alone, samples, stage, write_recipe
+from tests.support.worlds import CHAT, alone, candidates_of, samples, stage, write_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def recipe(
 
 
 def rows(made: Recipe, runs: Path) -> tuple[list[Row], list[Rejected]]:
-    return generation.read_candidates(stage(runs, made), 0)
+    return candidates_of(stage(runs, made), 0)
 
 
 def test_two_thousand_requests_with_one_fault_in_five(tmp_path: Path) -> None:

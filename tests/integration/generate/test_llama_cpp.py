@@ -9,7 +9,7 @@ import pytest
 from benchmarks.llama_server import LlamaServer, smollm2_gguf
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.recipe import Recipe
-from tests.support.worlds import CHAT, TEMPLATE, alone, samples, stage, write_recipe
+from tests.support.worlds import CHAT, TEMPLATE, alone, candidates_of, samples, stage, write_recipe
 
 
 GGUF = smollm2_gguf()
@@ -38,7 +38,7 @@ def recipe(folder: Path, server: LlamaServer, candidates: int, template: str, **
 def run(made: Recipe, runs: Path) -> tuple[dict[str, Any], list[str], list[str]]:
     folder = stage(runs, made)
     manifest = generation.generate(made, samples(), folder, alone())
-    rows, unparsed = generation.read_candidates(folder, 0)
+    rows, unparsed = candidates_of(folder, 0)
     return manifest["replicates"]["0"], [row.text for row in rows], [item.reason for item in unparsed]
 
 
@@ -50,7 +50,7 @@ def test_raw_completions_are_lines(tmp_path: Path, server: LlamaServer) -> None:
     assert all(text and "\n" not in text for text in texts)
     assert len(set(texts)) > 1, "seeds do not reach the server"
     assert 0 < record["completion_tokens"] <= 6 * 24
-    assert {row.generator for row in generation.read_candidates(stage(tmp_path / "runs", made), 0)[0]} <= {"SmolLM2"}
+    assert {row.generator for row in candidates_of(stage(tmp_path / "runs", made), 0)[0]} <= {"SmolLM2"}
 
 
 def test_the_same_seeds_give_the_same_texts(tmp_path: Path, server: LlamaServer) -> None:

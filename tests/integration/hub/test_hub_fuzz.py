@@ -14,7 +14,7 @@ from sentisynth_hub.localhub.control import HubState, running_hub
 from tests.support.raw_client import RawClient, file_line
 
 
-SHORT, LONG = 30, 5_000
+SHORT, LONG = 30, 500
 CONTENT = b"\0fuzz" * 10
 OID = hashlib.sha256(CONTENT).hexdigest()
 

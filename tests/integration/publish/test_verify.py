@@ -190,7 +190,7 @@ def test_a_card_in_the_words_of_another_toolkit_is_not_called_drift(published: s
     forge(HfApi(), published, {name: tmp_path / name for name in ("README.md", "sentisynth.json")})
     checks = checks_of("verify-tests/forged", "v1.0.0")
     assert checks["card says what the manifest says"].agrees is None
-    assert "written by sentisynth-hub 0.0.1" in checks["card says what the manifest says"].found
+    assert "written by sentisynth-hub 0.0.1" in checks["card says what the manifest says"].recomputed
     assert disagreeing(checks) <= {"repo in the manifest"}  # the copy has another id
 
 
@@ -325,7 +325,7 @@ def test_the_command_says_so_and_exits_with_one_on_drift(published: str, tmp_pat
     drifted = CliRunner().invoke(verify, ["verify-tests/forged@v1.0.0"])
     assert isinstance(drifted.exception, DriftError)
     assert drifted.exception.exit_code == 1
-    assert "NO candidates: said 8, found 7" in drifted.stdout
+    assert "NO candidates: published 8, recomputed 7" in drifted.stdout
 
 
 @pytest.mark.parametrize(

@@ -114,14 +114,14 @@ def test_killed_study_ends_as_if_it_had_not_been(
             start_new_session=True,
         )
         before = len(first_seen)
-        while process.poll() is None and len(list(tmp_path.glob("study/*/trials/*.json"))) <= before:
+        while process.poll() is None and len(list(tmp_path.glob("trials/*.json"))) <= before:
             time.sleep(0.02)
         time.sleep(draw.random() * 0.2)
         _kill_group(process)
-        for path in tmp_path.glob("study/*/trials/*.json"):
+        for path in tmp_path.glob("trials/*.json"):
             first_seen.setdefault(path.name, path.stat().st_mtime_ns)
     run(1, *arguments)
-    finished = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("study/*/trials/*.json")}
+    finished = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("trials/*.json")}
     assert {name: finished[name] for name in first_seen} == first_seen  # no trial was trained twice
     assert len(first_seen) >= min(kills, 8)
     assert len(finished) == 8

@@ -10,7 +10,7 @@ from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.generate.providers import fine_tuned
 from sentisynth_hub.recipe import Recipe
-from tests.support.worlds import alone, samples, stage, write_recipe
+from tests.support.worlds import alone, candidates_of, samples, stage, write_recipe
 from tests.unit.generate.test_same_corpus import Launch
 
 
@@ -44,7 +44,7 @@ def test_what_it_writes_after_a_label_is_of_that_label(tmp_path: Path, model: Pa
     made = recipe(tmp_path / "recipe", model)
     folder = stage(tmp_path / "runs", made)
     manifest = generation.generate(made, samples(), folder, alone())
-    rows, unparsed = generation.read_candidates(folder, 0)
+    rows, unparsed = candidates_of(folder, 0)
     texts = [(row.asked_label, row.text) for row in [*rows, *(item.row for item in unparsed)]]
     begins = {"negative": "a dull", "positive": "a warm"}
     right = sum(text.startswith(begins[label or ""]) for label, text in texts)

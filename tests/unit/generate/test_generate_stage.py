@@ -13,7 +13,7 @@ from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.generate.providers.fake import QueuedGenerator
 from sentisynth_hub.recipe import Recipe
-from tests.support.worlds import alone, samples, stage, write_recipe
+from tests.support.worlds import alone, candidates_of, lineage_of, samples, stage, write_recipe
 
 
 def recipe(folder: Path, **changes: Any) -> Recipe:
@@ -36,13 +36,13 @@ def test_rows_come_in_the_order_they_were_asked_for(tmp_path: Path) -> None:
     made = recipe(tmp_path)
     folder = stage(tmp_path / "runs", made)
     manifest = generation.generate(made, samples(), folder, alone(), generator=QueuedGenerator(texts()))
-    candidates, unparsed = generation.read_candidates(folder, 0)
+    candidates, unparsed = candidates_of(folder, 0)
     assert unparsed == []
     assert [row.text for row in candidates] == texts(12)
     assert [row.label for row in candidates] == ["negative"] * 3 + ["positive"] * 3 + ["negative"] * 3 + [
         "positive"
     ] * 3
-    lineage = list(generation.read_lineage(folder, 0))
+    lineage = list(lineage_of(folder, 0))
     assert [record["request_id"] for record in lineage] == [row.request_id for row in candidates]
     record = manifest["replicates"]["0"]
     assert (record["requests"], record["candidates"], record["unparsed"]) == (12, 12, 0)
@@ -56,7 +56,7 @@ def test_what_cannot_be_parsed_has_no_label_and_a_reason(tmp_path: Path) -> None
     made = recipe(tmp_path)
     folder = stage(tmp_path / "runs", made)
     generation.generate(made, samples(), folder, alone(), generator=QueuedGenerator(["fine", "", "two\nlines"]))
-    candidates, unparsed = generation.read_candidates(folder, 0)
+    candidates, unparsed = candidates_of(folder, 0)
     assert len(candidates) == 1
     assert [item.reason for item in unparsed] == ["empty", "several_lines"] + ["error"] * 9
     assert {item.filter for item in unparsed} == {"parse"}
@@ -69,9 +69,7 @@ def test_every_replicate_asks_with_its_own_rows(tmp_path: Path) -> None:
     folder = stage(tmp_path / "runs", made)
     generation.generate(made, samples(3), folder, alone(), generator=QueuedGenerator(texts()))
     for sample in samples(3):
-        shown = {
-            name for line in generation.read_lineage(folder, sample.replicate) for name in line["demonstration_ids"]
-        }
+        shown = {name for line in lineage_of(folder, sample.replicate) for name in line["demonstration_ids"]}
         assert shown <= {row.request_id for row in sample.train}
         prompts = (folder.path / f"replicate-{sample.replicate}" / "prompts.jsonl").read_text("utf-8")
         assert f"film {sample.replicate}" in prompts
@@ -140,7 +138,7 @@ def test_another_parser_reuses_every_completion(tmp_path: Path, monkeypatch: pyt
     nobody = QueuedGenerator()
     generation.generate(made, samples(), changed, alone(), generator=nobody)
     assert nobody.asked == []
-    assert [row.text for row in generation.read_candidates(changed, 0)[0]] == [text.upper() for text in texts(12)]
+    assert [row.text for row in candidates_of(changed, 0)[0]] == [text.upper() for text in texts(12)]
 
 
 def test_asking_for_more_rows_keeps_the_whole_batches_there_are(tmp_path: Path) -> None:
@@ -222,11 +220,11 @@ def test_several_texts_a_call_are_several_rows(tmp_path: Path) -> None:
     answers = [json.dumps({"texts": [f"film {i} {j}" for j in range(3)]}) for i in range(3)] + ["no list"]
     folder = stage(tmp_path / "runs", made)
     manifest = generation.generate(made, samples(), folder, alone(), generator=QueuedGenerator(answers))
-    candidates, unparsed = generation.read_candidates(folder, 0)
+    candidates, unparsed = candidates_of(folder, 0)
     assert [row.text for row in candidates] == [f"film {i} {j}" for i in range(3) for j in range(3)]
     assert [item.reason for item in unparsed] == ["not_json"] * 3
     assert len({row.request_id for row in [*candidates, *(item.row for item in unparsed)]}) == 12
-    lineage = list(generation.read_lineage(folder, 0))
+    lineage = list(lineage_of(folder, 0))
     assert len(lineage) == 12
     assert sum(line["completion_tokens"] for line in lineage) == manifest["replicates"]["0"]["completion_tokens"]
 
@@ -251,7 +249,7 @@ def test_the_digest_is_over_texts_and_labels(tmp_path: Path) -> None:
     other = QueuedGenerator([*texts(11), "another last one"])
     changed = generation.generate(made, samples(), stage(tmp_path / "other", made), alone(), generator=other)
     assert manifest["replicates"]["0"]["digest"] != changed["replicates"]["0"]["digest"]
-    assert content_digest(generation.read_candidates(folder, 0)[0])
+    assert content_digest(candidates_of(folder, 0)[0])
 
 
 def test_progress_counts_this_plan_and_not_what_another_asked(

@@ -61,8 +61,8 @@ def test_pool_for_pseudo_labels_is_outside_the_sample() -> None:
     assert not {row.id for row in rows} & {row.id for row in [*first.train, *first.validation]}
     assert [row.id for row in rows] != [row.id for row in pseudo_pool(recipe, second, natural, 20)]
     said = tuple(replace(row, label="positive") for row in rows)
-    found = variant_rows("pseudo_label", recipe, first, Corpus([], [], said), natural)
-    assert set(found.human_ids) == {row.id for row in first.train}
-    assert len(found.rows) == len(first.train) + 20
+    (option,) = variant_rows("pseudo_label", recipe, first, Corpus([], [], pseudo_labelled=said), natural)
+    assert {row.id for row in option.human} == {row.id for row in first.train}
+    assert len(option.rows) == len(first.train) + 20
     with pytest.raises(DataError, match="pseudo_label wants 500 natural texts"):
         pseudo_pool(recipe, first, natural, 500)

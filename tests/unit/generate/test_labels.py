@@ -121,11 +121,11 @@ def test_study_and_ledger_count_what_was_shown_and_nothing_else(tmp_path: Path, 
     corpora = make_corpora(samples)
     for replicate, corpus in corpora.items():
         corpora[replicate] = type(corpus)(
-            corpus.kept, corpus.candidates, labelling.load(stage)[replicate].pseudo_labelled()
+            corpus.kept, corpus.candidates, pseudo_labelled=labelling.load(stage)[replicate].pseudo_labelled()
         )
     studied = stage_folder(tmp_path / "runs", "study", version=1, recipe=None)
-    manifest = run_study(recipe, samples, natural, corpora, studied, alone(), answers)
-    assert manifest["chosen_variant"] in ("natural", "pseudo_label")
+    result = run_study(recipe, samples, natural, corpora, studied, alone(), answers)
+    assert result.chosen_variant in ("natural", "pseudo_label")
     found = read_predictions([studied.path / "predictions.parquet"])
     silent = [i for i, row in enumerate(natural.test) if "music" in row.text.split()]
     assert 0 < len(silent) < len(natural.test)
@@ -137,12 +137,8 @@ def test_study_and_ledger_count_what_was_shown_and_nothing_else(tmp_path: Path, 
     )
     shown = ledger.budget("llm_classifier")
     assert {use: count for use, count in shown.uses.items() if count} == {"demonstrations": 4}
-    pseudo = ledger.budget("pseudo_label")  # 8 rows a label to train on, the 4 shown among them, 10 for validation
-    assert {use: count for use, count in pseudo.uses.items() if count} == {
-        "train": 16,
-        "demonstrations": 4,
-        "validation": 20,
-    }
+    pseudo = ledger.budget("pseudo_label")  # 8 and 10 rows a label, which all train; the 4 shown are among them
+    assert {use: count for use, count in pseudo.uses.items() if count} == {"train": 36, "demonstrations": 4}
     assert pseudo.distinct == 36
 
 

@@ -9,7 +9,7 @@ import pytest
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.generate.providers.transformers_lm import TransformersGenerator
-from tests.support.worlds import alone, local, samples, stage, write_recipe
+from tests.support.worlds import alone, candidates_of, lineage_of, local, samples, stage, write_recipe
 
 
 class Launch:
@@ -34,7 +34,7 @@ def corpus(tmp_path: Path, model: Path, count: int) -> tuple[str, list[str]]:
     journals = sorted(folder.path.glob("replicate-0/completions-*.jsonl"))
     assert len(journals) == count
     assert all(journal.stat().st_size for journal in journals)
-    rows, unparsed = generation.read_candidates(folder, 0)
+    rows, unparsed = candidates_of(folder, 0)
     return manifests[0]["replicates"]["0"]["digest"], [row.text for row in [*rows, *(item.row for item in unparsed)]]
 
 
@@ -86,8 +86,8 @@ def test_a_row_draws_from_numbers_of_its_own_seed(tmp_path: Path, model: Path) -
     for made in (few, many):
         folder = stage(tmp_path / made.folder.name, made)
         generation.generate(made, samples(), folder, alone())
-        order = [line["request_id"] for line in generation.read_lineage(folder, 0)]
-        rows, unparsed = generation.read_candidates(folder, 0)
+        order = [line["request_id"] for line in lineage_of(folder, 0)]
+        rows, unparsed = candidates_of(folder, 0)
         by_id = {row.request_id: row.text for row in [*rows, *(item.row for item in unparsed)]}
         texts.append([by_id[name] for name in order])
     assert texts[0] == texts[1][:24]
