@@ -73,7 +73,7 @@ class StudyResult(StudySummary):
 
     @property
     def predictions_path(self) -> Path:
-        """Predictions on test rows, read by `verdict.predictions`."""
+        """Predictions on test rows, read by `study.predictions`."""
         return self.path / PREDICTIONS
 
     @property
