@@ -154,8 +154,8 @@ def outcome(recipe: Any, natural: Any, predicted: dict[str, list[list[str]]], mi
     """The verdict where `mixed` is the variant it is about."""
     import numpy as np
 
+    from sentisynth_hub.study.predictions import StudyPredictions
     from sentisynth_hub.verdict.outcome import Rule, conclude
-    from sentisynth_hub.verdict.predictions import StudyPredictions
     from sentisynth_hub.verdict.statistics.comparisons import Arms
 
     place = {label: i for i, label in enumerate(recipe.labels)}

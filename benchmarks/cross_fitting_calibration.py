@@ -22,8 +22,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 from sentisynth_hub.metrics.classification import METRICS, confusion_counts
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.outcome import Rule, conclude
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.comparisons import Arms, Dependence
 
 

@@ -19,8 +19,8 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 from simulated_studies import ALPHA, TASKS, Cell, Judged, Study, Truth, World, draw, make_world, scenarios
 
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.outcome import Rule, conclude, decide
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
 from sentisynth_hub.verdict.statistics.comparisons import Arms
 from sentisynth_hub.verdict.statistics.crossed import contrast
@@ -291,7 +291,8 @@ def main() -> None:
 PAGE = """# Are the verdicts calibrated?
 
 Written by `python benchmarks/verdict_calibration.py {arguments}`; method and words in
-[the evidence](../concepts/evidence.md).
+[the evidence](../concepts/evidence.md). Here all rows and replicates are independent; where they are not:
+[dependence](dependence.md).
 
 {cells} cells, at least {studies:,} simulated studies in each (four times as many where a rate was over {close:.1%}
 after those), every study judged under every scenario. Highest rate of false verdicts **{worst:.2%}** (limit

@@ -13,7 +13,7 @@ class Mean(TypedDict):
     rows: int
 
 
-class Difference(TypedDict):
+class RatingDifference(TypedDict):
     """An estimate held against `null` (chance, or no difference).
 
     `p_difference` is two-sided and held against `alpha`; `p_equivalence` is the larger of two one-sided ones against
@@ -70,8 +70,8 @@ class StratumRecord(TypedDict):
     name: str
     rows: int
     label_match: Mean | None
-    tell: Difference | None
-    naturalness: Difference | None
+    tell: RatingDifference | None
+    naturalness: RatingDifference | None
 
 
 class Agreements(TypedDict):
@@ -98,7 +98,7 @@ class LabelMatch(Pair):
 class Naturalness(Pair):
     """Mean naturalness, and natural − synthetic."""
 
-    difference: Difference | None
+    difference: RatingDifference | None
 
 
 class Confusions(TypedDict):
@@ -119,7 +119,7 @@ class HumanFindings(TypedDict):
     agreement: Agreements
     confusion: Confusions
     label_match: LabelMatch
-    tell: Difference | None
+    tell: RatingDifference | None
     said_machine: Pair
     naturalness: Naturalness
     strata: list[StratumRecord]

@@ -7,7 +7,7 @@ import numpy as np
 
 from sentisynth_hub.annotate.agreement import MISSING
 from sentisynth_hub.annotate.rating_files import FORMAT_RESULT, RESULT_FILE, Export, Key
-from sentisynth_hub.annotate.ratings import Confusion, Difference, HumanEvaluation, HumanRecord, Mean
+from sentisynth_hub.annotate.ratings import Confusion, HumanEvaluation, HumanRecord, Mean, RatingDifference
 from sentisynth_hub.annotate.statistics_of_ratings import Ratings, evaluate_ratings
 from sentisynth_hub.core.errors import InputError
 
@@ -197,14 +197,14 @@ def _alpha(value: float | None, interval: tuple[float, float] | None) -> str:
     )
 
 
-def _shown(estimate: Mean | Difference | None) -> str:
+def _shown(estimate: Mean | RatingDifference | None) -> str:
     if estimate is None:
         return "-"
     low_high = estimate["interval"]
     return f"{estimate['value']:.3f}" + (f" [{low_high[0]:.3f}, {low_high[1]:.3f}]" if low_high else "")
 
 
-def _signed(difference: Difference) -> str:
+def _signed(difference: RatingDifference) -> str:
     low_high = difference["interval"]
     return f"{difference['value']:+.3f}" + (f" [{low_high[0]:+.3f}, {low_high[1]:+.3f}]" if low_high else "")
 

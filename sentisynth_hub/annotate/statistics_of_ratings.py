@@ -13,7 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sentisynth_hub.annotate.agreement import MISSING, agreement
-from sentisynth_hub.annotate.ratings import Confusion, Difference, HumanEvaluation, Mean, RaterRecord, StratumRecord
+from sentisynth_hub.annotate.ratings import (
+    Confusion,
+    HumanEvaluation,
+    Mean,
+    RaterRecord,
+    RatingDifference,
+    StratumRecord,
+)
 from sentisynth_hub.metrics.classification import Array
 from sentisynth_hub.verdict.slices import LEAST_ITEMS
 from sentisynth_hub.verdict.statistics.comparisons import read
@@ -134,7 +141,7 @@ def group_estimate(values: Array, groups: Sequence[tuple[float, Array]]) -> tupl
     return two_way(np.concatenate(centred, axis=1), value, max(map(abs, scales))), rows
 
 
-def accuracy(ratings: Ratings, synthetic: Array, margin: float, alpha: float) -> Difference | None:
+def accuracy(ratings: Ratings, synthetic: Array, margin: float, alpha: float) -> RatingDifference | None:
     """Share of rows told rightly, natural and `synthetic` ones half each, held against chance."""
     estimate = group_estimate(ratings.told, [(0.5, ~ratings.synthetic), (0.5, synthetic)])
     return _difference(estimate, CHANCE, margin, alpha, (0, 1))
@@ -167,7 +174,7 @@ def _mean(estimated: tuple[Estimate, int] | None, alpha: float, bounds: tuple[fl
 
 def _difference(
     estimated: tuple[Estimate, int] | None, null: float, margin: float, alpha: float, bounds: tuple[float, float]
-) -> Difference | None:
+) -> RatingDifference | None:
     """An estimate held against `null` both ways: is it another, and is it the same within the margin?"""
     if estimated is None:
         return None

@@ -172,7 +172,7 @@ def evaluate(
         record["swaps"] = probe(model, [row.text for row in labelled.rows], _pairs(swap), revision=revision)
         lines += probe_lines(record["swaps"])
     if output is not None:
-        from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
+        from sentisynth_hub.study.predictions import TrialPredictions, item_ids, write_trials
 
         truth = [str(row.label) for row in labelled.rows]
         trial = TrialPredictions(Path(model).name, 0, item_ids(labelled.rows), truth, predicted)

@@ -183,7 +183,7 @@ def compare_predictions(first: OneVariant, second: OneVariant, *, metric: str) -
     import numpy as np
 
     from sentisynth_hub.metrics.classification import METRICS, NO_ANSWER, confusion_counts
-    from sentisynth_hub.verdict.predictions import StudyPredictions
+    from sentisynth_hub.study.predictions import StudyPredictions
     from sentisynth_hub.verdict.statistics.bootstrap import crossed_bootstrap
     from sentisynth_hub.verdict.statistics.scores import by_replicate
 

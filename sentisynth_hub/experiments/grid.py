@@ -21,7 +21,6 @@ from sentisynth_hub.experiments.answer import AnswerRow, CellFactorial, GridAnsw
 from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.question import FOLDER, Cell, Question, load_cells, load_question
-from sentisynth_hub.study.stage import load as load_study
 from sentisynth_hub.verdict.evaluation import Evaluation
 from sentisynth_hub.verdict.evaluation_text import claim, reading, verdict_sentence, warnings
 from sentisynth_hub.verdict.statistics.components import Components, variance_components
@@ -84,7 +83,7 @@ def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> 
     evaluation = results.verdict
     log.info(f"  {verdict_sentence(evaluation)}")
     kept = [replicate.kept for replicate in results.filter.replicates.values()]
-    study = load_study(results.study)
+    study = results.study
     rows = {name: fmean(summary.training_rows) for name, summary in study.variants.items()}
     natural = fmean(len(uses["train"]) for uses in study.human_labels[evaluation.baseline].values())
     return CellResult(cell, evaluation, fmean(kept), rows, natural)

@@ -65,7 +65,7 @@ def _is_study(path: Path) -> bool:
 
 def _of_study(path: Path) -> dict[str, OneVariant]:
     from sentisynth_hub.metrics.classification import NO_ANSWER
-    from sentisynth_hub.verdict.predictions import read_predictions
+    from sentisynth_hub.study.predictions import read_predictions
 
     study = read_predictions([path])
     truth = {item: study.labels[place] for item, place in zip(study.item_ids, study.y, strict=True)}

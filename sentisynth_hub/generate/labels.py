@@ -27,7 +27,7 @@ from sentisynth_hub.generate.label_prompt import answer_tokens, demonstrations, 
 from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.requests import Replicate, write_requests
-from sentisynth_hub.generate.result import GenerateResult, Record, checked, of_replicates
+from sentisynth_hub.generate.result import GenerateResult, ManifestRecord, checked, of_replicates
 from sentisynth_hub.generate.stage import answer_all, served
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
@@ -92,7 +92,7 @@ def label(
     return folder.manifest()
 
 
-class AskedVariant(Record):
+class AskedVariant(ManifestRecord):
     """How the questions for one variant of the study went."""
 
     questions: int = Field(ge=0, alias="asked")
@@ -107,7 +107,7 @@ class AskedVariant(Record):
         return self.questions - self.answered
 
 
-class LabelledReplicate(Record):
+class LabelledReplicate(ManifestRecord):
     """One replicate's questions and answers."""
 
     path: Path
@@ -131,7 +131,7 @@ class LabelledReplicate(Record):
         return tuple(read_rows(self.path / "pseudo_labelled.parquet"))
 
 
-class LabelsResult(Record):
+class LabelsResult(ManifestRecord):
     """The model's own labels, for all replicates."""
 
     digest: str

@@ -18,13 +18,13 @@ from sentisynth_hub.core.run_folder import MANIFEST, StageFolder
 Checked = TypeVar("Checked", bound=BaseModel)
 
 
-class Record(BaseModel):
+class ManifestRecord(BaseModel):
     """A part of a manifest: read as it is, never changed; keys of later versions are left out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class WriterIdentity(Record):
+class WriterIdentity(ManifestRecord):
     """Who wrote the rows: `id` for people, `revision` as the recipe names it, `commit` what that resolved to."""
 
     id: str
@@ -32,7 +32,7 @@ class WriterIdentity(Record):
     commit: str | None
 
 
-class GeneratedReplicate(Record):
+class GeneratedReplicate(ManifestRecord):
     """One replicate's corpus before any filter."""
 
     path: Path
@@ -79,7 +79,7 @@ class GeneratedReplicate(Record):
         yield from read_records(self.path / "lineage.parquet")
 
 
-class GenerateResult(Record):
+class GenerateResult(ManifestRecord):
     """The corpora of all replicates, and how they came about."""
 
     digest: str

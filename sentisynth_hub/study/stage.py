@@ -36,6 +36,7 @@ from sentisynth_hub.study.finetune import run_finetune
 from sentisynth_hub.study.head_trial import run_head
 from sentisynth_hub.study.loop import Launch, start_launch
 from sentisynth_hub.study.plan import plan_trials
+from sentisynth_hub.study.predictions import TrialPredictions, item_ids, write_trials
 from sentisynth_hub.study.progress import LiveTable
 from sentisynth_hub.study.results import (
     DISTANCES,
@@ -53,7 +54,6 @@ from sentisynth_hub.study.store import TrialStore
 from sentisynth_hub.study.tracking import check_trackers, report_trial, tracked
 from sentisynth_hub.study.training_rows import Corpus
 from sentisynth_hub.study.trial import Outcome, Trial, score
-from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
 from sentisynth_hub.study.validation import labels_of
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import METRICS, Array
 from sentisynth_hub.metrics.metric_table import METRIC_TABLE
 from sentisynth_hub.recipe.study_section import Metric
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluation import (
     LEAST_LABEL_ROWS,
     LEAST_REPLICATES,
@@ -26,7 +28,6 @@ from sentisynth_hub.verdict.evaluation import (
 )
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.outcome import Rule, conclude, without_verdict
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.slices import column_slices, compare_labels, compare_slices, gain_by_distance, text_slices
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled, crossed_bootstrap
 from sentisynth_hub.verdict.statistics.comparisons import Arms, Dependence, compare
@@ -54,6 +55,7 @@ class EvaluationConfig:
         control: The same natural rows for the primary variant's number of steps; None where there is no such question.
         alternatives: Other uses of the same natural and synthetic rows. One that is better than the baseline while the
             primary variant is not contradicts the verdict.
+        controls: What each control must read in a sound study.
         alpha: Rate of false verdicts allowed.
         power: Of the minimum detectable effect.
         resamples: Resamples of the crossed bootstrap.
@@ -74,6 +76,9 @@ class EvaluationConfig:
     baseline: str = "natural"
     control: str | None = "natural_repeated"
     alternatives: Sequence[str] = ("unfiltered", "gradual", "weighted", "synthetic")
+    controls: Mapping[str, Literal["better", "not better"]] = field(
+        default_factory=lambda: {"shuffled_labels": "not better", "extra_natural": "better"}
+    )
     alpha: float = 0.05
     power: float = 0.8
     resamples: int = 9_999
@@ -174,7 +179,7 @@ def evaluate_study(
         variants=tuple(
             variant_scores(arms, name, _role(name, config), config.alpha, ledger) for name in predictions.variants
         ),
-        controls=tuple(_controls(comparisons)),
+        controls=tuple(_controls(comparisons, config.controls)),
         by_replicate=tuple(by_replicate(predictions, *pair, clustered=sizes is not None)) if both else (),
         other_metrics=tuple(other_metrics(arms, *pair, config.alpha)) if both else (),
         factorial=_factorial(arms, config),
@@ -316,22 +321,17 @@ def _verdict(arms: Arms, config: EvaluationConfig, comparisons: Sequence[Compari
     return verdict.model_copy(update={"contradicted_by": tuple(contradicting)})
 
 
-def _controls(comparisons: Sequence[Comparison]) -> list[ControlCheck]:
-    checks = []
-    for comparison in comparisons:
-        if comparison.family != "secondary" or comparison.variant not in ("shuffled_labels", "extra_natural"):
-            continue
-        better = comparison.reading == "better"
-        helps = comparison.variant == "extra_natural"
-        checks.append(
-            ControlCheck(
-                variant=comparison.variant,
-                expected="better" if helps else "not better",
-                reading=comparison.reading,
-                passed=better == helps,
-            )
+def _controls(comparisons: Sequence[Comparison], expected: Mapping[str, str]) -> list[ControlCheck]:
+    return [
+        ControlCheck(
+            variant=comparison.variant,
+            expected=expected[comparison.variant],
+            reading=comparison.reading,
+            passed=(comparison.reading == "better") == (expected[comparison.variant] == "better"),
         )
-    return checks
+        for comparison in comparisons
+        if comparison.family == "secondary" and comparison.variant in expected
+    ]
 
 
 def _factorial(arms: Arms, config: EvaluationConfig) -> Factorial | None:

@@ -25,10 +25,10 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.read_files import read_file
 from sentisynth_hub.metrics.classification import NO_ANSWER
 from sentisynth_hub.recipe.study_section import Metric
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.clusters import near_duplicate_clusters
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
 from sentisynth_hub.verdict.evaluation import Evaluation
-from sentisynth_hub.verdict.predictions import StudyPredictions
 
 
 COLUMNS = {

@@ -9,7 +9,7 @@ Nothing is trained here, and no test row is read but for its text, its label and
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sentisynth_hub.core.files import read_json, write_json
+from sentisynth_hub.core.files import write_json
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.filter.filter_result import FilterResult
 from sentisynth_hub.generate.labels import LabelsResult
@@ -17,7 +17,8 @@ from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.variant_table import VARIANTS, built_in, variant
+from sentisynth_hub.recipe.variant_table import built_in, variant
+from sentisynth_hub.study.results import StudyResult
 from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
 from sentisynth_hub.verdict.label_budget import LabelLedger
 
@@ -58,7 +59,7 @@ def run(
     natural: NaturalData,
     generated: GenerateResult,
     filtered: FilterResult,
-    studied: StageFolder,
+    studied: StudyResult,
     folder: StageFolder,
     labels: LabelsResult | None = None,
     *,
@@ -75,27 +76,24 @@ def run(
         labels: The labels stage, where a variant asked the generator's model.
         looks: How often the test rows have been looked at over the versions of the dataset, this time included.
     """
-    import numpy as np
-
+    from sentisynth_hub.study.predictions import read_predictions
     from sentisynth_hub.verdict.clusters import near_duplicate_clusters
     from sentisynth_hub.verdict.evaluate import TestItems, evaluate_study
-    from sentisynth_hub.verdict.predictions import read_predictions
 
-    distances = studied.path / "distances.npy"
     tested = make_folds(recipe, natural).rows if recipe.study.cross_fitting else natural.test
     texts = [row.text for row in tested]
     ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
     evaluation = evaluate_study(
-        read_predictions([studied.path / "predictions.parquet"]),
+        read_predictions([studied.predictions_path]),
         _config(recipe, filtered, studied, ledger, len(tested), looks),
         test_items=TestItems(
             texts=texts,
-            distances=np.load(distances) if distances.exists() else None,
+            distances=studied.distances(),
             clusters=near_duplicate_clusters(texts).tolist(),
             row_ids=[row.id for row in tested],
         ),
         ledger=ledger,
-        cost_usd=corpus_cost(recipe.study.variants, generated) | asking_cost(labels),
+        cost_usd=corpus_cost(recipe.study.variants, generated) | asking_cost(recipe.study.variants, labels),
     )
     write_json(folder.path / Evaluation.FILE, evaluation.record())
     folder.finish({})
@@ -105,7 +103,7 @@ def run(
 def _config(
     recipe: Recipe,
     filtered: FilterResult,
-    studied: StageFolder,
+    studied: StudyResult,
     ledger: LabelLedger,
     items: int,
     looks: int | None,
@@ -115,12 +113,21 @@ def _config(
     study = recipe.study
     curve = [name for name in study.variants if (line := built_in(name)) and line.name == "natural_<n>"]
     nested = study.design == "nested" and not study.cross_fitting
+    lines = {name: variant(name) for name in study.variants}
     replicates = filtered.replicates
     return EvaluationConfig(
         metric=study.metric,
         margin=study.margin,
         design="cross_fitted" if study.cross_fitting else study.design,
         seed=recipe.seed,
+        alternatives=[
+            name
+            for name, line in lines.items()
+            if name != "mixed" and line.control is None and line.corpus in ("kept", "unfiltered")
+        ],
+        controls={
+            name: "better" if line.control == "helps" else "not better" for name, line in lines.items() if line.control
+        },
         curve=[*curve, "natural"] if curve else [],
         worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
         looks=looks,
@@ -130,10 +137,9 @@ def _config(
     )
 
 
-def _training_share(studied: StageFolder, items: int) -> float:
+def _training_share(studied: StudyResult, items: int) -> float:
     """Share of all rows that a fold model of `natural` trains on, on average."""
-    replicates = read_json(studied.path / "human_labels.json")["natural"].values()
-    counts = [len(uses.get("train", ())) for uses in replicates]
+    counts = [len(uses.get("train", ())) for uses in studied.human_labels["natural"].values()]
     return min(max(sum(counts) / len(counts) / items, 0.01), 0.99)
 
 
@@ -143,17 +149,16 @@ def label_ledger(
     natural: NaturalData,
     generated: GenerateResult,
     filtered: FilterResult,
-    studied: StageFolder,
+    studied: StudyResult,
     labels: LabelsResult | None = None,
 ) -> LabelLedger:
     """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
     ledger = LabelLedger()
     prompts, teachers = generated.replicates, filtered.replicates
     questions = labels.replicates if labels is not None else {}
-    for variant_name, by_replicate in read_json(studied.path / "human_labels.json").items():
+    for variant_name, by_replicate in studied.human_labels.items():
         made_of = variant(variant_name).corpus
-        for name, uses in by_replicate.items():
-            replicate = int(name)
+        for replicate, uses in by_replicate.items():
             for use, ids in uses.items():
                 ledger.record(variant_name, replicate, use, ids)
             if made_of == "none":
@@ -164,19 +169,19 @@ def label_ledger(
             demonstrations = _row_ids(asking[corpus].demonstration_ids, row_ids)
             ledger.record(variant_name, replicate, "demonstrations", demonstrations)
             if made_of == "kept":
-                for use, ids in teachers[corpus].human_labels.items():
-                    ledger.record(variant_name, replicate, use, _row_ids(ids, row_ids))
+                for part, request_ids in teachers[corpus].human_labels.items():
+                    ledger.record(variant_name, replicate, part, _row_ids(request_ids, row_ids))
                 if teachers[corpus].oracle_labels:
                     visible = natural_of_replicate(recipe, natural, corpus)
                     ledger.record(variant_name, replicate, "teacher", [row.id for row in visible.train])
     return ledger
 
 
-def asking_cost(labels: LabelsResult | None) -> dict[str, float]:
+def asking_cost(variants: Iterable[str], labels: LabelsResult | None) -> dict[str, float]:
     """Dollars the model's labels cost one replicate, for each variant made of them; without those of unknown price."""
     if labels is None:
         return {}
-    costs = {line.name: labels.cost_usd(line.name) for line in VARIANTS if line.corpus == "labels"}
+    costs = {name: labels.cost_usd(name) for name in variants if variant(name).corpus == "labels"}
     return {name: cost for name, cost in costs.items() if cost is not None}
 
 

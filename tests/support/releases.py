@@ -208,9 +208,9 @@ def evaluation() -> dict[str, Any]:
     """An evaluation of made-up predictions by the real statistics: `mixed` is right more often than `natural`."""
     import numpy as np
 
+    from sentisynth_hub.study.predictions import StudyPredictions
     from sentisynth_hub.verdict.evaluate import EvaluationConfig, evaluate_study
     from sentisynth_hub.verdict.label_budget import LabelLedger
-    from sentisynth_hub.verdict.predictions import StudyPredictions
 
     rng = np.random.default_rng(0)
     replicates, items = 6, 120

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sentisynth_hub.metrics.classification import METRICS, Array
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluation import BootstrapCheck, Comparison, Design, Reading, RowGains
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled
 from sentisynth_hub.verdict.statistics.crossed import (
     Estimate,

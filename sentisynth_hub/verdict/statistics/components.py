@@ -31,7 +31,7 @@ REPLICATE = "replicate"
 RESIDUAL = "residual"
 
 
-class Source(Record):
+class VarianceSource(Record):
     """One source of variance.
 
     `component` is a variance of the response; `share` its part of the sum of all; `p` of the F test that the component
@@ -52,7 +52,7 @@ class Components(Record):
 
     replicates: int
     nested: str | None
-    sources: tuple[Source, ...]
+    sources: tuple[VarianceSource, ...]
     levels: dict[str, dict[str, float]]
 
 
@@ -99,7 +99,7 @@ def variance_components(
     )
 
 
-def _one_factor(y: Array, a: str) -> list[Source]:
+def _one_factor(y: Array, a: str) -> list[VarianceSource]:
     n_a, n_r = y.shape
     df = {a: n_a - 1, REPLICATE: n_r - 1, RESIDUAL: (n_a - 1) * (n_r - 1)}
     ss = {a: n_r * _squares(_means(y, 0) - y.mean()), REPLICATE: n_a * _squares(_means(y, 1) - y.mean())}
@@ -111,7 +111,7 @@ def _one_factor(y: Array, a: str) -> list[Source]:
     ]
 
 
-def _crossed(y: Array, a: str, b: str) -> list[Source]:
+def _crossed(y: Array, a: str, b: str) -> list[VarianceSource]:
     n_a, n_b, n_r = y.shape
     both = f"{a} × {b}"
     df = {a: n_a - 1, b: n_b - 1, both: (n_a - 1) * (n_b - 1), REPLICATE: n_r - 1}
@@ -133,7 +133,7 @@ def _crossed(y: Array, a: str, b: str) -> list[Source]:
     ]
 
 
-def _nested(y: Array, a: str, b: str) -> list[Source]:
+def _nested(y: Array, a: str, b: str) -> list[VarianceSource]:
     n_a, n_b, n_r = y.shape
     both = f"{a} × {REPLICATE}"
     df = {a: n_a - 1, both: (n_a - 1) * (n_r - 1), b: n_r * (n_b - 1), REPLICATE: n_r - 1}
@@ -173,8 +173,8 @@ def _mean_squares(y: Array, ss: Mapping[str, float], df: Mapping[str, int]) -> d
 
 def _source(
     name: str, df: Mapping[str, int], ms: Mapping[str, float], component: float, against: str | None
-) -> Source:
+) -> VarianceSource:
     p = None
     if against is not None and ms[against] > 0:
         p = float(f_distribution.sf(ms[name] / ms[against], df[name], df[against]))
-    return Source(name=name, df=df[name], mean_square=ms[name], component=max(component, 0.0), share=0.0, p=p)
+    return VarianceSource(name=name, df=df[name], mean_square=ms[name], component=max(component, 0.0), share=0.0, p=p)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentisynth_hub.verdict.predictions import StudyPredictions, read_predictions
+from sentisynth_hub.study.predictions import StudyPredictions, read_predictions
 from tests.support.tiny_study import make_model
 
 

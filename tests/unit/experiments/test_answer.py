@@ -3,7 +3,7 @@
 from typing import Any
 
 from sentisynth_hub.experiments.answer import AnswerRow, GridAnswer, answer_lines, holm
-from sentisynth_hub.verdict.statistics.components import Components, Source
+from sentisynth_hub.verdict.statistics.components import Components, VarianceSource
 
 
 def row(level: str, difference: float, jointly: bool | None = None) -> AnswerRow:
@@ -72,7 +72,7 @@ def test_the_table_has_a_line_a_row_and_says_what_holds_jointly() -> None:
 def test_the_shares_are_shown_in_percent_with_their_standard_deviation() -> None:
     shares = [("rows", 0.0004, 0.8, 0.0312), ("residual", 0.0001, 0.2, None)]
     sources = tuple(
-        Source(name=name, df=1, mean_square=1.0, component=component, share=share, p=p)
+        VarianceSource(name=name, df=1, mean_square=1.0, component=component, share=share, p=p)
         for name, component, share, p in shares
     )
     levels = {"rows": {"10": 0.03, "1000": 0.004}}

@@ -18,7 +18,7 @@ from sentisynth_hub.experiments.evaluate_model import Labelled, compare_predicti
 from sentisynth_hub.experiments.prediction_tables import read_variant
 from sentisynth_hub.model.stage import train_model
 from sentisynth_hub.natural.splits import draw_samples
-from sentisynth_hub.study.trial_predictions import TrialPredictions, item_ids, write_trials
+from sentisynth_hub.study.predictions import TrialPredictions, item_ids, write_trials
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe, make_rows
 
 

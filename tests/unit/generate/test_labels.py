@@ -15,9 +15,9 @@ from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.generate.providers.fake import QueuedGenerator
 from sentisynth_hub.natural.splits import NaturalData, draw_samples
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.study.predictions import read_predictions
 from sentisynth_hub.study.stage import run_study
 from sentisynth_hub.verdict import stage as judging
-from sentisynth_hub.verdict.predictions import read_predictions
 from tests.support.tiny_study import WORDS, make_corpora, make_natural
 from tests.support.worlds import CHAT, TEMPLATE, alone, write_recipe
 

@@ -12,9 +12,9 @@ from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.core.text import normalised
 from sentisynth_hub.natural.folds import fold_samples, make_folds
 from sentisynth_hub.natural.splits import NaturalData
+from sentisynth_hub.study.predictions import read_predictions
 from sentisynth_hub.study.stage import run_study
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, evaluate_study
-from sentisynth_hub.verdict.predictions import read_predictions
 from tests.support.tiny_study import make_corpora, make_recipe, make_rows
 
 

@@ -17,13 +17,12 @@ from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.natural.splits import NaturalData, draw_samples
 from sentisynth_hub.study import stage as module
 from sentisynth_hub.study.plan import matched_steps, plan_trials
+from sentisynth_hub.study.predictions import item_ids, read_predictions
 from sentisynth_hub.study.progress import LiveTable
 from sentisynth_hub.study.results import shipped_variant
 from sentisynth_hub.study.stage import decides, load, run_study
 from sentisynth_hub.study.store import TrialStore
 from sentisynth_hub.study.training_rows import Corpus
-from sentisynth_hub.study.trial_predictions import item_ids
-from sentisynth_hub.verdict.predictions import read_predictions
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe, make_rows, study_of
 
 

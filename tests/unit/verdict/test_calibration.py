@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.outcome import Rule, conclude
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from sentisynth_hub.verdict.statistics.comparisons import Arms
 
 
@@ -58,6 +58,18 @@ def test_cross_fitting_errs_on_the_safe_side(monkeypatch: pytest.MonkeyPatch) ->
     assert nothing["missed_if_independent"] > 0.15  # the world is one where folds are not independent
     gain = run_cell(Cell(rows=600, repetitions=5, rare=0.5), "gain", 60, seed=2)
     assert gain["helps"] >= 0.75
+
+
+def test_clusters_and_shared_rows_are_allowed_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two small cells of benchmarks/dependence_calibration.py, whose table is in docs/results/dependence.md."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from dependence_calibration import HEAVY, TASKS, run_cell
+    from simulated_studies import Cell
+
+    for cell in (Cell(HEAVY, 6, 0.015, 400, cluster=10), Cell(TASKS[1], 6, 0.05, 1_000, overlap=0.5)):
+        rates = run_cell(cell, 120, seed=3)
+        assert rates["worst"] <= 0.12  # 5 % would be exceeded by so much in one of five hundred runs
+        assert rates["naive"] > 0.15  # the world is one where taking everything for independent fails
 
 
 def test_replicates_that_are_all_the_same_leave_the_test_items_to_decide() -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from sentisynth_hub.core.errors import DataError
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
 from sentisynth_hub.verdict.evaluation import Evaluation, parse_evaluation
 from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence, warnings
 from sentisynth_hub.verdict.label_budget import LabelLedger
-from sentisynth_hub.verdict.predictions import StudyPredictions
 from tests.support.studies import made_study
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from markupsafe import escape
 
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
 from sentisynth_hub.verdict.evaluation import Evaluation, SliceDelta, SliceTable, Verdict
 from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 from sentisynth_hub.verdict.figures import ACCENT, FAINT, INK, SECOND, draw
 from sentisynth_hub.verdict.html_report import render_report
 from sentisynth_hub.verdict.label_budget import LabelLedger
-from sentisynth_hub.verdict.predictions import StudyPredictions
 
 
 HOSTILE = "<script>alert(1)</script>"

@@ -14,8 +14,7 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.verdict.evaluation import parse_evaluation
 from sentisynth_hub.verdict.evaluation_text import claim, table_lines, verdict_sentence, warnings
 from sentisynth_hub.verdict.judge_models import judge, read_runs
-from sentisynth_hub.verdict.predictions import write_predictions
-from tests.support.studies import made_study
+from tests.support.studies import made_study, write_study
 
 
 def columns(share: float, *, runs: int = 1, items: int = 400, seed: int = 0) -> dict[str, list[Any]]:
@@ -72,7 +71,7 @@ def test_every_kind_of_source_says_the_same(tmp_path: Path) -> None:
 
 def test_variants_of_a_study_fit_too(tmp_path: Path) -> None:
     path = tmp_path / "predictions.parquet"
-    write_predictions(path, made_study({"natural": 0.6, "mixed": 0.8}))
+    write_study(path, made_study({"natural": 0.6, "mixed": 0.8}))
     evaluation = judge(f"{path}:mixed", f"{path}:natural")
     assert verdict_sentence(evaluation).startswith("mixed is better than natural")
     with pytest.raises(InputError, match=r"holds natural, mixed; name one: .*:natural"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sentisynth_hub.metrics.classification import confusion_counts, f1_per_class
-from sentisynth_hub.verdict.predictions import StudyPredictions
+from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.slices import (
     LEAST_ITEMS,
     column_slices,

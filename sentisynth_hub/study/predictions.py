@@ -1,4 +1,4 @@
-"""What a study hands to the statistics: the true labels of the test items and every trial's predicted labels.
+"""The prediction files of a study, their one writer and their one reader: true and predicted labels of every trial.
 
 On disk one Parquet file a trial or one a study (`predictions.parquet`), one row for every item of every trial, with
 the columns variant, replicate, item_id, label, predicted (null: no answer) and, where there are any, probability (one
@@ -6,6 +6,7 @@ number a label) and fold (cross-fitting). The label names and their order stand 
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from sentisynth_hub.core.errors import DataError
-from sentisynth_hub.core.files import replaced
+from sentisynth_hub.core.rows import Row, write_table
 from sentisynth_hub.metrics.classification import NO_ANSWER, Array
 
 
@@ -95,38 +96,57 @@ class StudyPredictions:
         return self.variants[variant]
 
 
-def write_predictions(path: Path, predictions: StudyPredictions, replicates: Sequence[int] | None = None) -> None:
-    """Write `predictions` as Parquet, whole or not at all.
+@dataclass(frozen=True)
+class TrialPredictions:
+    """Predictions of one trial: true label, predicted label (None: no answer) and probabilities of every item."""
 
-    `replicates` gives the numbers of its replicates, 0, 1, ... by default; a file of one trial names its own.
-    """
+    variant: str
+    replicate: int
+    item_ids: Sequence[str]
+    labels: Sequence[str]
+    predicted: Sequence[str | None]
+    probabilities: Sequence[Sequence[float]] | None = None
+    folds: Sequence[int] | None = None
+
+
+def item_ids(rows: Sequence[Row]) -> list[str]:
+    """One id an item: the row's id, with `-2`, `-3` … where a text occurs again."""
+    counts: Counter[str] = Counter()
+    ids = []
+    for row in rows:
+        counts[row.id] += 1
+        ids.append(row.id if counts[row.id] == 1 else f"{row.id}-{counts[row.id]}")
+    return ids
+
+
+def write_trials(path: Path, label_names: Sequence[str], trials: Sequence[TrialPredictions]) -> None:
+    """Write the predictions of all trials to one Parquet file, whole or not at all."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    names = np.array(predictions.labels, dtype=object)
-    numbers = np.arange(predictions.replicates) if replicates is None else np.asarray(replicates)
+    names = json.dumps(list(label_names), ensure_ascii=False).encode("utf-8")
+    schema = pa.schema(
+        [
+            ("variant", pa.string()), ("replicate", pa.int32()), ("item_id", pa.string()), ("label", pa.string()),
+            ("predicted", pa.string()), ("probability", pa.list_(pa.float32())), ("fold", pa.int32()),
+        ],
+        metadata={_LABELS_KEY: names},
+    )  # fmt: skip
     tables = []
-    for variant, predicted in predictions.variants.items():
-        cells = predictions.replicates * predictions.items
-        flat = predicted.ravel()
-        columns: dict[str, Any] = {
-            "variant": pa.array([variant] * cells).dictionary_encode(),
-            "replicate": pa.array(np.repeat(numbers, predictions.items), pa.int32()),
-            "item_id": pa.array(list(predictions.item_ids) * predictions.replicates),
-            "label": pa.array(np.tile(names[predictions.y], predictions.replicates), pa.string()),
-            "predicted": pa.array(names[flat], pa.string(), mask=flat == NO_ANSWER),
-            "probability": pa.nulls(cells, pa.list_(pa.float32())),
-            "fold": pa.nulls(cells, pa.int32()),
+    for trial in trials:
+        count = len(trial.item_ids)
+        columns = {
+            "variant": [trial.variant] * count,
+            "replicate": [trial.replicate] * count,
+            "item_id": list(trial.item_ids),
+            "label": list(trial.labels),
+            "predicted": list(trial.predicted),
+            "probability": [None] * count
+            if trial.probabilities is None
+            else [list(row) for row in trial.probabilities],
+            "fold": [None] * count if trial.folds is None else list(trial.folds),
         }
-        if variant in predictions.probabilities:
-            rows = predictions.probabilities[variant].reshape(cells, -1).astype(np.float32)
-            columns["probability"] = pa.array(list(rows), pa.list_(pa.float32()))
-        if predictions.folds is not None:
-            columns["fold"] = pa.array(predictions.folds.ravel(), pa.int32())
-        tables.append(pa.table(columns).cast(_schema()))
-    metadata = {_LABELS_KEY: json.dumps(predictions.labels, ensure_ascii=False).encode("utf-8")}
-    with replaced(path) as temporary:
-        pq.write_table(pa.concat_tables(tables).replace_schema_metadata(metadata), temporary, compression="zstd")
+        tables.append(pa.table(columns, schema=schema))
+    write_table(path, pa.concat_tables(tables))
 
 
 def read_predictions(paths: Sequence[Path]) -> StudyPredictions:
@@ -192,14 +212,3 @@ def _from_frame(frame: Any, labels: tuple[str, ...], where: str) -> StudyPredict
             folds[at] = rows["fold"].astype(int)
     y = np.array([code[label] for label in truth["label"]])
     return StudyPredictions(labels, item_ids, y, variants, probabilities, folds)
-
-
-def _schema() -> Any:
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("variant", pa.string()), ("replicate", pa.int32()), ("item_id", pa.string()), ("label", pa.string()),
-            ("predicted", pa.string()), ("probability", pa.list_(pa.float32())), ("fold", pa.int32()),
-        ]
-    )  # fmt: skip

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sentisynth_hub.core.errors import DataError
-from sentisynth_hub.verdict.predictions import NO_ANSWER, StudyPredictions, read_predictions, write_predictions
-from tests.support.studies import made_study
+from sentisynth_hub.study.predictions import NO_ANSWER, StudyPredictions, read_predictions
+from tests.support.studies import made_study, write_study
 
 
 LABELS = ("നെഗറ്റീവ്", "positive", "😐")
@@ -37,7 +37,7 @@ def same(first: StudyPredictions, second: StudyPredictions) -> None:
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    write_predictions(tmp_path / "predictions.parquet", small())
+    write_study(tmp_path / "predictions.parquet", small())
     same(read_predictions([tmp_path / "predictions.parquet"]), small())
 
 
@@ -46,7 +46,7 @@ def test_round_trip_with_folds(tmp_path: Path) -> None:
     folded = StudyPredictions(
         study.labels, study.item_ids, study.y, study.variants, folds=np.random.default_rng(0).integers(3, size=(3, 7))
     )
-    write_predictions(tmp_path / "p.parquet", folded)
+    write_study(tmp_path / "p.parquet", folded)
     same(read_predictions([tmp_path / "p.parquet"]), folded)
 
 
@@ -59,7 +59,7 @@ def test_one_file_a_trial_in_any_order(tmp_path: Path) -> None:
                 study.labels, study.item_ids, study.y, {name: predicted[[replicate]]}, probabilities
             )
             paths.append(tmp_path / f"{name}-{replicate}.parquet")
-            write_predictions(paths[-1], trial, replicates=[replicate])
+            write_study(paths[-1], trial, replicates=[replicate])
     found = read_predictions(paths)
     same(found, study)
     backwards = read_predictions(paths[::-1])
@@ -68,17 +68,17 @@ def test_one_file_a_trial_in_any_order(tmp_path: Path) -> None:
 
 def test_same_bytes_twice(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_predictions(tmp_path / name, small())
+        write_study(tmp_path / name, small())
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_missing_trial_is_named(tmp_path: Path) -> None:
     study = small()
-    write_predictions(
+    write_study(
         tmp_path / "a", StudyPredictions(LABELS, study.item_ids, study.y, {"natural": study.predicted("natural")})
     )
     one = StudyPredictions(LABELS, study.item_ids, study.y, {"mixed": study.predicted("mixed")[:1]})
-    write_predictions(tmp_path / "b", one)
+    write_study(tmp_path / "b", one)
     with pytest.raises(
         DataError, match=r"'mixed' has 7 predictions, 3 replicates x 7 items need 21; a trial is missing"
     ):
@@ -86,26 +86,24 @@ def test_missing_trial_is_named(tmp_path: Path) -> None:
 
 
 def test_trial_twice_is_refused(tmp_path: Path) -> None:
-    write_predictions(tmp_path / "a", small())
+    write_study(tmp_path / "a", small())
     with pytest.raises(DataError, match="there twice"):
         read_predictions([tmp_path / "a", tmp_path / "a"])
 
 
 def test_two_true_labels_are_refused(tmp_path: Path) -> None:
     study = small()
-    write_predictions(
-        tmp_path / "a", StudyPredictions(LABELS, study.item_ids, study.y, {"a": study.predicted("mixed")})
-    )
+    write_study(tmp_path / "a", StudyPredictions(LABELS, study.item_ids, study.y, {"a": study.predicted("mixed")}))
     other = StudyPredictions(LABELS, study.item_ids, (study.y + 1) % 3, {"b": study.predicted("mixed")})
-    write_predictions(tmp_path / "b", other)
+    write_study(tmp_path / "b", other)
     with pytest.raises(DataError, match="two true labels"):
         read_predictions([tmp_path / "a", tmp_path / "b"])
 
 
 def test_other_label_names_are_refused(tmp_path: Path) -> None:
     study = small()
-    write_predictions(tmp_path / "a", study)
-    write_predictions(tmp_path / "b", StudyPredictions(("x", "y", "z"), study.item_ids, study.y, study.variants))
+    write_study(tmp_path / "a", study)
+    write_study(tmp_path / "b", StudyPredictions(("x", "y", "z"), study.item_ids, study.y, study.variants))
     with pytest.raises(DataError, match="label names"):
         read_predictions([tmp_path / "a", tmp_path / "b"])
 
