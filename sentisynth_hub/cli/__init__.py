@@ -5,7 +5,9 @@ everything
 else to stderr; exit code 0 done, 1 failed or drifted, 2 wrong usage or input.
 """
 
+import io
 import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
@@ -18,6 +20,7 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import is_first, share_cores
 from sentisynth_hub.core.errors import SentisynthError
 from sentisynth_hub.core.hub_endpoint import unreachable
+from sentisynth_hub.core.machine_failures import machine_failure
 
 
 _COMMANDS = {  # name: (module, one line for --help, so that listing the commands imports none of them)
@@ -86,6 +89,8 @@ def sentisynth(quiet: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; errors raised on purpose become one line on stderr and their exit code."""
     share_cores()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal of another encoding loses a letter, not a result
+        sys.stdout.reconfigure(errors="backslashreplace")
     # The libraries below speak of their own inner life; the stages say what the user needs to know.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -95,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo(f"error: {log.printable(str(error))}", err=True)
         raise SystemExit(error.exit_code) from None
     except Exception as error:
-        if (why := unreachable(error)) is None:
+        if (why := machine_failure(error) or unreachable(error)) is None:
             raise  # a bug of ours keeps its traceback
         click.echo(f"error: {log.printable(why)}", err=True)
         raise SystemExit(1) from None

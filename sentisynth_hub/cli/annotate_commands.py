@@ -153,8 +153,7 @@ def score(files: tuple[Path, ...], runs: Path, as_json: bool) -> None:
     write_json(path, record)
     for warning in record["warnings"]:
         log.warn(warning)
-    lines = [log.printable(line) for line in score_lines(record)]
-    click.echo(json.dumps(record, ensure_ascii=False, indent=1) if as_json else "\n".join(lines))
+    options.show(record, score_lines(record), as_json)
     log.info(f"written to {path}")
 
 

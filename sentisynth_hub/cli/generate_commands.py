@@ -1,6 +1,5 @@
 """`sentisynth generate`, `sentisynth estimate` and `sentisynth prompt show`."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,11 +175,14 @@ def show(
         raise InputError(f"--replicate: the recipe has {len(pipeline.samples)} replicates, 0 is the first")
     rendered, body = _one_prompt(pipeline, asked_label, replicate, number)
     if as_json:
-        click.echo(json.dumps(body, ensure_ascii=False, indent=1))
-    elif isinstance(rendered, str):
-        click.echo(rendered, nl=not rendered.endswith("\n"))
-    else:
-        click.echo("\n\n".join(f"[{message['role']}]\n{message['content']}" for message in rendered))
+        options.show_json(body)
+        return
+    text = (
+        rendered
+        if isinstance(rendered, str)
+        else "\n\n".join(f"[{message['role']}]\n{message['content']}" for message in rendered)
+    )
+    click.echo(log.printable_lines(text), nl=not text.endswith("\n"))
 
 
 def _one_prompt(
@@ -231,7 +233,7 @@ def _lines(result: "GenerateResult", human_usd_per_row: float) -> list[str]:
             f"${cost:,.4f}, ${cost / rows:.5f} a parsed row; the same number of human labels at "
             f"${human_usd_per_row:g} each: ${human_usd_per_row * rows:,.2f}"
         )
-    return [log.printable(line) for line in lines]
+    return lines
 
 
 def _estimate_lines(figures: dict[str, Any], unpriced: str) -> list[str]:

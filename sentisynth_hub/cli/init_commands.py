@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from sentisynth_hub.cli import ci_commands as ci
+from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 
 
@@ -97,4 +98,4 @@ def init(
     )
     click.echo(str(started.folder))
     for line in started.lines:
-        click.echo(line, err=True)
+        click.echo(log.printable(line), err=True)

@@ -1,6 +1,7 @@
 """Options and arguments that many commands share, and how they show what they found, written once."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,21 @@ as_json = click.option("--json", "as_json", is_flag=True, help="One JSON documen
 
 
 def show(record: Any, lines: list[str], as_json: bool) -> None:
-    """Print a result to stdout: one JSON document, or lines for people."""
-    click.echo(json.dumps(record, ensure_ascii=False, indent=1, default=str) if as_json else "\n".join(lines))
+    """Print a result to stdout: one JSON document, or lines for people. Words of strangers are escaped here."""
+    if as_json:
+        show_json(record)
+    else:
+        click.echo("\n".join(log.printable(line.rstrip("\n")) for line in lines))
+
+
+def show_json(record: Any) -> None:
+    """Print one JSON document to stdout, in ASCII where stdout's encoding lacks a character of it."""
+    document = log.printable_json(json.dumps(record, ensure_ascii=False, indent=1, default=str))
+    try:
+        document.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        document = json.dumps(record, indent=1, default=str)
+    click.echo(document)
 
 
 def next_step(what: str) -> None:

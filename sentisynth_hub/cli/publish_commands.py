@@ -90,7 +90,7 @@ def publish(
     lines: list[str] = []
     for result in results:
         lines += result.plan.lines() if dry_run and result.plan is not None else _published_lines(result)
-    options.show([result.record() for result in results], [log.printable(line) for line in lines], as_json)
+    options.show([result.record() for result in results], lines, as_json)
     first = results[0]
     options.next_step(
         "the same without --dry-run" if dry_run else f"sentisynth verify {first.repo_id}@{first.version}"

@@ -1,6 +1,6 @@
 """`sentisynth study`, `report`, `evaluate`, `compare` and `predict`."""
 
-import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,15 @@ def study(
         if leave_out is not None:
             groups = rows_to_blame(pipeline, leave_out)
             if pipeline.processes.is_main:
-                _show([group.model_dump(mode="json") for group in groups], blame_lines(groups), as_json)
+                options.show([group.model_dump(mode="json") for group in groups], blame_lines(groups), as_json)
             return
         results = pipeline.through("verdict")
     evaluation, folder = results.verdict, results.study.path
     if pipeline.processes.is_main:
         log.info(f"predictions and trials: {folder}")
-        _show(evaluation.record() | {"sentence": verdict_sentence(evaluation)}, table_lines(evaluation), as_json)
+        options.show(
+            evaluation.record() | {"sentence": verdict_sentence(evaluation)}, table_lines(evaluation), as_json
+        )
 
 
 def _ask(
@@ -83,7 +85,7 @@ def _ask(
     answer = ask(recipe, question, overrides=overrides, scale=scale, hub=hub, runs=runs, processes=processes)
     if processes.is_main:
         log.info(f"answer: {runs / answer.recipe / 'questions' / question}.json")
-        _show(answer.model_dump(mode="json"), answer_lines(answer), as_json)
+        options.show(answer.model_dump(mode="json"), answer_lines(answer), as_json)
 
 
 @click.command()
@@ -177,7 +179,7 @@ def evaluate(
         truth = [str(row.label) for row in labelled.rows]
         trial = TrialPredictions(Path(model).name, 0, item_ids(labelled.rows), truth, predicted)
         write_trials(output, list(score["labels"]), [trial])
-    _show(record, lines, as_json)
+    options.show(record, lines, as_json)
 
 
 @click.command()
@@ -209,7 +211,7 @@ def compare(first: str, second: str, metric: str, as_json: bool) -> None:
         f"({comparison['items']} items)",
         comparison["sentence"],
     ]
-    _show(dict(comparison), lines, as_json)
+    options.show(dict(comparison), lines, as_json)
 
 
 @click.command()
@@ -241,7 +243,7 @@ def judge(model: str, baseline: str, metric: Metric, margin: float, as_json: boo
 
     evaluation = judge_models(model, baseline, metric=metric, margin=margin)
     lines = [*table_lines(evaluation), *(f"note: {line}" for line in warnings(evaluation))]
-    _show({**evaluation.record(), "sentence": verdict_sentence(evaluation)}, lines, as_json)
+    options.show({**evaluation.record(), "sentence": verdict_sentence(evaluation)}, lines, as_json)
 
 
 @click.command()
@@ -303,7 +305,8 @@ def predict(
             output, form, predict_texts(model, rows, revision=revision, steps=steps, empty=empty)
         )
         if output is None:
-            click.echo(written, nl=False)
+            # A file's predictions are data; on a terminal they are looked at.
+            click.echo(log.printable_lines(written) if sys.stdout.isatty() else written, nl=False)
         else:
             log.info(f"{output}: {len(rows)} predictions")
         return
@@ -317,10 +320,10 @@ def predict(
         for text, label, scores in zip(texts, labels, probabilities, strict=True)
     ]
     lines = [
-        f"{label}  {scores.max():.3f}  {log.printable(text)}"
+        f"{label}  {scores.max():.3f}  {text}"
         for text, label, scores in zip(texts, labels, probabilities, strict=True)
     ]
-    _show(records, lines, as_json)
+    options.show(records, lines, as_json)
 
 
 def _use(hub: str | None) -> None:
@@ -337,7 +340,3 @@ def _pairs(written: tuple[str, ...]) -> list[tuple[str, str]]:
             raise InputError(f"{pair!r}: write two words with an equals sign between them, e.g. he=she")
         pairs.append((left, right))
     return pairs
-
-
-def _show(record: Any, lines: list[str], as_json: bool) -> None:
-    click.echo(json.dumps(record, ensure_ascii=False, indent=1) if as_json else "\n".join(lines))

@@ -52,7 +52,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StageError(f"{path}: not valid JSON ({error}); delete the folder it is in and run again") from error
 
 

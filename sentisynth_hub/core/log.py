@@ -1,5 +1,10 @@
-"""Progress and warnings, on stderr only: stdout belongs to results."""
+"""Progress and warnings, on stderr only: stdout belongs to results.
 
+What is printed may hold words of strangers (names, labels, texts, a server's answers): it is escaped here, where it
+leaves, and not by each of those who print.
+"""
+
+import json
 import sys
 import time
 import unicodedata
@@ -26,33 +31,56 @@ def is_quiet() -> bool:
 
 
 def printable(text: str, width: int = 0) -> str:
-    """Make generated text safe to show on a terminal: control and direction-override characters become `\\xNN`
-    escapes.
+    """Make anybody's text safe to show on one line of a terminal: what is not seen becomes an escape like `\\x1b`.
 
-    Letters, marks, emoji and joiners stay. `width` > 0 also cuts to that many characters, with an ellipsis.
+    These are control characters, line ends, lone surrogates, unassigned and private characters, and everything of
+    Unicode's category Cf (direction overrides, zero-width spaces, tags) but the joiners that scripts are written
+    with and the signs that have a shape. Letters, marks and emoji stay. `width` > 0 also cuts to that many
+    characters, with an ellipsis.
     """
-    safe = "".join(
-        character
-        if unicodedata.category(character) not in ("Cc", "Cs", "Co", "Cn") and character not in _OVERRIDES
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    safe = "".join(map(_printable_character, text))
     return safe[: width - 1] + "…" if 0 < width < len(safe) else safe
 
 
-_OVERRIDES = frozenset("\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+def printable_lines(text: str) -> str:
+    """`printable` for text of several lines: its newlines and tabs stay."""
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
+def printable_json(document: str) -> str:
+    """A JSON document with every character that is not seen written as JSON's own escape: the same values."""
+    return "\n".join(
+        "".join(
+            character if _printable_character(character) == character else json.dumps(character)[1:-1]
+            for character in line
+        )
+        for line in document.split("\n")
+    )
+
+
+def _printable_character(character: str) -> str:
+    if unicodedata.category(character) not in _UNSEEN or character in _SEEN:
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+_UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+_SEEN = frozenset(
+    "\u200c\u200d"  # the joiners: Indic and Arabic scripts and emoji are written with them
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # have a shape
+)
 
 
 def info(message: str) -> None:
     """Say what is being done."""
     if not _quiet:
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{printable(message)}\n")
         sys.stderr.flush()
 
 
 def warn(message: str) -> None:
     """Say what the user should know before going on."""
-    sys.stderr.write(f"warning: {message}\n")
+    sys.stderr.write(f"warning: {printable(message)}\n")
     sys.stderr.flush()
 
 
@@ -106,7 +134,7 @@ class Progress:
         rate = (self.done - self._already) / elapsed
         left = f", {_duration((self.total - self.done) / rate)} left" if rate > 0 and self.done < self.total else ""
         note = f" · {self._note}" if self._note else ""
-        line = f"  {self.name}: {self.done:,}/{self.total:,} ({rate:.1f}/s{left}){note}"
+        line = printable(f"  {self.name}: {self.done:,}/{self.total:,} ({rate:.1f}/s{left}){note}")
         sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
         sys.stderr.flush()
 

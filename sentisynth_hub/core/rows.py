@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.text import digest, text_id
-from sentisynth_hub.core.untrusted import clean_text
+from sentisynth_hub.core.untrusted import clean_text, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,15 +218,52 @@ _COLUMNS = ("id", "text", "label", "request_id", "asked_label", "prompt_id", "la
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read the rows of a Parquet file made by `write_rows`; extra columns are left out."""
-    return [_row(record) for record in read_records(path)]
+    """Read the rows of a Parquet file made by `write_rows`; extra columns are left out.
+
+    Raises:
+        StageError: The file is damaged, or holds something else.
+    """
+    return [_row(record) for record in _with_columns(path, _COLUMNS)]
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield each line of a Parquet file as a dictionary."""
+    """Yield each line of a Parquet file of a run folder as a dictionary.
+
+    Raises:
+        StageError: The file is damaged.
+    """
+    try:
+        records = read_table(path).to_pylist()
+    except ValueError as error:
+        raise StageError(f"{path}: damaged ({one_line(str(error), 120)}); {_MEND}") from error
+    yield from records
+
+
+def read_table(path: Path) -> Any:
+    """Read a whole Parquet file as a pyarrow table.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    yield from pq.read_table(path).to_pylist()
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's failure, not the file's
+        raise ValueError(str(error)) from error
+
+
+def _with_columns(path: Path, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for record in read_records(path):
+        if missing := [name for name in names if name not in record]:
+            raise StageError(f"{path}: has no column {missing[0]}; {_MEND}")
+        yield record
+
+
+_MEND = "delete the folder it is in and run again"
 
 
 def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
@@ -244,9 +282,14 @@ def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
 
 
 def read_rejected(path: Path) -> list[Rejected]:
-    """Read a Parquet file made by `write_rejected`."""
+    """Read a Parquet file made by `write_rejected`.
+
+    Raises:
+        StageError: The file is damaged, or holds something else.
+    """
     return [
-        Rejected(_row(record), record["filter"], record["reason"], record["score"]) for record in read_records(path)
+        Rejected(_row(record), record["filter"], record["reason"], record["score"])
+        for record in _with_columns(path, (*_COLUMNS, "filter", "reason", "score"))
     ]
 
 

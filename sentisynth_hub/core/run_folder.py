@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.errors import InputError, StageError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 
 
@@ -43,8 +43,15 @@ class StageFolder:
         return (self.path / MANIFEST).exists()
 
     def manifest(self) -> dict[str, Any]:
-        """What the stage recorded when it finished."""
-        return dict(read_json(self.path / MANIFEST))
+        """What the stage recorded when it finished.
+
+        Raises:
+            StageError: The manifest is damaged.
+        """
+        manifest = read_json(self.path / MANIFEST)
+        if not isinstance(manifest, dict):
+            raise StageError(f"{self.path / MANIFEST}: not a JSON object; delete the folder it is in and run again")
+        return manifest
 
     def finish(self, result: dict[str, Any]) -> dict[str, Any]:
         """Write the manifest: the stage is complete from this moment. `result` is JSON-ready, without clock or

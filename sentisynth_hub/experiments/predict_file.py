@@ -135,13 +135,19 @@ def _lines(predictions: Sequence[Prediction]) -> str:
 
 
 def _csv(predictions: Sequence[Prediction]) -> str:
-    held = io.StringIO()
-    writer = csv.writer(held, lineterminator="\n")
-    writer.writerow(["row", "id", "label", "probability"])
+    lines = [_csv_line("row", "id", "label", "probability")]
     for each in predictions:
         probability = f"{each.probabilities[each.label]:.6f}" if each.probabilities else ""
-        writer.writerow([each.row.number, _no_formula(each.row.row_id or ""), _no_formula(each.label), probability])
-    return held.getvalue()
+        lines.append(
+            _csv_line(each.row.number, _no_formula(each.row.row_id or ""), _no_formula(each.label), probability)
+        )
+    return "".join(lines)
+
+
+def _csv_line(*cells: str | int) -> str:
+    held = io.StringIO()
+    csv.writer(held, lineterminator="\r\n").writerow(cells)  # only so are cells quoted that hold either character
+    return held.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _no_formula(cell: str) -> str:

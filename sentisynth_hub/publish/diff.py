@@ -9,6 +9,7 @@ from typing import Any
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import read_json
+from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Row, read_rows
 from sentisynth_hub.core.run_folder import MANIFEST, current_stage
 from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, rounded
@@ -48,8 +49,8 @@ def read_side(spec: str) -> Side:
     if folder.is_dir():
         return _read_run(folder)
     repo_id, _, revision = spec.partition("@")
-    if repo_id.count("/") != 1:
-        raise InputError(f"{spec}: neither a folder here nor a repo written namespace/name@tag")
+    if (problem := repo_id_problem(repo_id)) is not None:
+        raise InputError(f"{spec}: neither a folder here nor a repo written namespace/name@tag ({problem})")
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RevisionNotFoundError
 

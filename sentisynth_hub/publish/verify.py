@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Row, content_digest
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import normalised, text_id
@@ -50,8 +51,10 @@ def read_version(spec: str, repo_type: str | None = None) -> RepoHead:
     from huggingface_hub.errors import RevisionNotFoundError
 
     repo_id, _, tag = spec.partition("@")
-    if repo_id.count("/") != 1 or parse_tag(tag) is None:
+    if parse_tag(tag) is None:
         raise InputError(f"{spec}: write namespace/name@vX.Y.Z")
+    if (problem := repo_id_problem(repo_id)) is not None:
+        raise InputError(f"{spec}: {problem}; write namespace/name@vX.Y.Z")
     for kind in [repo_type] if repo_type else ["dataset", "model"]:
         try:
             head = read_head(HfApi(), repo_id, kind, tag)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from sentisynth_hub.core.errors import DataError
-from sentisynth_hub.core.rows import Row, write_table
+from sentisynth_hub.core.rows import Row, read_table, write_table
+from sentisynth_hub.core.untrusted import one_line
 from sentisynth_hub.metrics.classification import NO_ANSWER, Array
 
 
@@ -157,7 +158,6 @@ def read_predictions(paths: Sequence[Path]) -> StudyPredictions:
             trial is there twice, or a variant lacks a replicate another one has.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     if not paths:
         raise DataError("predictions: no file given; run the study first")
@@ -165,7 +165,10 @@ def read_predictions(paths: Sequence[Path]) -> StudyPredictions:
     for path in paths:
         if not path.exists():
             raise DataError(f"{path}: no such file; run the study that writes it")
-        table = pq.read_table(path)
+        try:
+            table = read_table(path)
+        except ValueError as error:
+            raise DataError(f"{path}: damaged ({one_line(str(error), 120)}); run the study that writes it") from error
         names = (table.schema.metadata or {}).get(_LABELS_KEY)
         if names is None:
             raise DataError(f"{path}: no label names in its metadata; it was not written by `sentisynth study`")

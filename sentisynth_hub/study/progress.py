@@ -62,6 +62,6 @@ class LiveTable:
     def _draw(self) -> None:
         lines = self.lines()
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
-        sys.stderr.write(up + "".join(f"\x1b[2K{line}\n" for line in lines))
+        sys.stderr.write(up + "".join(f"\x1b[2K{log.printable(line)}\n" for line in lines))
         sys.stderr.flush()
         self._drawn = len(lines)
