@@ -291,7 +291,8 @@ def main() -> None:
 PAGE = """# Are the verdicts calibrated?
 
 Written by `python benchmarks/verdict_calibration.py {arguments}`; method and words in
-[the evidence](../concepts/evidence.md).
+[the evidence](../concepts/evidence.md). Here all rows and replicates are independent; where they are not:
+[dependence](dependence.md).
 
 {cells} cells, at least {studies:,} simulated studies in each (four times as many where a rate was over {close:.1%}
 after those), every study judged under every scenario. Highest rate of false verdicts **{worst:.2%}** (limit

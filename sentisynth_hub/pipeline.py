@@ -37,6 +37,7 @@ from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, pin_recipe
 from sentisynth_hub.recipe.schema import DATA_PATHS
 from sentisynth_hub.study import stage as study_stage
+from sentisynth_hub.study.results import StudyResult
 from sentisynth_hub.study.training_rows import Corpus
 from sentisynth_hub.verdict import stage as verdict_stage
 from sentisynth_hub.verdict.evaluation import Evaluation
@@ -160,7 +161,7 @@ STAGES = (
             results.samples,
             results.corpora,
             results.natural,
-            study_stage.load(results.study).chosen_variant,
+            results.study.chosen_variant,
             folder,
             results.study.path.parent / "features",
         ),
@@ -303,9 +304,9 @@ class Results:
         return labels_stage.load(self._folders["labels"]) if "labels" in self._folders else None
 
     @property
-    def study(self) -> StageFolder:
+    def study(self) -> StudyResult:
         """Predictions of every trial on validation and test rows."""
-        return self._folders["study"]
+        return study_stage.load(self._folders["study"])
 
     @property
     def verdict(self) -> Evaluation:

@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from sentisynth_hub import __version__
+from sentisynth_hub.cli.examples import EXAMPLES, with_example
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import is_first, share_cores
 from sentisynth_hub.core.errors import SentisynthError
@@ -62,20 +63,24 @@ class _LazyGroup(click.Group):
         module = import_module(f"sentisynth_hub.cli.{_COMMANDS[cmd_name][0]}")
         command = getattr(module, f"{cmd_name}_command", None) or getattr(module, cmd_name)
         assert isinstance(command, click.Command)
-        return command
+        return with_example(command, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"\b\nExample:\n  {EXAMPLES['sentisynth']}",
+)
 @click.version_option(__version__, prog_name="sentisynth-hub")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; warnings and errors only.")
 def sentisynth(quiet: bool) -> None:
     """Generate, filter, judge and publish synthetic text-classification data.
 
-    Start with `sentisynth run quickstart --hub local`, or with `sentisynth init reviews.csv` for data of your own.
+    Start with the quickstart, or with `sentisynth init reviews.csv` for data of your own.
     """
     if quiet or not is_first():
         log.set_quiet(True)

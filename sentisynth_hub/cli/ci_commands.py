@@ -29,10 +29,7 @@ from sentisynth_hub.recipe import load_recipe
 def init_ci(
     recipe: str, install: str, requirements: str | None, store: str | None, cron: str, file: str, hub: str | None
 ) -> None:
-    """Write a GitHub workflow here that republishes RECIPE when it, its prompt or its run changed.
-
-    Example: sentisynth init ci recipes/reviews --requirements requirements.txt
-    """
+    """Write a GitHub workflow here that republishes RECIPE when it, its prompt or its run changed."""
     from sentisynth_hub.publish.ci.workflow import Workflow
 
     loaded = load_recipe(recipe)

@@ -33,7 +33,6 @@ class _ListsFilters(click.Command):
 @click.command(
     "filter",
     cls=_ListsFilters,
-    epilog="Example: sentisynth filter reviews.csv --recipe quickstart --out kept filter.length.min_tokens=5",
 )
 @click.argument("source", metavar="RECIPE|FILE")
 @options.overrides

@@ -10,6 +10,7 @@ from sentisynth_hub.cli import options
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.hub_endpoint import use_hub
+from sentisynth_hub.core.read_files import READERS, ending_of
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import Recipe, load_recipe
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from sentisynth_hub.metrics.corpus_report import Embed
     from sentisynth_hub.metrics.word_languages import WordTagger
     from sentisynth_hub.natural.splits import NaturalData
-
-
-_FILES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
 @click.command("inspect")
@@ -77,7 +75,7 @@ def _of_recipe(
     from sentisynth_hub.natural.stage import file_candidates, hub_candidates
 
     path = Path(source)
-    if recipe is None and path.suffix.lower() in _FILES:
+    if recipe is None and ending_of(path) in READERS:
         raise InputError(f"{source}: a file needs --recipe NAME, which says what natural rows to compare it with")
     if recipe is not None and path.is_dir():
         return _of_run(path, overrides, recipe, unfiltered)

@@ -129,8 +129,6 @@ def verify(
     `key=value` says where local files of the published recipe lie here: natural.files.train=reviews.csv,
     generate.generator.model=FOLDER. What counts as personal data is decided here, not by the publisher;
     publish.allow_personal_data=true accepts it. Exit code 1 where something does not agree.
-
-    Example: sentisynth verify your-name/reviews-synthetic@v1.1.0 --strict
     """
     use_hub(hub)
     from sentisynth_hub.publish.verify import published_recipe, read_version, verify_dataset, verify_model

@@ -237,8 +237,6 @@ def judge(model: str, baseline: str, metric: Metric, margin: float, as_json: boo
 
     Each is a CSV, TSV, JSONL or Parquet file with the columns label and predicted, and item_id and seed where there
     are any, or FILE:variant of a study's predictions.parquet.
-
-    Example: sentisynth judge minilm.csv tfidf.csv --margin 0.02
     """
     from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence, warnings
     from sentisynth_hub.verdict.judge_models import judge as judge_models

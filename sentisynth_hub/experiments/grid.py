@@ -66,12 +66,15 @@ def ask(
 
 @dataclass(frozen=True)
 class CellResult:
-    """A cell with its evaluation, the rows its filters kept (mean over corpora) and each variant's training rows."""
+    """A cell with its evaluation, the rows its filters kept (mean over corpora), each variant's training rows, and the
+    human-labelled ones among the baseline's.
+    """
 
     cell: Cell
     evaluation: Evaluation
     kept: float
     training_rows: dict[str, float]
+    natural_rows: float
 
 
 def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> CellResult:
@@ -80,9 +83,10 @@ def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> 
     evaluation = results.verdict
     log.info(f"  {verdict_sentence(evaluation)}")
     kept = [replicate.kept for replicate in results.filter.replicates.values()]
-    variants = results.study.manifest()["variants"]
-    rows = {variant: fmean(counts["training_rows"]) for variant, counts in variants.items()}
-    return CellResult(cell, evaluation, fmean(kept), rows)
+    study = results.study
+    rows = {name: fmean(summary.training_rows) for name, summary in study.variants.items()}
+    natural = fmean(len(uses["train"]) for uses in study.human_labels[evaluation.baseline].values())
+    return CellResult(cell, evaluation, fmean(kept), rows, natural)
 
 
 def _answer(
@@ -136,7 +140,7 @@ def _row(result: CellResult, variant: str) -> AnswerRow:
         reads=reading(evaluation, comparison),
         kept=result.kept,
         rows=result.training_rows.get(variant, 0.0),
-        natural_rows=result.training_rows[evaluation.baseline],
+        natural_rows=result.natural_rows,
         human_labels=None if scores.budget is None else scores.budget.distinct,
         differences=tuple(
             own - other for own, other in zip(scores.replicate_scores, natural.replicate_scores, strict=True)

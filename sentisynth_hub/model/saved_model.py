@@ -63,7 +63,8 @@ class ModelResult(BaseModel):
         training_rows: What it was trained on.
         human_labels: Distinct human labels by use.
         missing_labels: Labels it has no training row of, so that it never predicts them.
-        settings: What was chosen for it: `penalty`, or `steps`.
+        option: The way of training that was chosen in the folds; the variant's own name where it has but one.
+        settings: What was chosen for it: `weight` of an added row in units of a natural one, and `penalty` or `steps`.
         test_items: Test rows.
         test_scores: This very model's scores on them, by metric key, measured on the saved folder.
         confidence: Mean probability of its answers over the test rows.
@@ -82,6 +83,7 @@ class ModelResult(BaseModel):
     training_rows: TrainingRows
     human_labels: dict[str, Count]
     missing_labels: list[str]
+    option: str
     settings: dict[str, float]
     test_items: Count
     test_scores: dict[str, ScoreInterval]

@@ -85,7 +85,7 @@ def train_model(
         outcome, option = save(recipe, trial, target, features)
         classifier = open_classifier(target)
         probabilities = classifier.probabilities([row.text for row in trial.test])
-    rows = count_origins(option, trial, corpus)
+    rows = count_origins(option, trial, corpus, weight=outcome.weight)
     result = _result(recipe, trial, rows, outcome, classifier, probabilities)
     _write_predictions(folder.path / PREDICTIONS, recipe, trial, probabilities)
     folder.finish(result.model_dump(mode="json"))
@@ -144,7 +144,8 @@ def _result(
         training_rows=rows,
         human_labels={use: len(ids) for use, ids in outcome.human_labels.items()},
         missing_labels=outcome.missing_labels,
-        settings={key: float(value) for key, value in outcome.budget.items() if key in ("penalty", "steps")},
+        option=outcome.option,
+        settings={key: float(value) for key, value in outcome.budget.items() if key != "option"},
         test_items=len(truth),
         test_scores={
             name: ScoreInterval(**{key: round(value, _DIGITS) for key, value in score._asdict().items()})
@@ -157,8 +158,11 @@ def _result(
     )
 
 
-def count_origins(option: Option, trial: Trial, corpus: Corpus) -> TrainingRows:
-    """Count the distinct training rows of an option by where they come from; a row that is repeated counts once."""
+def count_origins(option: Option, trial: Trial, corpus: Corpus, *, weight: float) -> TrainingRows:
+    """Count the distinct training rows of an option by where they come from.
+
+    A row that is repeated counts once. Added rows that the folds gave the weight 0 have trained nothing.
+    """
 
     def keys(rows: Iterable[Row]) -> set[tuple[str, str, str | None]]:
         return {(row.id, row.request_id, row.label) for row in rows}
@@ -168,7 +172,13 @@ def count_origins(option: Option, trial: Trial, corpus: Corpus) -> TrainingRows:
         "synthetic": keys([*corpus.kept, *corpus.candidates, *corpus.judged]),
         "pseudo_labelled": keys(corpus.pseudo_labelled),
     }
-    remaining = keys(option.rows)
+    weightless = keys(
+        row
+        for stage in option.stages
+        for row, added in zip(stage.rows, stage.added, strict=True)
+        if added and not weight
+    )
+    remaining = keys(option.rows) - weightless
     counts = {}
     for origin, rows in origins.items():
         counts[origin] = len(remaining & rows)

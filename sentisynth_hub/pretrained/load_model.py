@@ -74,9 +74,7 @@ def load_pretrained(
     tokenizer = load_tokenizer(model, revision=revision, key=key)
     config = load_config(model, revision=revision, key=key)
     if kind == "classifier" and len(config.id2label) < 2:
-        raise _problem(
-            key, model, "has a single output (a score, no labels); name a classifier with two labels or more"
-        )
+        raise _problem(key, model, "has a single output, a score and no labels; name a classifier of two or more")
     with _quiet():
         try:
             loaded, report = getattr(transformers, _CLASS[kind]).from_pretrained(

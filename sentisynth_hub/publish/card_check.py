@@ -9,19 +9,20 @@ import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.publish.cards.front_matter import split_card
 from sentisynth_hub.publish.cards.render import generated_part, words_outside
 from sentisynth_hub.publish.repo_head import RepoHead
-from sentisynth_hub.verdict.evaluation import parse_evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, Outcome, parse_evaluation
 from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 
 
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)  # identifiers and examples, not claims
 _NUMBER = re.compile(r"(?<![\w.])[+\-]?\d[\d,]*(?:\.\d+)?(?:[eE][+\-]?\d+)?")
+_BOLD = re.compile(r"\*\*([^*]{1,2000})\*\*")
 _SHOWN = 5
 
 
@@ -66,9 +67,7 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     yield Check(name, False if same else None, "equal", "different" if same else other)
     record = head.manifest.evaluation
     if record is not None:
-        sentence = _plain(verdict_sentence(parse_evaluation(record)))
-        stands = f"**{sentence}**" in body
-        yield Check("verdict on the card", stands, sentence, sentence if stands else "another one, or none")
+        yield _verdict_check(parse_evaluation(record), body, same)
     allowed = {*_numbers(_readable(generated_part(split_card(rendered)[1]))), *_numbers_of(head.manifest.content())}
     metadata, expected = split_card(card)[0], split_card(rendered)[0]
     allowed.update(_numbers_of(expected))
@@ -77,6 +76,26 @@ def check_card(head: RepoHead, render: Callable[[str], str]) -> Iterator[Check]:
     yield Check("numbers on the card that are not the manifest's", not strange, [], strange[:_SHOWN])
     changed = [key for key, value in expected.items() if key != "tags" and metadata.get(key) != value]
     yield Check("metadata of the card", not changed or (False if same else None), [], changed)
+
+
+def _verdict_check(evaluation: Evaluation, body: str, same_toolkit: bool) -> Check:
+    """Whether every bold statement of an outcome is the evaluation's: in this toolkit's own sentence, or, on a card of
+    another one's words, at least of the same outcome (its numbers are compared with all the others)."""
+    sentence = _plain(verdict_sentence(evaluation))
+    bold = [statement for statement in _BOLD.findall(body) if _outcome_of(statement) is not None]
+    if evaluation.design == "models":  # a sentence that names models begins with no outcome
+        agrees = f"**{sentence}**" in body
+    elif same_toolkit:
+        agrees = bool(bold) and all(statement == sentence for statement in bold)
+    else:
+        agrees = bool(bold) and all(_outcome_of(statement) == evaluation.verdict.outcome for statement in bold)
+    return Check("verdict on the card", agrees, sentence, "; ".join(bold) or "none")
+
+
+def _outcome_of(statement: str) -> str | None:
+    """The outcome that a statement begins with."""
+    start = statement.lower().removeprefix("with an oracle teacher: ")
+    return next((outcome for outcome in get_args(Outcome) if start.startswith(outcome)), None)
 
 
 def _readable(text: str) -> str:

@@ -13,6 +13,7 @@ from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.pretrained.head import Array
 from sentisynth_hub.recipe.variant_table import VARIANTS, variant
 from sentisynth_hub.study.tolerance import within_one_error
+from sentisynth_hub.study.trial import TrainingUse
 
 
 PREDICTIONS = "predictions.parquet"
@@ -20,7 +21,7 @@ VALIDATION = "validation.parquet"
 HUMAN_LABELS = "human_labels.json"
 DISTANCES = "distances.npy"
 
-HumanLabels = dict[str, dict[int, dict[str, list[str]]]]
+HumanLabels = dict[str, dict[int, dict[TrainingUse, list[str]]]]
 """By variant and replicate, the ids of the human labels it used, by use (`train`, `validation`, `zero_shot`)."""
 
 
@@ -72,7 +73,7 @@ class StudyResult(StudySummary):
 
     @property
     def predictions_path(self) -> Path:
-        """Predictions on test rows, read by `verdict.predictions`."""
+        """Predictions on test rows, read by `study.predictions`."""
         return self.path / PREDICTIONS
 
     @property

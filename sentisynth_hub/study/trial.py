@@ -7,7 +7,7 @@ a tracker, the metric of a head or the number of processes. Two variants with th
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -122,6 +122,10 @@ def rows_digest(rows: Sequence[Row]) -> str:
     return digest(f"{row.id}\0{row.label}" for row in rows)
 
 
+TrainingUse = Literal["train", "validation", "zero_shot"]
+"""What a trial may use a human label for."""
+
+
 class Predicted(BaseModel):
     """What a trained student says of some rows: the likeliest label and the probability of each."""
 
@@ -166,7 +170,7 @@ class Outcome(BaseModel):
     losses: list[float] = []
     training_rows: list[int]
     missing_labels: list[str]
-    human_labels: dict[str, list[str]]
+    human_labels: dict[TrainingUse, list[str]]
     validation_loss: float
     validation: Predicted
     test: Predicted
@@ -197,7 +201,7 @@ def outcome(recipe: Recipe, trial: Trial, trained: Trained) -> Outcome:
     """Put together what a trial leaves behind."""
     option, labels = trained.option, recipe.labels
     human = sorted(row.id for row in option.human)
-    use = "train" if option.own_folds else "zero_shot"
+    use: TrainingUse = "train" if option.own_folds else "zero_shot"
     return Outcome(
         option=option.name,
         training_rows=[len(stage.trained) for stage in option.stages],

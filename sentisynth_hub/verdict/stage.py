@@ -9,7 +9,7 @@ Nothing is trained here, and no test row is read but for its text, its label and
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sentisynth_hub.core.files import read_json, write_json
+from sentisynth_hub.core.files import write_json
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.filter.filter_result import FilterResult
 from sentisynth_hub.generate.labels import LabelsResult
@@ -18,6 +18,7 @@ from sentisynth_hub.natural.folds import make_folds, natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.variant_table import built_in, variant
+from sentisynth_hub.study.results import StudyResult
 from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
 from sentisynth_hub.verdict.label_budget import LabelLedger
 
@@ -58,7 +59,7 @@ def run(
     natural: NaturalData,
     generated: GenerateResult,
     filtered: FilterResult,
-    studied: StageFolder,
+    studied: StudyResult,
     folder: StageFolder,
     labels: LabelsResult | None = None,
     *,
@@ -75,22 +76,19 @@ def run(
         labels: The labels stage, where a variant asked the generator's model.
         looks: How often the test rows have been looked at over the versions of the dataset, this time included.
     """
-    import numpy as np
-
     from sentisynth_hub.study.predictions import read_predictions
     from sentisynth_hub.verdict.clusters import near_duplicate_clusters
     from sentisynth_hub.verdict.evaluate import TestItems, evaluate_study
 
-    distances = studied.path / "distances.npy"
     tested = make_folds(recipe, natural).rows if recipe.study.cross_fitting else natural.test
     texts = [row.text for row in tested]
     ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
     evaluation = evaluate_study(
-        read_predictions([studied.path / "predictions.parquet"]),
+        read_predictions([studied.predictions_path]),
         _config(recipe, filtered, studied, ledger, len(tested), looks),
         test_items=TestItems(
             texts=texts,
-            distances=np.load(distances) if distances.exists() else None,
+            distances=studied.distances(),
             clusters=near_duplicate_clusters(texts).tolist(),
             row_ids=[row.id for row in tested],
         ),
@@ -105,7 +103,7 @@ def run(
 def _config(
     recipe: Recipe,
     filtered: FilterResult,
-    studied: StageFolder,
+    studied: StudyResult,
     ledger: LabelLedger,
     items: int,
     looks: int | None,
@@ -139,10 +137,9 @@ def _config(
     )
 
 
-def _training_share(studied: StageFolder, items: int) -> float:
+def _training_share(studied: StudyResult, items: int) -> float:
     """Share of all rows that a fold model of `natural` trains on, on average."""
-    replicates = read_json(studied.path / "human_labels.json")["natural"].values()
-    counts = [len(uses.get("train", ())) for uses in replicates]
+    counts = [len(uses.get("train", ())) for uses in studied.human_labels["natural"].values()]
     return min(max(sum(counts) / len(counts) / items, 0.01), 0.99)
 
 
@@ -152,17 +149,16 @@ def label_ledger(
     natural: NaturalData,
     generated: GenerateResult,
     filtered: FilterResult,
-    studied: StageFolder,
+    studied: StudyResult,
     labels: LabelsResult | None = None,
 ) -> LabelLedger:
     """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
     ledger = LabelLedger()
     prompts, teachers = generated.replicates, filtered.replicates
     questions = labels.replicates if labels is not None else {}
-    for variant_name, by_replicate in read_json(studied.path / "human_labels.json").items():
+    for variant_name, by_replicate in studied.human_labels.items():
         made_of = variant(variant_name).corpus
-        for name, uses in by_replicate.items():
-            replicate = int(name)
+        for replicate, uses in by_replicate.items():
             for use, ids in uses.items():
                 ledger.record(variant_name, replicate, use, ids)
             if made_of == "none":
@@ -173,8 +169,8 @@ def label_ledger(
             demonstrations = _row_ids(asking[corpus].demonstration_ids, row_ids)
             ledger.record(variant_name, replicate, "demonstrations", demonstrations)
             if made_of == "kept":
-                for use, ids in teachers[corpus].human_labels.items():
-                    ledger.record(variant_name, replicate, use, _row_ids(ids, row_ids))
+                for part, request_ids in teachers[corpus].human_labels.items():
+                    ledger.record(variant_name, replicate, part, _row_ids(request_ids, row_ids))
                 if teachers[corpus].oracle_labels:
                     visible = natural_of_replicate(recipe, natural, corpus)
                     ledger.record(variant_name, replicate, "teacher", [row.id for row in visible.train])

@@ -1,5 +1,6 @@
 """`kill -9` at random moments: nothing journalled is asked again, and at most the calls in flight are paid twice."""
 
+import json
 import os
 import random
 import signal
@@ -98,5 +99,6 @@ def kill(client: "subprocess.Popen[bytes]") -> None:
 
 
 def seeds_of(folder: StageFolder, request_ids: set[str]) -> list[int]:
-    records = read_journal(folder.path / "replicate-0" / "requests.jsonl")
-    return [record["seed"] for _, record in records if record["request_id"] in request_ids]
+    lines = (folder.path / "replicate-0" / "requests.jsonl").read_text("utf-8").split("\n")
+    records = [json.loads(line) for line in lines if line]
+    return [record["seed"] for record in records if record["request_id"] in request_ids]

@@ -203,6 +203,7 @@ FORGED = "0.0.9"  # the toolkit that a forger says it was
     [
         ("README.md", r"\*\*Helps: [^*]*\*\*", "**Helps: +0.2100 [+0.1900, +0.2300].**", "verdict on the card"),
         ("README.md", r"\*\*Helps: ", "**Hurts: ", "verdict on the card"),
+        ("README.md", r"\*\*Helps: ", "**Hurts: 1.**\n\n**Helps: ", "verdict on the card"),
         ("README.md", r"\| natural \| \+0\.\d+", "| natural | +0.999", "numbers on the card"),
         ("README.md", r"\| natural \| \+0\.", "| natural | −0.", "numbers on the card"),
         ("README.md", "7 candidates", "9,876 candidates", "numbers on the card"),
@@ -230,7 +231,8 @@ def test_a_forgery_is_found_whatever_toolkit_it_claims(
         (tmp_path / "sentisynth.json").write_text(json.dumps({**manifest, "toolkit": toolkit}))
         files["sentisynth.json"] = tmp_path / "sentisynth.json"
     forge(HfApi(), published, files)
-    assert any(name.startswith(found) for name in disagreeing(checks_of("verify-tests/forged", "v1.0.0")))
+    expected = (found, "numbers on the card") if toolkit is not None and "+0.2100" in new else (found,)
+    assert any(name.startswith(expected) for name in disagreeing(checks_of("verify-tests/forged", "v1.0.0")))
 
 
 def text_of(repo_id: str, path: str) -> str:

@@ -14,12 +14,13 @@ from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.model.saved_model import ScoreInterval
-from sentisynth_hub.model.stage import ModelResult, decides, load, train_model
+from sentisynth_hub.model.stage import ModelResult, count_origins, decides, load, train_model
 from sentisynth_hub.natural.splits import NaturalData, draw_samples
 from sentisynth_hub.pretrained.classifier import open_classifier
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.study.plan import plan_replicate
 from sentisynth_hub.study.predictions import read_predictions
-from sentisynth_hub.study.variants import Corpus
+from sentisynth_hub.study.training_rows import Corpus
 from tests.support.tiny_study import make_corpora, make_natural, make_recipe, make_rows, study_of
 
 
@@ -49,13 +50,14 @@ def answers(path: Path, variant: str) -> list[str]:
 def test_the_saved_model_gives_the_answers_that_were_judged(
     tiny_model: Path, tmp_path: Path, mode: str, design: str
 ) -> None:
-    student = {"budgets": [1, 4], "prefix": "the "}
-    variants = ["natural", "mixed", "gradual"]
-    recipe = make_recipe(tiny_model, variants=variants, student=student, replicates=2, mode=mode, design=design)
-    study, _ = study_of(recipe, tmp_path)
+    student = {"budgets": [1], "prefix": "the "}
+    variants = ["natural", "mixed", "gradual"] if mode == "head" else ["natural", "kept"]
+    study = {"replicates": 2, "design": design, "cross_validation": {"folds": 2, "repeats": 1}}
+    recipe = make_recipe(tiny_model, variants=variants, student=student, mode=mode, **study)
+    trained, _ = study_of(recipe, tmp_path)
     for variant in variants:
         result, stage = train(recipe, tmp_path, variant)
-        judged = answers(study.path / "predictions.parquet", variant)
+        judged = answers(trained.path / "predictions.parquet", variant)
         assert answers(stage.path / "test_predictions.parquet", variant) == judged
         texts = [row.text for row in make_natural().test]
         assert open_classifier(result.folder).predict(texts) == judged
@@ -88,8 +90,8 @@ def test_a_fine_tuned_student_is_stock_and_plain_pipeline_says_the_same(tiny_mod
     natural = NaturalData(natural.train, natural.validation, [*natural.test, long])
     result, stage = train(recipe, tmp_path, "natural", natural=natural)
     assert (result.layout, result.mode, result.test_items) == ("transformers", "finetune", 31)
-    assert result.human_labels == {"train": 16, "validation": 20}
-    assert result.settings.keys() == {"steps"}
+    assert result.human_labels == {"train": 36, "validation": 0}  # every label trains
+    assert result.settings.keys() == {"weight", "steps"}
     model = AutoModelForSequenceClassification.from_pretrained(result.folder)
     assert model.config.id2label == {0: "negative", 1: "positive"}
     assert str(next(model.parameters()).dtype) == "torch.float32"
@@ -100,8 +102,9 @@ def test_a_fine_tuned_student_is_stock_and_plain_pipeline_says_the_same(tiny_mod
 
 
 def test_training_rows_are_counted_by_origin(tiny_model: Path, tmp_path: Path) -> None:
-    variants = ["natural", "mixed", "synthetic", "unfiltered", "eda", "pseudo_label", "rebalanced", "gradual"]
-    recipe = make_recipe(tiny_model, variants=variants, mode="head", replicates=1)
+    variants = ["natural", "kept", "synthetic", "unfiltered", "eda", "pseudo_label", "rebalanced", "gradual"]
+    settings = {"synthetic_weights": [1], "natural_methods": ["plain"]}
+    recipe = make_recipe(tiny_model, variants=variants, mode="head", replicates=1, **settings)
     samples = draw_samples(recipe, make_natural())
     labelled = tuple(make_rows(6, 900, origin="p"))
     corpora = {number: replace(corpus, pseudo_labelled=labelled) for number, corpus in make_corpora(samples).items()}
@@ -110,15 +113,28 @@ def test_training_rows_are_counted_by_origin(tiny_model: Path, tmp_path: Path) -
         for variant in variants
     }
     assert counts == {  # natural, synthetic, pseudo-labelled, augmented
-        "natural": (16, 0, 0, 0),
-        "mixed": (16, 24, 0, 0),
+        "natural": (36, 0, 0, 0),
+        "kept": (36, 24, 0, 0),
         "synthetic": (0, 24, 0, 0),
-        "unfiltered": (16, 40, 0, 0),
-        "eda": (16, 0, 0, 24),
-        "pseudo_label": (16, 0, 6, 0),
-        "rebalanced": (16, 0, 0, 0),
-        "gradual": (16, 24, 0, 0),
+        "unfiltered": (36, 40, 0, 0),
+        "eda": (36, 0, 0, 24),
+        "pseudo_label": (36, 0, 6, 0),
+        "rebalanced": (36, 0, 0, 0),
+        "gradual": (36, 24, 0, 0),
     }
+
+
+@pytest.mark.parametrize("variant", ["kept", "weighted", "unfiltered", "eda"])
+def test_rows_of_no_weight_are_no_training_rows(tiny_model: Path, variant: str) -> None:
+    """The folds may give added rows the weight 0: then the model was trained on natural rows alone, and says so."""
+    recipe = make_recipe(tiny_model, variants=["natural", variant], mode="head", replicates=1)
+    samples = draw_samples(recipe, make_natural())
+    corpus = make_corpora(samples)[0]
+    (trial,) = plan_replicate(recipe, samples[0], make_natural(), corpus, [variant])
+    option = trial.options[0]
+    assert count_origins(option, trial, corpus, weight=0.1).total > 36
+    rows = count_origins(option, trial, corpus, weight=0)
+    assert (rows.natural, rows.total) == (36, 36)
 
 
 RECORD: dict[str, Any] = {
@@ -129,6 +145,7 @@ RECORD: dict[str, Any] = {
     "training_rows": {"natural": 120, "synthetic": 0, "pseudo_labelled": 0, "augmented": 0},
     "human_labels": {"train": 120},
     "missing_labels": [],
+    "option": "plain",
     "settings": {"penalty": 0.1},
     "test_items": 490,
     "test_scores": {"macro_f1": {"value": 0.541, "low": 0.5, "high": 0.58}},

@@ -169,7 +169,7 @@ def test_another_variant_trains_that_variant(tiny_model: Path, tmp_path: Path) -
     assert len(before) == 4
     assert len(after) == 6
     assert before.items() <= after.items()
-    assert list(result.variants) == [*variants, "unfiltered"]
+    assert set(result.variants) == {*variants, "unfiltered"}
 
 
 def test_a_trial_of_other_rows_is_trained_again(tiny_model: Path, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_corpus_empty_in_every_replicate_is_refused_before_anything_is_trained(
     corpora = {sample.replicate: Corpus([], make_rows(5, 3)) for sample in samples}
     with pytest.raises(DataError, match="mixed, synthetic need synthetic rows and the filters kept none; loosen"):
         run_study(recipe, samples, natural, corpora, stage, Processes())
-    assert not list(stage.path.iterdir())
+    assert not stage.path.exists()
 
 
 @pytest.mark.parametrize("mode", ["head", "finetune"])

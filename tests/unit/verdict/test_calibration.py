@@ -60,6 +60,18 @@ def test_cross_fitting_errs_on_the_safe_side(monkeypatch: pytest.MonkeyPatch) ->
     assert gain["helps"] >= 0.75
 
 
+def test_clusters_and_shared_rows_are_allowed_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two small cells of benchmarks/dependence_calibration.py, whose table is in docs/results/dependence.md."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from dependence_calibration import HEAVY, TASKS, run_cell
+    from simulated_studies import Cell
+
+    for cell in (Cell(HEAVY, 6, 0.015, 400, cluster=10), Cell(TASKS[1], 6, 0.05, 1_000, overlap=0.5)):
+        rates = run_cell(cell, 120, seed=3)
+        assert rates["worst"] <= 0.12  # 5 % would be exceeded by so much in one of five hundred runs
+        assert rates["naive"] > 0.15  # the world is one where taking everything for independent fails
+
+
 def test_replicates_that_are_all_the_same_leave_the_test_items_to_decide() -> None:
     """A conditional study of heads: ten equal replicates, two classifiers that are right equally often."""
     rng = np.random.default_rng(0)
