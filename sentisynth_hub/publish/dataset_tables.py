@@ -160,6 +160,8 @@ def read_config(paths: Iterable[Path], labels: Sequence[str]) -> list[Row]:
     text, label, language, generator = (table.column(name).to_pylist() for name in _READ)
     if not all(isinstance(value, int) and 0 <= value < len(labels) for value in label):
         raise PublishError(f"config default: a label is none of the {len(labels)}; restore its files from the tag")
+    if not all(isinstance(value, str) for value in text):
+        raise PublishError("config default: a row has no text; restore its files from the tag")
     measured = {name: table.column(name).to_pylist() for name in SCORES if name in table.column_names}
     return [
         Row(

@@ -12,6 +12,7 @@ from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Row, content_digest
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import normalised, text_id
+from sentisynth_hub.core.untrusted import one_line
 from sentisynth_hub.filter.personal_data import PersonalData
 from sentisynth_hub.generate.prompts import template_digest
 from sentisynth_hub.natural.splits import NaturalData
@@ -78,9 +79,9 @@ def verify_dataset(
     tables = {name: _columns(head, record) for name, record in manifest.configs.items()}
     checks = [*_identity(head, tag), *_files(head, manifest.files)]
     for name, record in manifest.configs.items():
-        checks += _config(head, name, record, tables[name], manifest.labels, manifest.format)
-    checks += _numbers(head, manifest, tables)
-    checks += _privacy(tables, natural, allow_personal_data)
+        checks += _made(name, _config(head, name, record, tables[name], manifest.labels, manifest.format))
+    checks += _made("numbers", _numbers(head, manifest, tables))
+    checks += _made("privacy", _privacy(tables, natural, allow_personal_data))
     checks += _natural_rows(manifest, natural)
     checks += check_card(head, partial(render_card, manifest))
     return checks
@@ -139,6 +140,15 @@ def _identity(head: RepoHead, tag: str) -> Iterator[Check]:
         prompt = head.text("prompt.jinja2")
         prompt_digest = None if prompt is None else template_digest(prompt)
         yield _check("prompt digest", head.manifest.prompt_digest, prompt_digest)
+
+
+def _made(name: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """The checks; where the files hold what cannot even be compared (no such column, another type), that is drift."""
+    try:
+        yield from checks
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        why = f"{type(error).__name__}: {one_line(str(error), 120)}"
+        yield Check(f"{name}: files hold what the manifest says", False, "columns and values to compare", why)
 
 
 def _files(head: RepoHead, listed: Sequence[str]) -> Iterator[Check]:
