@@ -29,10 +29,10 @@ def machine_failure(error: BaseException) -> str | None:
     Libraries wrap such errors in their own, so the whole chain is looked at. What was complete stays as it is: files
     are there whole or not at all, and a killed run goes on.
     """
-    seen: set[int] = set()
+    visited: set[int] = set()
     link: BaseException | None = error
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
+    while link is not None and id(link) not in visited:
+        visited.add(id(link))
         number = _number(link)
         if number in _ADVICE:
             name = getattr(link, "filename", None)
