@@ -74,7 +74,7 @@ def generate(
     if folder.complete:
         return folder.manifest()
     if not recipe.generate.generator.has_prompt:
-        return take_rows(recipe, folder, processes)
+        return take_rows(recipe, [sample.replicate for sample in served(recipe, samples)], folder, processes)
     replicates = [_replicate(recipe, sample, folder, limit, refresh) for sample in served(recipe, samples)]
     answer_all(recipe, replicates, processes, generator=generator)
     result: dict[str, Any] = {}

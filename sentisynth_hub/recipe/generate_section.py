@@ -308,6 +308,8 @@ class GivenRows(GeneratorSection, RowSource):
     """Who wrote them, as far as is known, such as `gpt-4-0613 by distilabel 1.5`; for the card."""
     attribute_columns: list[str] = []
     """Columns that say how a row came about (topic, prompt, model): what may be to blame, for `study --leave-out`."""
+    saw_labels: bool = True
+    """Whether whoever wrote them may have seen the recipe's human labels; false allows `study.design: nested`."""
     licence: str | None = None
     """Licence of these rows as a Hub licence id; None: read from the dataset's card."""
 

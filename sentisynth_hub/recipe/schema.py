@@ -11,7 +11,7 @@ from sentisynth_hub.core.errors import RecipeError, did_you_mean
 from sentisynth_hub.core.text import nfc
 from sentisynth_hub.recipe import paths
 from sentisynth_hub.recipe.filter_section import FilterSection
-from sentisynth_hub.recipe.generate_section import Generate
+from sentisynth_hub.recipe.generate_section import Generate, GivenRows
 from sentisynth_hub.recipe.languages import language_problem
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.publish_section import Publish
@@ -164,10 +164,12 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _given_rows_are_one_corpus(self) -> "Recipe":
-        if not self.generate.generator.has_prompt and self.study.design == "nested":
+        generator = self.generate.generator
+        if isinstance(generator, GivenRows) and generator.saw_labels and self.study.design == "nested":
             raise ValueError(
-                "study.design: given rows are one corpus for all replicates, so the claim is about this corpus; set "
-                "it to conditional"
+                "study.design: given rows may hold what their writer saw of any natural row, so the claim is about "
+                "this corpus beside these rows; set it to conditional, or generate.generator.saw_labels to false "
+                "where the writer saw none of these labels"
             )
         return self
 

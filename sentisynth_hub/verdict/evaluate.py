@@ -66,6 +66,7 @@ class EvaluationConfig:
         looks: How often these test rows have been looked at over the versions of the dataset, this look included.
         oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
         overlap: Nested design: mean share of their natural rows that two replicates have in common.
+        shared_corpus: Nested design: one corpus for all replicates, whose writer saw none of their labels.
         training_share: Cross-fitting: share of all rows a fold model learns from; None: all folds but its own.
     """
 
@@ -90,6 +91,7 @@ class EvaluationConfig:
     oracle_teacher: int = 0
     overlap: float = 0.0
     training_share: float | None = None
+    shared_corpus: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ def evaluate_study(
         metric=config.metric,
         design=config.design,
         replicates=replicates,
+        shared_corpus=config.shared_corpus,
         identical=identical,
         overlap=min(config.overlap, 1.0),
         items=predictions.items,

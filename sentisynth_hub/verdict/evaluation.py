@@ -328,6 +328,7 @@ class Evaluation(Record):
         metric: What the verdict is about.
         design: What a replicate is.
         replicates: Replicates of the study, as run.
+        shared_corpus: Nested design: all replicates have one corpus, whose writer saw none of their labels.
         identical: All replicates predict the same (a head on one natural sample), so they count as one.
         overlap: Mean share of their natural rows that two replicates have in common.
         items: Test rows.
@@ -359,6 +360,7 @@ class Evaluation(Record):
     metric: Metric
     design: Design
     replicates: Annotated[int, Field(ge=1)]
+    shared_corpus: bool = False
     identical: bool = False
     overlap: Share = 0.0
     items: Annotated[int, Field(ge=1)]

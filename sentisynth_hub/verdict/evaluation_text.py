@@ -45,7 +45,9 @@ def verdict_sentence(evaluation: Evaluation) -> str:
 def claim(evaluation: Evaluation) -> str:
     """What the verdict is about."""
     words = _CLAIMS[evaluation.design]
-    if evaluation.design == "models" and evaluation.replicates == 1:
+    if evaluation.shared_corpus:
+        words = "about this corpus beside natural rows like these: every replicate drew its own natural rows"
+    elif evaluation.design == "models" and evaluation.replicates == 1:
         words = "about these two trained models on texts like these: another training run may differ"
     elif evaluation.identical:
         words = "about this corpus beside these natural rows: training again gives the same predictions"

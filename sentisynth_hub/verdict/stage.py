@@ -134,6 +134,7 @@ def _config(
         oracle_teacher=max((each.oracle_labels for each in replicates.values()), default=0),
         overlap=ledger.overlap("natural") if nested else 0.0,
         training_share=_training_share(studied, items) if study.cross_fitting else None,
+        shared_corpus=nested and not recipe.generate.generator.has_prompt,
     )
 
 
