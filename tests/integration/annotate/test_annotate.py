@@ -102,12 +102,12 @@ def test_a_result_about_other_rows_is_left_off_the_card(recipe: Path, capsys: py
     folder = answer(make(recipe, "--rows", "20"), 2)
     command("score", *map(str, folder.glob("*.json")), "--runs", str(recipe / "runs"))
     pipeline = open_pipeline(load_recipe(str(recipe), [FILTERS]), runs=recipe / "runs")
-    found = human_evaluation(pipeline)
+    found = human_evaluation(pipeline, pipeline.through("filter"))
     assert found is not None
     assert found["raters"] == 2
     other = open_pipeline(load_recipe(str(recipe), [FILTERS, FEWER]), runs=recipe / "runs")
     capsys.readouterr()
-    assert human_evaluation(other) is None
+    assert human_evaluation(other, other.through("filter")) is None
     assert "about other rows than these" in capsys.readouterr().err
 
 
