@@ -72,9 +72,9 @@ def page(studies: dict[tuple[str, int], Any]) -> str:
         "",
         "**Command.** `python benchmarks/study_writers.py --data $DATA --student all-MiniLM-L6-v2`.",
         "",
-        "**Set-up.** 1,000 rows of each writer (fewer after the filters), 5 replicates: each draws its own human labels",
-        "and trains its own teacher; the corpus is the same, and its writer saw none of these labels. Every human label",
-        "trains; penalties, weights and the choice of method come from 5-fold cross-validation. Test: the 1,821 SST-2",
+        "**Set-up.** 1,000 rows of each writer (fewer after the filters), 5 replicates: each draws its own human",
+        "labels and trains its own teacher; the corpus is one, and its writer saw none of these labels. All labels",
+        "train; penalties, weights and the choice of method come from 5-fold cross-validation. Test: the 1,821 SST-2",
         "test sentences. Student: a head on frozen MiniLM features of unit length. Macro-F1, points; 95 % intervals.",
         "",
         "| writer | labels a class | kept of 1,000 | `natural` | `mixed` − `natural` | verdict | `unfiltered` "
@@ -94,8 +94,8 @@ def page(studies: dict[tuple[str, int], Any]) -> str:
         lines.append(f"- **{WRITERS[writer]}, {labels} labels a class.** {verdict_sentence(evaluation)}")
     lines += [
         "",
-        "**Limits.** One encoder, one task, one corpus a writer; the rows were written in rounds by another project, so",
-        "this is no ranking of models. `shuffled_labels` is the control: the kept rows with their labels shuffled.",
+        "**Limits.** One encoder, one task, one corpus a writer; the rows were written in rounds by another project,",
+        "so this is no ranking of models. `shuffled_labels` is the control: the kept rows with their labels shuffled.",
     ]
     return "\n".join(lines) + "\n"
 
