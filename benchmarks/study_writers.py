@@ -92,6 +92,11 @@ def page(studies: dict[tuple[str, int], Any]) -> str:
     lines += ["", "## The verdicts in words", ""]
     for (writer, labels), (evaluation, *_) in studies.items():
         lines.append(f"- **{WRITERS[writer]}, {labels} labels a class.** {verdict_sentence(evaluation)}")
+    left = [
+        f"{WRITERS[writer]} at {labels}" for labels in LABELS for writer in WRITERS if (writer, labels) not in studies
+    ]
+    if left:
+        lines += ["", f"**Not run yet**: {', '.join(left)} labels a class."]
     lines += [
         "",
         "**Limits.** One encoder, one task, one corpus a writer; the rows were written in rounds by another project,",
