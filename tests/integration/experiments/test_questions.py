@@ -167,7 +167,7 @@ def test_a_wrong_question_is_one_line(recipe: Path, name: str) -> None:
     content, message = MISTAKES[name]
     folder = recipe.parent / f"wrong-{name}"
     (folder / "questions").mkdir(parents=True)
-    for file in ("recipe.yaml", "prompt.jinja2"):
+    for file in ("recipe.yaml", "prompt.jinja2", "train.jsonl"):
         (folder / file).write_text((recipe / file).read_text())
     (folder / "questions" / "q.yaml").write_text(yaml.safe_dump({"question": "?", **content}))
     for command in (["study", str(folder), "--question", "q"], ["recipes", "check", str(folder)]):

@@ -194,23 +194,29 @@ def test_the_summary_says_score_interval_and_rows() -> None:
     assert not result_with().trained_on_synthetic
 
 
+NO_RECORD = "not the record of a finished model stage"
+NO_OBJECT = "not a JSON object; delete the folder it is in and run again"
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "message"),
     [
-        {},
-        {"variant": 3},
-        RECORD | {"confidence": 7.0},
-        RECORD | {"test_scores": {"macro_f1": 0.5}},
-        RECORD | {"layout": "pickle"},
-        RECORD | {"training_rows": {"natural": -1}},
-        [],
+        ({}, NO_RECORD),
+        ({"variant": 3}, NO_RECORD),
+        (RECORD | {"confidence": 7.0}, NO_RECORD),
+        (RECORD | {"test_scores": {"macro_f1": 0.5}}, NO_RECORD),
+        (RECORD | {"layout": "pickle"}, NO_RECORD),
+        (RECORD | {"training_rows": {"natural": -1}}, NO_RECORD),
+        ([], NO_OBJECT),
+        (3, NO_OBJECT),
+        (None, NO_OBJECT),
     ],
 )
-def test_a_record_that_is_none_is_refused_in_one_line(tmp_path: Path, content: Any) -> None:
+def test_a_record_that_is_none_is_refused_in_one_line(tmp_path: Path, content: Any, message: str) -> None:
     stage = stage_folder(tmp_path, "model", version=1, recipe=None)
     stage.path.mkdir(parents=True)
     (stage.path / "manifest.json").write_text(json.dumps(content), "utf-8")
-    with pytest.raises(StageError, match="not the record of a finished model stage") as caught:
+    with pytest.raises(StageError, match=message) as caught:
         load(stage)
     assert "\n" not in str(caught.value)
 
