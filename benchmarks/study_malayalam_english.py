@@ -89,10 +89,10 @@ def study(recipe: Recipe, runs: Path, processes: Processes) -> dict[str, Any]:
     pipeline = open_pipeline(recipe, runs=runs, processes=processes)
     results = pipeline.through("verdict")
     evaluation = results.verdict
-    filtered = results.filter.manifest()["replicates"]["0"]
+    filtered = results.filter.replicates[0]
     return evaluation.record() | {
         "table": table_lines(evaluation),
-        "corpus": {name: filtered[name] for name in ("candidates", "kept")},
+        "corpus": {"candidates": filtered.candidates, "kept": filtered.kept},
     }
 
 

@@ -60,9 +60,9 @@ def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
     pipeline = open_pipeline(recipe, runs=arguments.runs, processes=Processes())
     results = pipeline.through("verdict")
     evaluation = results.verdict
-    filtered = results.filter.manifest()["replicates"].values()
-    corpus = {"candidates": sum(one["candidates"] for one in filtered), "kept": sum(one["kept"] for one in filtered)}
-    corpus["replicates_without_rows"] = sum(not one["kept"] for one in filtered)
+    filtered = results.filter.replicates.values()
+    corpus = {"candidates": sum(one.candidates for one in filtered), "kept": sum(one.kept for one in filtered)}
+    corpus["replicates_without_rows"] = sum(not one.kept for one in filtered)
     words = {"table": table_lines(evaluation), "worth_sentences": [worth_sentence(one) for one in evaluation.worth]}
     return (
         evaluation.record() | words | {"corpus": corpus, "models": {key: pin.id for key, pin in pipeline.pins.items()}}

@@ -75,10 +75,6 @@ def _digests(*names: str) -> Callable[["Pipeline"], dict[str, str]]:
     }
 
 
-def _part(section: str) -> Callable[["Pipeline"], Any]:
-    return lambda pipeline: pipeline.recipe.part("language", "labels", "seed", section)
-
-
 STAGES = (
     Stage(
         "generate",
@@ -197,7 +193,7 @@ class Pipeline:
         self.recipe, self.pins, self.run = recipe, pins, run
         self.processes, self.refreshed = processes, refreshed
         self.may_run = True
-        self._complete: dict[str, StageFolder] = {}
+        self._folders: dict[str, StageFolder] = {}
 
     @cached_property
     def natural(self) -> NaturalData:
@@ -208,6 +204,10 @@ class Pipeline:
     def samples(self) -> list[Sample]:
         """What each replicate may see of them."""
         return study_samples(self.recipe, self.natural)
+
+    @cached_property
+    def _results(self) -> "Results":
+        return Results(self)
 
     @cached_property
     def inputs_digest(self) -> str:
@@ -232,10 +232,14 @@ class Pipeline:
 
         A model that is a local folder counts by what is in it, not by its path alone.
         """
+        if name in self._folders:
+            return self._folders[name]
         stage = _stage(name)
         models = {path: pin.commit for path, pin in self.pins.items() if path.startswith(f"{name}.")}
         inputs = stage.inputs(self) | models
-        return stage_folder(self.run, name, version=stage.version, recipe=stage.decides(self), inputs=inputs)
+        folder = stage_folder(self.run, name, version=stage.version, recipe=stage.decides(self), inputs=inputs)
+        self._folders[name] = folder
+        return folder
 
     def through(self, last: str) -> "Results":
         """Run the stages up to `last`, those that are not complete, and return what they left.
@@ -245,9 +249,9 @@ class Pipeline:
             SentisynthError: A stage failed; the next run continues from what is complete.
         """
         for stage in STAGES[: STAGES.index(_stage(last)) + 1]:
-            if stage.name not in self._complete and stage.needed(self.recipe):
-                self._complete[stage.name] = self._run(stage)
-        return Results(self, dict(self._complete))
+            if stage.name not in self._results.folders and stage.needed(self.recipe):
+                self._results.folders[stage.name] = self._run(stage)
+        return self._results
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -267,7 +271,7 @@ class Pipeline:
                 log.info(f"== {stage.name}: {stage.doing}")
                 folder.path.mkdir(parents=True, exist_ok=True)
                 if self.processes.is_main or not stage.alone:
-                    stage.run(Results(self, dict(self._complete)), folder)
+                    stage.run(self._results, folder)
         if self.processes.is_main:
             mark_current(self.run, folder)
         self.processes.wait()  # the one barrier of a stage: whoever comes first waits here
@@ -275,7 +279,7 @@ class Pipeline:
 
 
 class Results:
-    """What the stages left, handed forward; a stage that was not run is an error of ours."""
+    """What the stages left, each read once and handed forward; a stage that was not run is an error of ours."""
 
     recipe: Recipe
     natural: NaturalData
@@ -283,40 +287,40 @@ class Results:
     processes: Processes
     refreshed: int
 
-    def __init__(self, pipeline: Pipeline, folders: dict[str, StageFolder]):
+    def __init__(self, pipeline: Pipeline):
         self.recipe, self.natural, self.samples = pipeline.recipe, pipeline.natural, pipeline.samples
         self.processes, self.refreshed = pipeline.processes, pipeline.refreshed
-        self._folders = folders
+        self.folders: dict[str, StageFolder] = {}
 
-    @property
+    @cached_property
     def generate(self) -> GenerateResult:
         """Candidate rows of every replicate, and how they came about."""
-        return generate_stage.load(self._folders["generate"])
+        return generate_stage.load(self.folders["generate"])
 
-    @property
+    @cached_property
     def filter(self) -> FilterResult:
         """Kept and rejected rows of every replicate, and what each filter learned."""
-        return filter_stage.load(self._folders["filter"])
+        return filter_stage.load(self.folders["filter"])
 
-    @property
+    @cached_property
     def labels(self) -> LabelsResult | None:
         """The generator's own labels; None where no variant of the study needs them."""
-        return labels_stage.load(self._folders["labels"]) if "labels" in self._folders else None
+        return labels_stage.load(self.folders["labels"]) if labels_stage.wanted(self.recipe) else None
 
-    @property
+    @cached_property
     def study(self) -> StudyResult:
         """Predictions of every trial on validation and test rows."""
-        return study_stage.load(self._folders["study"])
+        return study_stage.load(self.folders["study"])
 
-    @property
+    @cached_property
     def verdict(self) -> Evaluation:
         """The evaluation: intervals, verdict, why, label budget."""
-        return verdict_stage.load(self._folders["verdict"])
+        return verdict_stage.load(self.folders["verdict"])
 
-    @property
+    @cached_property
     def model(self) -> ModelResult:
         """The classifier to publish, and its own score."""
-        return model_stage.load(self._folders["model"])
+        return model_stage.load(self.folders["model"])
 
     @cached_property
     def corpora(self) -> dict[int, Corpus]:

@@ -125,7 +125,23 @@ def filters_page() -> str:
     return _between(ROOT / "docs" / "how-to" / "filter.md", "filters", lines)
 
 
+def decisions_page() -> str:
+    """The list of decisions, from the records themselves."""
+    lines = [
+        "# Decisions",
+        "",
+        "What was decided, why, and what measured it. A decision that is overturned stays, and says by",
+        "which one.",
+        "",
+    ]
+    for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        title = path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+        lines.append(f"- [{title}]({path.name})")
+    return "\n".join(lines)
+
+
 PAGES = {
+    "docs/decisions/README.md": decisions_page,
     "docs/reference/cli.md": command_page,
     "docs/reference/recipe.md": recipe_page,
     "docs/concepts/architecture.md": architecture_page,

@@ -58,7 +58,7 @@ class GridAnswer(Record):
         variance: By variant, the components of the difference; empty where they cannot be worked out.
         factorials: The two-by-two of every cell that has one.
         warnings: What a reader should know, of all cells.
-        oracle_teacher: Labels it read, where a cell had one; else 0.
+        oracle_teacher: Labels it learned from, where a cell had one; else 0.
     """
 
     recipe: Name

@@ -81,7 +81,8 @@ def _run_cell(cell: Cell, hub: str | None, runs: Path, processes: Processes) -> 
     pipeline = open_pipeline(cell.recipe, hub=hub, runs=runs, processes=processes)
     results = pipeline.through("verdict")
     evaluation = results.verdict
-    log.info(f"  {verdict_sentence(evaluation)}")
+    if evaluation.variant(evaluation.primary) is not None:  # a question may compare other variants alone
+        log.info(f"  {verdict_sentence(evaluation)}")
     kept = [replicate.kept for replicate in results.filter.replicates.values()]
     study = results.study
     rows = {name: fmean(summary.training_rows) for name, summary in study.variants.items()}
@@ -117,7 +118,9 @@ def _answer(
             for result in results
             if result.evaluation.factorial is not None
         ),
-        warnings=tuple(dict.fromkeys(line for result in results for line in warnings(result.evaluation))),
+        warnings=tuple(
+            dict.fromkeys(line for result in results for line in warnings(result.evaluation, question.compare))
+        ),
         oracle_teacher=max(result.evaluation.oracle_teacher for result in results),
     )
 

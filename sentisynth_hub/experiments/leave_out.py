@@ -63,7 +63,7 @@ class Blame(Record):
 
 def rows_to_blame(pipeline: "Pipeline", group_by: str | None = None) -> list[Blame]:
     """Which group of kept rows does harm, by `group_by` or by everything there is to group by; in one process."""
-    results = pipeline.through("filter")
+    results = pipeline.through("labels")
     corpora, generated = results.corpora, results.generate
     attributes = {
         line["request_id"]: json.loads(line["attributes"])

@@ -80,8 +80,10 @@ class FilteredReplicate(BaseModel):
 
     @property
     def oracle_labels(self) -> int:
-        """How many labels an oracle teacher read; 0 where the teacher was no oracle."""
-        return self.teacher.trained_on if self.teacher is not None and self.teacher.labels == "oracle" else 0
+        """How many labels an oracle teacher learned from, those it was only calibrated on left out; 0: no oracle."""
+        if self.teacher is None or self.teacher.labels != "oracle":
+            return 0
+        return self.teacher.trained_on - self.teacher.held_out
 
 
 class _FilterManifest(BaseModel):

@@ -57,6 +57,8 @@ class TeacherFacts(FilterFacts):
     labels: Literal["sample", "oracle"]
     trained_on: int
     """Human labels it learned from, those its penalty and temperature were chosen on included."""
+    held_out: int = 0
+    """How many of them only its penalty and temperature were chosen on; 0 where it is cross-fitted."""
     models: int
     """Models whose mean probability decides; 0: too few rows to make one."""
     penalty: float | None
@@ -169,7 +171,7 @@ class Teacher(Filter):
         is_held = np.arange(len(rows)) >= len(train)
         models = fit_held_out(features.of(rows, options.teacher), label_numbers(rows, labels), len(labels), is_held)
         used: dict[LabelUse, list[str]] = {"teacher": _ids(train), "threshold": _ids(held)}
-        return cls._with_facts(models, len(rows), labels, options, features, used)
+        return cls._with_facts(models, len(rows), labels, options, features, used, held_out=len(held))
 
     @classmethod
     def _with_facts(
@@ -180,11 +182,14 @@ class Teacher(Filter):
         options: TeacherOptions,
         features: CandidateFeatures,
         used: Mapping[LabelUse, Sequence[str]],
+        *,
+        held_out: int = 0,
     ) -> "Teacher":
         skill = Skill.unmeasured(len(labels)) if models is None else models.skill
         facts = TeacherFacts(
             labels="sample",
             trained_on=rows,
+            held_out=held_out,
             models=0 if models is None else len(models.fits.weights),
             penalty=None if models is None else models.fits.penalty,
             temperature=None if models is None else round(models.temperature, 4),

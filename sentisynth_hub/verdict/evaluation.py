@@ -353,7 +353,7 @@ class Evaluation(Record):
         curve, worth: The natural learning curve and what variants are worth on it.
         study_labels: Human labels of the whole study, where it kept count.
         looks: How often these test rows have been looked at, this time included, where that is known.
-        oracle_teacher: Labels the filters' teacher read where it saw all natural training rows; 0: it did not.
+        oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
     """
 
     layout: Literal[2] = 2

@@ -6,7 +6,7 @@ Names of variants, labels and slices come from recipes and published files: whoe
 them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sentisynth_hub.verdict.evaluation import (
     LEAST_LABEL_ROWS,
@@ -127,15 +127,18 @@ def slice_note(table: SliceTable) -> str:
     return "; ".join(parts)
 
 
-def warnings(evaluation: Evaluation) -> list[str]:
-    """What a reader should know before believing the verdict."""
+def warnings(evaluation: Evaluation, expected: Iterable[str] | None = None) -> list[str]:
+    """What a reader should know before believing the verdict.
+
+    Args:
+        expected: Variants that a reader misses, beside the control, where they were not run; None: the primary one.
+    """
+    missed = dict.fromkeys([*([evaluation.primary] if expected is None else expected), evaluation.control])
     lines = [oracle_line(evaluation.oracle_teacher)] if evaluation.oracle_teacher else []
     for label, count in zip(evaluation.labels, evaluation.label_items, strict=True):
         if count < FEW_LABEL_ROWS:
             lines.append(f"label {label!r} has {count} test items: little can be said of it, and macro-F1 hangs on it")
-    for name in (evaluation.primary, evaluation.control):
-        if name is not None and evaluation.variant(name) is None:
-            lines.append(f"variant {name!r} was not run")
+    lines += [f"variant {name!r} was not run" for name in missed if name and evaluation.variant(name) is None]
     if any(variant.budget is not None and variant.budget.oracle_validation for variant in evaluation.variants):
         lines.append("oracle validation: more human labels for validation than for training")
     if evaluation.clusters is not None:

@@ -1,5 +1,6 @@
 """The runner: stages run forward once, under one lock, and what does not change a result runs nothing."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,11 @@ def manifests(recipe: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (recipe / "runs").rglob("manifest.json")}
 
 
+def trials(recipe: Path) -> dict[Path, int]:
+    """When each trial was written."""
+    return {path: path.stat().st_mtime_ns for path in (recipe / "runs" / "tiny" / "trials").glob("*.json")}
+
+
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_recipe(tmp_path_factory.mktemp("pipeline") / "tiny")
@@ -44,6 +50,31 @@ def test_stages_run_forward_and_only_once(recipe: Path) -> None:
     after = manifests(recipe)
     assert first.items() <= after.items()
     assert {path.parts[-3] for path in after} == {"generate", "filter", "study", "verdict"}
+
+
+def test_another_margin_trains_no_trial_and_judges_anew(recipe: Path) -> None:
+    first = opened(recipe).through("verdict").verdict
+    before = trials(recipe)
+    assert before
+    wider = opened(recipe, "study.margin=0.2").through("verdict").verdict
+    assert (first.margin, wider.margin) == (0.02, 0.2)
+    assert [one.difference for one in wider.comparisons] == [one.difference for one in first.comparisons]
+    assert trials(recipe) == before
+
+
+def test_another_variant_trains_its_own_trials_alone(recipe: Path) -> None:
+    opened(recipe).through("verdict")
+    before = trials(recipe)
+    more = "study.variants=[natural, natural_repeated, synthetic, mixed, eda]"
+    results = opened(recipe, more).through("study")
+    assert "eda" in results.study.variants
+    after = trials(recipe)
+    assert before.items() <= after.items()
+    added = [json.loads(path.read_text("utf-8"))["option"] for path in after.keys() - before.keys()]
+    assert added == ["eda", "eda"]  # one a replicate
+    fewer = opened(recipe, "study.variants=[natural, mixed]").through("study")
+    assert set(fewer.study.variants) == {"natural", "mixed"}
+    assert trials(recipe) == after
 
 
 def test_a_stage_that_is_not_complete_is_not_run_beside_another_run(recipe: Path, tmp_path: Path) -> None:

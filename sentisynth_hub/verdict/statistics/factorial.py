@@ -2,7 +2,8 @@
 
 If synthetic rows help only because they even out the labels, resampling the natural rows to even labels helps as
 much (a main effect of the prior); if they help because they say new things, new text helps under either prior (a main
-effect of the text).
+effect of the text). New text is `kept`, every kept row with its full weight: `mixed` also chooses how much the rows
+weigh, and would differ from the other cells in more than its rows.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ class TwoByTwo:
     natural_repeated: str = "natural_repeated"
     balanced_repeated: str = "rebalanced"
     natural_new: str = "mixed_natural_prior"
-    balanced_new: str = "mixed"
+    balanced_new: str = "kept"
 
 
 def factorial(

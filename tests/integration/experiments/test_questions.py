@@ -32,7 +32,7 @@ RATIOS = {
     "set": {
         "natural.rows_per_label": None,
         "natural.rows": 20,
-        "study.variants": ["natural", "natural_repeated", "rebalanced", "mixed", "mixed_natural_prior"],
+        "study.variants": ["natural", "natural_repeated", "rebalanced", "mixed", "kept", "mixed_natural_prior"],
     },
     "settings": {
         "50:50": {"natural.label_shares": {"negative": 0.5, "positive": 0.5}},
@@ -120,7 +120,7 @@ def test_class_ratios_and_the_two_by_two(recipe: Path) -> None:
     assert answer["overrides"] == ["generate.prompt.num_shots=2"]
     assert answer["variance"] == {}
     skewed = next(one for one in answer["factorials"] if one["cell"] == {"setting": "80:20"})
-    assert set(skewed["factorial"]["cells"]) == {"natural_repeated", "rebalanced", "mixed", "mixed_natural_prior"}
+    assert set(skewed["factorial"]["cells"]) == {"natural_repeated", "rebalanced", "kept", "mixed_natural_prior"}
     shown = sentisynth("study", str(recipe), "--question", "ratios", "generate.prompt.num_shots=2", cwd=recipe).stdout
     assert "imbalance or coverage? (setting=80:20)" in shown
     trials = [json.loads(path.read_text("utf-8")) for path in (recipe / "runs/tiny/trials").glob("*.json")]

@@ -154,7 +154,7 @@ def test_who_is_not_there_is_not_asked(recipe: Path, arguments: list[str]) -> No
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("study.design=nested", "given rows are one corpus"),
+        ("study.design=nested", "given rows may hold what their writer saw of any natural row"),
         ("study.variants=[natural, mixed, llm_classifier]", "ask the generator for labels"),
         ("generate.generator.file=nowhere.jsonl", "nowhere.jsonl"),
         ("generate.generator.label_column=feeling", "no column 'feeling'"),
@@ -174,3 +174,11 @@ def test_fewer_are_drawn_with_their_own_shares(recipe: Path) -> None:
     assert told["replicates"]["0"]["requests"] in (19, 20, 21)
     again = json.loads(sentisynth("generate", str(recipe), "generate.candidates=20", "--json", cwd=recipe).stdout)
     assert told == again
+
+
+def test_where_the_writer_saw_no_labels_every_replicate_has_the_one_corpus(recipe: Path) -> None:
+    nested = ["study.design=nested", "generate.generator.saw_labels=false"]
+    replicates = json.loads(sentisynth("generate", str(recipe), *nested, "--json", cwd=recipe).stdout)["replicates"]
+    assert set(replicates) == {"0", "1"}
+    assert replicates["0"] == replicates["1"]
+    assert replicates["0"]["candidates"] == NEW + 2

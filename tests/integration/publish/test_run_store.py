@@ -142,7 +142,8 @@ def test_a_journal_that_only_grew_keeps_its_file_and_every_byte(api: "HfApi", tm
 @pytest.mark.parametrize("character", ["\u2028", "\u2029", "\u0085", "\x0b", "\x1c", "\r"])
 def test_only_a_line_feed_ends_a_line_of_a_union(api: "HfApi", tmp_path: Path, character: str) -> None:
     def line(number: int) -> str:  # as journals were written that did not escape
-        return json.dumps({"id": number, "text": f"one{character}two"}, ensure_ascii=False) + "\n"
+        record = {"kind": "batch", "call": f"{number}", "batch_id": f"one{character}two"}
+        return json.dumps(record, ensure_ascii=False) + "\n"
 
     repo_id = f"runs-tests/ends-{ord(character)}"
     first = fill(tmp_path / "first", **{JOURNAL: line(1) + line(2)})
@@ -151,7 +152,9 @@ def test_only_a_line_feed_ends_a_line_of_a_union(api: "HfApi", tmp_path: Path, c
     save_run(second, repo_id)
     restore_run(first, repo_id)
     for run in (first, second):
-        assert [record["id"] for _, record in read_journal(run / JOURNAL)] == [1, 2, 3]
+        records = [record for _, record in read_journal(run / JOURNAL)]
+        assert [record["call"] for record in records] == ["1", "2", "3"]
+        assert {record["batch_id"] for record in records} == {f"one{character}two"}
 
 
 @pytest.mark.parametrize("damaged", ["not json\n", "[1]\n", "[" * 3000 + "\n", "\ud800\n"])

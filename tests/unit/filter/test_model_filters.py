@@ -68,6 +68,7 @@ def test_an_oracle_learns_from_every_training_row_and_says_so(encoder: Encoder) 
     own = Teacher.trained(sample, LABELS, options, CandidateFeatures(), held_out=True)
     assert (oracle.facts().labels, own.facts().labels) == ("oracle", "sample")
     assert (oracle.facts().trained_on, own.facts().trained_on) == (266, 66)
+    assert (oracle.facts().held_out, own.facts().held_out) == (60, 60)
     assert set(oracle.human_labels()) == {"threshold"}
     rows = make_rows(80, 3)
     assert sum(one.keep for one in oracle.judge(rows)) > sum(one.keep for one in own.judge(rows))

@@ -33,7 +33,7 @@ def test_word_translation_replaces_a_share_of_known_words(tmp_path: Path) -> Non
     lexicon = tmp_path / "lexicon.tsv"
     lexicon.write_text("Film\tpelícula\nfilm\tസിനിമ\nplot\ttrama\n\n", "utf-8")
     assert read_lexicon(lexicon) == {"film": ["película", "സിനിമ"], "plot": ["trama"]}
-    recipe = make_recipe(Path("none"), word_translation={"lexicon": str(lexicon), "share": 1})
+    recipe = make_recipe(Path("none"), word_translation={"lexicon": "lexicon.tsv", "share": 1}).placed(tmp_path)
     sample = draw_samples(recipe, make_natural())[0]
     made = [row for row, _ in translated_rows(sample.train, 40, recipe, np.random.default_rng(0))]
     assert len(made) == 40
@@ -50,7 +50,7 @@ def test_lexicon_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2 is not `word TAB translation`"):
         read_lexicon(lexicon)
     lexicon.write_text("zebra\tx\n", "utf-8")
-    recipe = make_recipe(Path("none"), word_translation={"lexicon": str(lexicon)})
+    recipe = make_recipe(Path("none"), word_translation={"lexicon": "lexicon.tsv"}).placed(tmp_path)
     with pytest.raises(DataError, match="has no word of the natural rows"):
         translated_rows(make_rows(5, 1), 5, recipe, np.random.default_rng(0))
 

@@ -22,7 +22,7 @@ GAIN = {"natural": 0.6, "natural_repeated": 0.6, "mixed": 0.72}
 def full() -> Evaluation:
     accuracies = GAIN | {
         "rebalanced": 0.6, "mixed_natural_prior": 0.7, "shuffled_labels": 0.5, "extra_natural": 0.75,
-        "natural_10": 0.5, "natural_400": 0.8,
+        "natural_10": 0.5, "natural_400": 0.8, "kept": 0.7,
     }  # fmt: skip
     study = made_study(accuracies, replicates=8)
     ledger = LabelLedger()
@@ -142,6 +142,11 @@ def test_without_mixed_or_its_control_the_report_says_so() -> None:
     found = evaluate_study(made_study({"natural": 0.5, "mixed": 0.8}), QUICK)
     assert found.verdict.outcome == "no verdict"
     assert "variant 'natural_repeated' was not run" in warnings(found)
+    found = evaluate_study(made_study({"natural": 0.6, "kept": 0.5}), QUICK)
+    missed = [line for line in warnings(found) if line.endswith("was not run")]
+    assert missed == ["variant 'mixed' was not run", "variant 'natural_repeated' was not run"]
+    missed = [line for line in warnings(found, ["kept"]) if line.endswith("was not run")]
+    assert missed == ["variant 'natural_repeated' was not run"]
 
 
 def test_rare_label_and_oracle_validation_are_warned_of() -> None:

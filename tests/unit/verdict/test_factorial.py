@@ -39,7 +39,7 @@ def test_interaction_is_what_the_parts_leave_over() -> None:
     result = table(0.6, 0.7, 0.7, 0.6)
     cells = result.cells
     interaction = {e.name: e for e in result.effects}["interaction"]
-    by_hand = cells["mixed"] - cells["mixed_natural_prior"] - cells["rebalanced"] + cells["natural_repeated"]
+    by_hand = cells["kept"] - cells["mixed_natural_prior"] - cells["rebalanced"] + cells["natural_repeated"]
     assert interaction.value == pytest.approx(by_hand)
     assert interaction.interval is not None
     assert interaction.interval[1] < 0
@@ -52,5 +52,5 @@ def test_three_intervals_share_the_level() -> None:
 def test_main_effects_are_averages_over_the_other_factor() -> None:
     result = table(0.6, 0.64, 0.7, 0.72)
     cells, effects = result.cells, {e.name: e.value for e in result.effects}
-    prior = np.mean([cells["rebalanced"] - cells["natural_repeated"], cells["mixed"] - cells["mixed_natural_prior"]])
+    prior = np.mean([cells["rebalanced"] - cells["natural_repeated"], cells["kept"] - cells["mixed_natural_prior"]])
     assert effects["balanced instead of natural prior"] == pytest.approx(float(prior))
