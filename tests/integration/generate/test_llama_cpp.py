@@ -66,6 +66,7 @@ def test_chat_answers_are_texts_or_told(tmp_path: Path, server: LlamaServer) -> 
     assert set(reasons) <= {"unfinished", "several_lines"}
 
 
+@pytest.mark.slow  # 200 tokens a call; the other tests ask the same server for 24
 def test_a_json_schema_is_kept_to(tmp_path: Path, server: LlamaServer) -> None:
     """With the schema a model of 135M parameters gives lists of the right length."""
     prompt = {"num_shots": 2, "chat": True, "texts_per_call": 3}

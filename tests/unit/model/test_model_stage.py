@@ -45,10 +45,17 @@ def answers(path: Path, variant: str) -> list[str]:
     return [stored.labels[i] for i in stored.variants[variant][0]]
 
 
-@pytest.mark.parametrize("mode", ["head", "finetune"])
-@pytest.mark.parametrize("design", ["nested", "conditional"])
+@pytest.mark.parametrize(
+    ("design", "mode"),
+    [
+        ("nested", "head"),
+        ("conditional", "finetune"),  # each design and each mode once; crossed, they take a minute of processor
+        pytest.param("nested", "finetune", marks=pytest.mark.slow),
+        pytest.param("conditional", "head", marks=pytest.mark.slow),
+    ],
+)
 def test_the_saved_model_gives_the_answers_that_were_judged(
-    tiny_model: Path, tmp_path: Path, mode: str, design: str
+    tiny_model: Path, tmp_path: Path, design: str, mode: str
 ) -> None:
     student = {"budgets": [1], "prefix": "the "}
     variants = ["natural", "mixed", "gradual"] if mode == "head" else ["natural", "kept"]
