@@ -65,7 +65,7 @@ def test_the_paths_that_are_missing_are_all_named_in_one_line(recipe: Path, tmp_
         "filter.teacher.teacher.model=FOLDER to the command"
     )
     wrong = sentisynth("verify", f"{REPO}@v1.0.0", "natural.files.train=nowhere.csv", cwd=tmp_path, code=2)
-    assert "nowhere.csv: no such file" in wrong.stderr
+    assert "natural.files.train: nowhere.csv is not beside the recipe, and no file here" in wrong.stderr
 
 
 def test_a_changed_natural_row_is_drift(recipe: Path, tmp_path: Path) -> None:
