@@ -169,8 +169,10 @@ def _train(
     """Train this process's trials, or all of them together where each step is shared out."""
     head = recipe.study.mode == "head"
     shared = recipe.study.parallel == "data" and not head and processes.count > 1
-    distinct = list({digest: (digest, trial) for trial, digest in zip(trials, digests, strict=True)}.values())
-    missing = [(digest, trial) for digest, trial in distinct if not store.has(digest)]
+    distinct: dict[str, Trial] = {}
+    for trial, digest in zip(trials, digests, strict=True):
+        distinct.setdefault(digest, trial)  # of equal trials the first is trained, under its name
+    missing = [(digest, trial) for digest, trial in distinct.items() if not store.has(digest)]
     processes.wait()  # all have looked at what is there before the first writes something new
     table = LiveTable(recipe, store, list(zip(trials, digests, strict=True)))
     fitters: dict[int, HeadFitter] = {}

@@ -135,7 +135,7 @@ def test_an_oracle_teacher_is_counted_and_said(recipe: Path) -> None:
     assert answer["rows"][0]["human_labels"] == 96 + 16
     assert any(warning.startswith("oracle teacher") for warning in answer["warnings"])
     filtered = [json.loads(path.read_text()) for path in (recipe / "runs/tiny/filter").glob("*/manifest.json")]
-    marked = [one["replicates"]["0"]["filters"]["teacher"].get("labels") for one in filtered]
+    marked = [one["replicates"]["0"]["facts"]["teacher"]["labels"] for one in filtered]
     assert marked.count("oracle") == 1
     shown = sentisynth("study", str(recipe), "filter.teacher.labels=oracle", cwd=recipe).stdout
     assert "oracle teacher: it learned from all 96" in shown

@@ -133,7 +133,7 @@ def test_study_and_ledger_count_what_was_shown_and_nothing_else(tmp_path: Path, 
         assert [i for i, place in enumerate(predicted) if place == -1] == silent
     filtered = FilterResult(tmp_path, {})  # neither variant reads what the filters left
     ledger = judging.label_ledger(
-        recipe, samples, natural, generation.load(generated), filtered, studied, labelling.load(stage)
+        recipe, samples, natural, generation.load(generated), filtered, result, labelling.load(stage)
     )
     shown = ledger.budget("llm_classifier")
     assert {use: count for use, count in shown.uses.items() if count} == {"demonstrations": 4}

@@ -80,5 +80,5 @@ def test_an_end_of_the_interval_can_be_censored_alone() -> None:
 
 def test_a_dip_in_the_curve_is_levelled() -> None:
     curve = learning_curve(SIZES, {"natural_100": 0.58, "natural_400": 0.8, "natural_50": 0.62})
-    assert curve.labels == (50, 100, 400)
-    assert curve.fitted == pytest.approx((0.6, 0.6, 0.8))
+    assert list(curve.labels) == [50, 100, 400]
+    assert curve.fitted == pytest.approx([0.6, 0.6, 0.8])
