@@ -149,7 +149,7 @@ STAGES = (
         "saving the student that was judged",
         decides=lambda pipeline: (
             model_stage.decides(pipeline.recipe)
-            | {"variant": study_stage.load(pipeline.folder("study")).chosen_variant}
+            | {"variant": pipeline.results.study.chosen_variant}
         ),
         inputs=_digests("study"),
         run=lambda results, folder: model_stage.train_model(
@@ -206,7 +206,8 @@ class Pipeline:
         return study_samples(self.recipe, self.natural)
 
     @cached_property
-    def _results(self) -> "Results":
+    def results(self) -> "Results":
+        """What the stages left that were run or found complete so far."""
         return Results(self)
 
     @cached_property
@@ -249,9 +250,10 @@ class Pipeline:
             SentisynthError: A stage failed; the next run continues from what is complete.
         """
         for stage in STAGES[: STAGES.index(_stage(last)) + 1]:
-            if stage.name not in self._results.folders and stage.needed(self.recipe):
-                self._results.folders[stage.name] = self._run(stage)
-        return self._results
+            if stage.name not in self.results.folders and stage.needed(self.recipe):
+                self.results.folders[stage.name] = self._run(stage)
+                getattr(self.results, stage.name)  # read once, now, so that what is damaged stops here
+        return self.results
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -271,7 +273,7 @@ class Pipeline:
                 log.info(f"== {stage.name}: {stage.doing}")
                 folder.path.mkdir(parents=True, exist_ok=True)
                 if self.processes.is_main or not stage.alone:
-                    stage.run(self._results, folder)
+                    stage.run(self.results, folder)
         if self.processes.is_main:
             mark_current(self.run, folder)
         self.processes.wait()  # the one barrier of a stage: whoever comes first waits here
