@@ -7,6 +7,7 @@ its own. The last lines count the moves between folders, and how many go back up
 """
 
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = f"{ROOT / 'sentisynth_hub'}{os.sep}"
-PORT = "8649"
 BELOW = {"core", "localhub", "metrics", "pretrained"}  # what every stage uses on its way
 DRIVERS = ("pipeline.py", "run.py")
 
@@ -60,10 +60,13 @@ def walk(folder: Path) -> Iterator[str]:
 
 def main() -> None:
     sys.path.insert(0, str(ROOT))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
-            "SENTISYNTH_HUB_HOME": f"{folder}/hub", "SENTISYNTH_HUB_PORT": PORT, "HF_HOME": f"{folder}/hf",
-            "HF_ENDPOINT": f"http://127.0.0.1:{PORT}", "HF_HUB_DISABLE_XET": "1",
+            "SENTISYNTH_HUB_HOME": f"{folder}/hub", "SENTISYNTH_HUB_PORT": str(port), "HF_HOME": f"{folder}/hf",
+            "HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HUB_DISABLE_XET": "1",
         }  # fmt: skip
         from tests.support.layers import LINE
 
