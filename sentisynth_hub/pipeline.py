@@ -148,8 +148,7 @@ STAGES = (
         model_stage.VERSION,
         "saving the student that was judged",
         decides=lambda pipeline: (
-            model_stage.decides(pipeline.recipe)
-            | {"variant": pipeline.results.study.chosen_variant}
+            model_stage.decides(pipeline.recipe) | {"variant": pipeline.results.study.chosen_variant}
         ),
         inputs=_digests("study"),
         run=lambda results, folder: model_stage.train_model(

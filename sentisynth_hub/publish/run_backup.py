@@ -10,18 +10,18 @@ Only regular files under the run folder are sent or written; links are neither f
 """
 
 import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.errors import InputError, PublishError
+from sentisynth_hub.core.errors import InputError, PublishError, StageError
 from sentisynth_hub.core.files import replaced
 from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.run_folder import locked
+from sentisynth_hub.generate.journal import union_journals
 from sentisynth_hub.publish.repo_head import read_head
 
 
@@ -116,9 +116,7 @@ def _fetch(api: "HfApi", run: Path, repo_id: str) -> int:
         if not local.exists():
             with replaced(local) as temporary:
                 shutil.copyfile(fetched, temporary)
-        elif not _begins_with(local, fetched):
-            _write_union(local, fetched, f"{repo_id}: {path}")
-        else:
+        elif not _join(fetched, local, f"{repo_id}: {path}"):
             continue
         written += 1
     return written
@@ -189,48 +187,13 @@ def _same(local: Path, remote: Any) -> bool:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == str(remote.blob_id)
 
 
-def _begins_with(local: Path, remote: Path) -> bool:
-    """Whether the local file starts with every byte of the remote one: then it only grew since it was saved."""
-    size = remote.stat().st_size
-    if local.stat().st_size < size:
-        return False
-    with open(local, "rb") as ours, open(remote, "rb") as theirs:
-        while block := theirs.read(1 << 20):
-            if ours.read(len(block)) != block:
-                return False
-    return True
-
-
-def _write_union(local: Path, remote: Path, where: str) -> None:
-    """Put the union of two journals in place of the local one: the remote journal's lines, then the local ones it
-    lacks. A line torn by a crash has no end and is left out.
+def _join(remote: Path, local: Path, where: str) -> bool:
+    """Put the union of two journals in place of the local one; whether the local one lacked anything.
 
     Raises:
-        PublishError: A line is not a JSON object, so that no run could read the union; both files stay as they are.
+        PublishError: A line of either is no journal line, so that no run could read the union; both stay as they are.
     """
-    lines: dict[bytes, None] = {}
-    for path, name in ((remote, where), (local, str(local))):
-        for line in _whole_lines(path, name):
-            lines.setdefault(line)
-    with replaced(local) as temporary, open(temporary, "wb") as handle:
-        handle.writelines(lines)
-
-
-def _whole_lines(path: Path, name: str) -> Iterator[bytes]:
-    """The lines of a journal, ended by a line feed and by nothing else."""
-    offset = 0
-    with open(path, "rb") as handle:
-        for line in handle:
-            if not line.endswith(b"\n"):
-                return
-            try:
-                is_object = isinstance(json.loads(line), dict)
-            except (ValueError, RecursionError):
-                is_object = False
-            if not is_object:
-                raise PublishError(
-                    f"{log.printable(name, 200)}: byte {offset}: not a journal line; restore that file, or move it "
-                    "away"
-                )
-            yield line
-            offset += len(line)
+    try:
+        return union_journals(remote, local, local)
+    except StageError as error:
+        raise PublishError(f"{log.printable(where, 200)}: {error}") from error

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 JOURNAL = "generate/abc/replicate-0/completions-0.jsonl"
+ONE, TWO, THREE = (f'{{"kind": "batch", "call": "{number}", "batch_id": "b"}}\n' for number in (1, 2, 3))
+TORN = '{"kind": "batch", "call": "4", "to'
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def api(local_hub: HubState) -> "HfApi":
 
 
 def fill(run: Path, **files: str) -> Path:
-    for name, content in {"generate/abc/manifest.json": "{}", JOURNAL: '{"id": 1}\n{"id": 2}\n', **files}.items():
+    for name, content in {"generate/abc/manifest.json": "{}", JOURNAL: ONE + TWO, **files}.items():
         path = run / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, "utf-8")
@@ -75,12 +77,12 @@ def test_no_repo_is_nothing_to_restore(api: "HfApi", tmp_path: Path) -> None:
 
 
 def test_journals_of_two_machines_become_one_and_no_answer_is_lost(api: "HfApi", tmp_path: Path) -> None:
-    first = fill(tmp_path / "first", **{JOURNAL: '{"id": 1}\n{"id": 2}\n'})
-    second = fill(tmp_path / "second", **{JOURNAL: '{"id": 1}\n{"id": 3}\n{"id": 4, "torn'})
+    first = fill(tmp_path / "first", **{JOURNAL: ONE + TWO})
+    second = fill(tmp_path / "second", **{JOURNAL: ONE + THREE + TORN})
     save_run(first, "runs-tests/two")
     save_run(second, "runs-tests/two")
     assert restore_run(first, "runs-tests/two") == 1
-    union = '{"id": 1}\n{"id": 2}\n{"id": 3}\n'
+    union = ONE + TWO + THREE
     assert (first / JOURNAL).read_text() == (second / JOURNAL).read_text() == union
 
 
@@ -118,14 +120,14 @@ def held_by_another(run: Path) -> Iterator[None]:
 def test_a_folder_that_a_run_holds_is_neither_saved_nor_restored(api: "HfApi", tmp_path: Path) -> None:
     run = fill(tmp_path / "run")
     save_run(run, "runs-tests/locked")
-    (run / JOURNAL).write_text('{"id": 1}\n{"id": 3}\n')  # differs, so either way would rewrite it
+    (run / JOURNAL).write_text(ONE + THREE)  # differs, so either way would rewrite it
     for move in (save_run, restore_run):
         with held_by_another(run), pytest.raises(InputError, match="is running this recipe here"):
             move(run, "runs-tests/locked")
-        assert (run / JOURNAL).read_text() == '{"id": 1}\n{"id": 3}\n'
+        assert (run / JOURNAL).read_text() == ONE + THREE
 
 
-@pytest.mark.parametrize("more", ["", '{"id": 3}\n', '{"id": 3}\n{"id": 4, "to'])
+@pytest.mark.parametrize("more", ["", THREE, THREE + TORN])
 def test_a_journal_that_only_grew_keeps_its_file_and_every_byte(api: "HfApi", tmp_path: Path, more: str) -> None:
     run, repo_id = fill(tmp_path / "run"), f"runs-tests/grown-{len(more)}"
     save_run(run, repo_id)
@@ -161,9 +163,10 @@ def test_only_a_line_feed_ends_a_line_of_a_union(api: "HfApi", tmp_path: Path, c
 def test_a_union_that_no_run_could_read_is_not_written(api: "HfApi", tmp_path: Path, damaged: str) -> None:
     run, repo_id = fill(tmp_path / "run"), f"runs-tests/damaged-{len(damaged)}-{ord(damaged[0])}"
     save_run(run, repo_id)
-    content = b'{"id": 1}\n' + damaged.encode("utf-8", "surrogatepass")
+    first = ONE.encode("utf-8")
+    content = first + damaged.encode("utf-8", "surrogatepass")
     (run / JOURNAL).write_bytes(content)
-    with pytest.raises(PublishError, match=r"completions-0.jsonl: byte 10: not a journal line"):
+    with pytest.raises(PublishError, match=rf"completions-0.jsonl: byte {len(first)}: not a journal line"):
         save_run(run, repo_id)
     assert (run / JOURNAL).read_bytes() == content
 
