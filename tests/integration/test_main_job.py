@@ -204,7 +204,10 @@ def test_mistakes_are_one_line_and_exit_code_2(recipe: Path, local_hub: HubState
     for arguments, message in (
         (["run", "nowhere"], "no such recipe or file"),
         (["run", str(recipe), "generate.candidats=3"], "did you mean 'candidates'?"),
-        (["run", str(recipe), "natural.files.train=gone.jsonl", "--no-publish"], "gone.jsonl is not a file"),
+        (
+            ["run", str(recipe), "natural.files.train=gone.jsonl", "--no-publish"],
+            "natural.files.train: gone.jsonl is not beside the recipe",
+        ),
         (["run", str(recipe), "labels=[positive, neutral]", "--no-publish"], "label 'negative' is not one of"),
         (["run", str(recipe), "publish.licence=null"], "publish.licence: missing"),
     ):
