@@ -74,9 +74,11 @@ class Provider:
         """Load what answers; `folder` is the replicate's own.
 
         Raises:
-            RecipeError: It is not there.
+            RecipeError: It is not there, or the kind says neither how it is opened nor how it answers.
         """
-        raise NotImplementedError
+        raise RecipeError(
+            f"generate.generator.kind: {type(self).__name__} has neither `open` nor `answer`; give it one of them"
+        )
 
     def takers(self, section: GeneratorSection, processes: int) -> int:
         """How many of a launch's processes ask."""

@@ -13,9 +13,9 @@ from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.generate.providers.base import Provider, provider_of
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.recipe.generate_section import BUILT_IN_KINDS, PROVIDERS
+from sentisynth_hub.recipe.generate_section import BUILT_IN_KINDS, PROVIDERS, GeneratorSection
 from tests.support.outside_provider import EchoProvider
-from tests.support.worlds import alone, samples, stage, write_recipe
+from tests.support.worlds import alone, local, samples, stage, write_recipe
 
 
 PACKAGE = Path(__file__).resolve().parents[3] / "sentisynth_hub"
@@ -157,3 +157,11 @@ def test_a_manifest_of_another_shape_is_one_line(tmp_path: Path, change: dict[st
     with pytest.raises(StageError, match=f"manifest.json: {key}") as raised:
         generation.load(folder)
     assert "\n" not in str(raised.value)
+
+
+def test_a_kind_that_says_nothing_of_how_it_answers_is_one_line(tmp_path: Path) -> None:
+    class Silent(Provider):
+        section = GeneratorSection
+
+    with pytest.raises(RecipeError, match="Silent has neither `open` nor `answer`"):
+        Silent().open(write_recipe(tmp_path, local(tmp_path)), tmp_path)
