@@ -10,6 +10,7 @@ the last line.
 """
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -28,21 +29,22 @@ WRITERS = {
     "gpt2-xl": "GPT2-XL",
 }
 LABELS = (10, 50, 250)
+ROWS = (100, 1000)
 VARIANTS = "natural, natural_repeated, plain, synthetic, unfiltered, kept, weighted, mixed, shuffled_labels"
 
 
-def study(arguments: argparse.Namespace, writer: str, labels: int) -> Any:
+def study(arguments: argparse.Namespace, writer: str, labels: int, rows: int) -> Any:
     """Run one study, or read it where it is complete: its evaluation and how many rows a replicate kept."""
     from sentisynth_hub.pipeline import open_pipeline
 
     folder = arguments.data / "sst2"
-    rows = arguments.data / "movie_writers" / f"{writer}.jsonl"
+    file = arguments.data / "movie_writers" / f"{writer}.jsonl"
     overrides = [
         "natural.dataset=null",
         "natural.text_column=text",
         f"natural.files={{train: {folder}/train.jsonl, validation: {folder}/dev.jsonl, test: {folder}/test.jsonl}}",
-        f"generate.generator={{kind: rows, file: {rows}, written_by: {writer}, saw_labels: false}}",
-        "generate.candidates=1000",
+        f"generate.generator={{kind: rows, file: {file}, written_by: {writer}, saw_labels: false}}",
+        f"generate.candidates={rows}",
         f"natural.rows_per_label={labels // 2}",  # the labels of both splits train, so half of them in each
         f"natural.validation_per_label={labels // 2}",
         f"filter.teacher.teacher.model={arguments.student}",
@@ -60,7 +62,7 @@ def study(arguments: argparse.Namespace, writer: str, labels: int) -> Any:
     return results.verdict, kept, abstained
 
 
-def page(studies: dict[tuple[str, int], Any]) -> str:
+def page(studies: dict[tuple[str, int, int], Any]) -> str:
     """The results page."""
     from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 
@@ -72,28 +74,34 @@ def page(studies: dict[tuple[str, int], Any]) -> str:
         "",
         "**Command.** `python benchmarks/study_writers.py --data $DATA --student all-MiniLM-L6-v2`.",
         "",
-        "**Set-up.** 1,000 rows of each writer (fewer after the filters), 5 replicates: each draws its own human",
-        "labels and trains its own teacher; the corpus is one, and its writer saw none of these labels. All labels",
+        "**Set-up.** 100 or 1,000 rows of each writer (fewer after the filters), 5 replicates: each draws its own",
+        "human labels and trains its own teacher; the corpus is one, and its writer saw none of these labels. All labels",
         "train; penalties, weights and the choice of method come from 5-fold cross-validation. Test: the 1,821 SST-2",
         "test sentences. Student: a head on frozen MiniLM features of unit length. Macro-F1, points; 95 % intervals.",
         "",
-        "| writer | labels a class | kept of 1,000 | `natural` | `mixed` − `natural` | verdict | `unfiltered` "
+        "| writer | labels a class | rows | kept | `natural` | `mixed` − `natural` | verdict | `unfiltered` "
         "| `kept` | `weighted` | `shuffled_labels` |",
-        "|---|---:|---:|---:|---:|---|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|",
     ]
-    for (writer, labels), (evaluation, kept, abstained) in studies.items():
+    for (writer, labels, size), (evaluation, kept, abstained) in studies.items():
         cells = [f"{100 * evaluation.variant('natural').mean:.1f}", _difference(evaluation, "mixed", interval=True)]
         cells += [evaluation.verdict.outcome]
         cells += [_difference(evaluation, name) for name in ("unfiltered", "kept", "weighted", "shuffled_labels")]
         rows = f"{sum(kept) / len(kept):.0f}" + (
             f" (teacher abstained in {abstained} of {len(kept)})" if abstained else ""
         )
-        lines.append(f"| {WRITERS[writer]} | {labels} | {rows} | {' | '.join(cells)} |")
+        lines.append(f"| {WRITERS[writer]} | {labels} | {size:,} | {rows} | {' | '.join(cells)} |")
     lines += ["", "## The verdicts in words", ""]
-    for (writer, labels), (evaluation, *_) in studies.items():
-        lines.append(f"- **{WRITERS[writer]}, {labels} labels a class.** {verdict_sentence(evaluation)}")
+    for (writer, labels, size), (evaluation, *_) in studies.items():
+        lines.append(
+            f"- **{WRITERS[writer]}, {size:,} rows beside {labels} labels a class.** {verdict_sentence(evaluation)}"
+        )
     left = [
-        f"{WRITERS[writer]} at {labels}" for labels in LABELS for writer in WRITERS if (writer, labels) not in studies
+        f"{size:,} rows by {WRITERS[writer]} beside {labels}"
+        for labels in LABELS
+        for writer in WRITERS
+        for size in ROWS
+        if (writer, labels, size) not in studies
     ]
     if left:
         lines += ["", f"**Not run yet**: {', '.join(left)} labels a class."]
@@ -121,24 +129,27 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of run folders.")
     parser.add_argument("--writers", nargs="*", default=list(WRITERS), choices=list(WRITERS))
     parser.add_argument("--labels", nargs="*", type=int, default=list(LABELS))
+    parser.add_argument("--rows", nargs="*", type=int, default=list(ROWS))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    writers, sizes = (arguments.writers[:1], [50]) if arguments.quick else (arguments.writers, arguments.labels)
-    studies = {(writer, labels): study(arguments, writer, labels) for labels in sizes for writer in writers}
+    if arguments.quick:
+        arguments.writers, arguments.labels, arguments.rows = arguments.writers[:1], [50], [100]
+    grid = itertools.product(arguments.writers, arguments.labels, arguments.rows)
+    studies = {(writer, labels, rows): study(arguments, writer, labels, rows) for writer, labels, rows in grid}
     if not arguments.quick:
         PAGE.write_text(page(studies), "utf-8")
         EVALUATIONS.mkdir(exist_ok=True)
-        for (writer, labels), (evaluation, *_) in studies.items():
-            path = EVALUATIONS / f"sst2-{writer}-{labels}.json"
+        for (writer, labels, rows), (evaluation, *_) in studies.items():
+            path = EVALUATIONS / f"sst2-{writer}-{rows}-rows-{labels}-labels.json"
             path.write_text(json.dumps(evaluation.record(), ensure_ascii=False, indent=1) + "\n", "utf-8")
     if arguments.json:
         verdicts = {
-            f"{writer}-{labels}": {
+            f"{writer}-{rows}-rows-{labels}-labels": {
                 "outcome": evaluation.verdict.outcome,
                 "difference": evaluation.against("mixed", "natural").difference,
             }
-            for (writer, labels), (evaluation, *_) in studies.items()
+            for (writer, labels, rows), (evaluation, *_) in studies.items()
         }
         print(json.dumps(verdicts))
 
