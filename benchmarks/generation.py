@@ -156,7 +156,8 @@ def ours(model: str, dtype: str, prompts: int) -> Callable[[int], int]:
     """The local generator: `prompts` prompts with 32 samples each, in batches of 64."""
     from sentisynth_hub.core.rows import Request
     from sentisynth_hub.generate.providers.transformers_lm import TransformersGenerator
-    from sentisynth_hub.recipe.generate_section import LocalGenerator, Prompting, Sampling
+    from sentisynth_hub.recipe.generator_kinds import LocalGenerator
+    from sentisynth_hub.recipe.prompt_section import Prompting, Sampling
 
     section = {"kind": "transformers", "model": model, "dtype": dtype, "threads": THREADS}
     generator = TransformersGenerator(

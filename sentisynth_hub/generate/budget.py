@@ -13,7 +13,8 @@ from typing import Any
 
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.files import json_digest
-from sentisynth_hub.recipe.generate_section import BudgetLimits, Price
+from sentisynth_hub.recipe.generate_section import BudgetLimits
+from sentisynth_hub.recipe.generator_kinds import Price
 
 
 @dataclass(frozen=True, slots=True)

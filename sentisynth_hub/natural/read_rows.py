@@ -21,7 +21,7 @@ from sentisynth_hub.core.read_files import read_file
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.natural.splits import NaturalData, shared_texts
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import GivenRows
+from sentisynth_hub.recipe.generator_kinds import GivenRows
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.section import RowSource
 

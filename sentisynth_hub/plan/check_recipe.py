@@ -20,7 +20,7 @@ from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.pretrained.load_model import chat_text, load_config, load_tokenizer
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.recipe.generate_section import EndpointGenerator, LocalGenerator
+from sentisynth_hub.recipe.generator_kinds import EndpointGenerator, LocalGenerator
 from sentisynth_hub.recipe.question import list_questions, load_cells
 from sentisynth_hub.recipe.revisions import model_sections, pin_recipe
 from sentisynth_hub.recipe.trust import endpoint_access

@@ -11,7 +11,8 @@ from sentisynth_hub.core.errors import RecipeError, did_you_mean
 from sentisynth_hub.core.text import nfc
 from sentisynth_hub.recipe import paths
 from sentisynth_hub.recipe.filter_section import FilterSection
-from sentisynth_hub.recipe.generate_section import Generate, GivenRows
+from sentisynth_hub.recipe.generate_section import Generate
+from sentisynth_hub.recipe.generator_kinds import GivenRows
 from sentisynth_hub.recipe.languages import language_problem
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.publish_section import Publish

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from sentisynth_hub.core.errors import InputError, RecipeError
 from sentisynth_hub.recipe.endpoint_rules import check_base_url, check_key_name, is_base_url
-from sentisynth_hub.recipe.generate_section import EndpointGenerator
+from sentisynth_hub.recipe.generator_kinds import EndpointGenerator
 from sentisynth_hub.recipe.schema import Recipe
 
 

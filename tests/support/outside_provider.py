@@ -8,7 +8,7 @@ from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.generate.providers.base import Generator, Provider
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import GeneratorSection
+from sentisynth_hub.recipe.generator_section import GeneratorSection
 
 
 class EchoSection(GeneratorSection):

@@ -20,7 +20,8 @@ from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.generate.budget import ModelPrice
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import PROVIDERS, GeneratorSection
+from sentisynth_hub.recipe.generator_kinds import PROVIDERS
+from sentisynth_hub.recipe.generator_section import GeneratorSection
 
 
 if TYPE_CHECKING:

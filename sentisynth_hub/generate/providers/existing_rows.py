@@ -14,7 +14,8 @@ from sentisynth_hub.generate.candidates import LINEAGE, Tables
 from sentisynth_hub.generate.providers.base import Provider
 from sentisynth_hub.natural.stage import given_rows
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import GeneratorSection, GivenRows
+from sentisynth_hub.recipe.generator_kinds import GivenRows
+from sentisynth_hub.recipe.generator_section import GeneratorSection
 
 
 _NOTHING_SPENT = {"demonstration_ids": [], "prompt_tokens": 0, "completion_tokens": 0, "cost_usd": None}

@@ -25,7 +25,8 @@ from sentisynth_hub.generate.providers.transformers_lm import (
 )
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import FineTunedGenerator, GeneratorSection
+from sentisynth_hub.recipe.generator_kinds import FineTunedGenerator
+from sentisynth_hub.recipe.generator_section import GeneratorSection
 
 
 VERSION = 1

@@ -7,7 +7,7 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.generate.providers import openai_protocol as protocol
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import EndpointGenerator
+from sentisynth_hub.recipe.generator_kinds import EndpointGenerator
 from sentisynth_hub.recipe.trust import endpoint_access
 
 

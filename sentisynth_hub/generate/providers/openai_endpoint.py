@@ -11,8 +11,8 @@ from sentisynth_hub.generate.providers.openai_chat import EndpointCaller
 from sentisynth_hub.generate.providers.openai_check import check_server
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import EndpointGenerator as EndpointSection
-from sentisynth_hub.recipe.generate_section import GeneratorSection
+from sentisynth_hub.recipe.generator_kinds import EndpointGenerator as EndpointSection
+from sentisynth_hub.recipe.generator_section import GeneratorSection
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.untrusted import loads_untrusted, one_line
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import EndpointGenerator
+from sentisynth_hub.recipe.generator_kinds import EndpointGenerator
 
 
 class AnswerError(Exception):

@@ -8,7 +8,7 @@ it or on who drew before.
 from collections.abc import Sequence
 from typing import Any
 
-from sentisynth_hub.recipe.generate_section import Sampling
+from sentisynth_hub.recipe.prompt_section import Sampling
 
 
 _HEAD = 512  # likeliest tokens looked at first; a row whose nucleus is larger has all its tokens sorted

@@ -18,13 +18,9 @@ from sentisynth_hub.generate.providers.base import Provider
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.pretrained.load_model import chat_text, load_pretrained
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.recipe.generate_section import (
-    FineTunedGenerator,
-    GeneratorSection,
-    LocalGenerator,
-    Prompting,
-    Sampling,
-)
+from sentisynth_hub.recipe.generator_kinds import FineTunedGenerator, LocalGenerator
+from sentisynth_hub.recipe.generator_section import GeneratorSection
+from sentisynth_hub.recipe.prompt_section import Prompting, Sampling
 
 
 _TOLERANCE = {

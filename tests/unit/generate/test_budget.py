@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.generate.budget import Ledger, ModelPrice, TokenCost, find_price, price_table, worst_case
-from sentisynth_hub.recipe.generate_section import BudgetLimits, Price
+from sentisynth_hub.recipe.generate_section import BudgetLimits
+from sentisynth_hub.recipe.generator_kinds import Price
 
 
 PRICE = ModelPrice("m", 1.0, 4.0, "2026-01-01")

@@ -13,7 +13,8 @@ from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.generate import stage as generation
 from sentisynth_hub.generate.providers.base import Provider, provider_of
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.recipe.generate_section import BUILT_IN_KINDS, PROVIDERS, GeneratorSection
+from sentisynth_hub.recipe.generator_kinds import BUILT_IN_KINDS, PROVIDERS
+from sentisynth_hub.recipe.generator_section import GeneratorSection
 from tests.support.outside_provider import EchoProvider
 from tests.support.worlds import alone, local, samples, stage, write_recipe
 

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import chisquare
 
 from sentisynth_hub.generate.providers.sampling import sample, uniform_numbers
-from sentisynth_hub.recipe.generate_section import Sampling
+from sentisynth_hub.recipe.prompt_section import Sampling
 
 
 def nucleus(logits: torch.Tensor, sampling: Sampling) -> torch.Tensor:

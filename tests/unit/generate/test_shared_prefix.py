@@ -9,7 +9,8 @@ from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.untrusted import clean_text
 from sentisynth_hub.generate.providers import shared_prefix
 from sentisynth_hub.generate.providers.transformers_lm import TransformersGenerator
-from sentisynth_hub.recipe.generate_section import LocalGenerator, Prompting, Sampling
+from sentisynth_hub.recipe.generator_kinds import LocalGenerator
+from sentisynth_hub.recipe.prompt_section import Prompting, Sampling
 from tests.support.worlds import request, tiny_model
 
 
