@@ -45,8 +45,7 @@ def study(arguments: argparse.Namespace, writer: str, labels: int, rows: int) ->
         f"natural.files={{train: {folder}/train.jsonl, validation: {folder}/dev.jsonl, test: {folder}/test.jsonl}}",
         f"generate.generator={{kind: rows, file: {file}, written_by: {writer}, saw_labels: false}}",
         f"generate.candidates={rows}",
-        f"natural.rows_per_label={labels // 2}",  # the labels of both splits train, so half of them in each
-        f"natural.validation_per_label={labels // 2}",
+        f"natural.rows_per_label={labels}",
         f"filter.teacher.teacher.model={arguments.student}",
         f"study.student.model={arguments.student}",
         f"study.replicates={2 if arguments.quick else 5}",
@@ -75,8 +74,8 @@ def page(studies: dict[tuple[str, int, int], Any]) -> str:
         "**Command.** `python benchmarks/study_writers.py --data $DATA --student all-MiniLM-L6-v2`.",
         "",
         "**Set-up.** 100 or 1,000 rows of each writer (fewer after the filters), 5 replicates: each draws its own",
-        "human labels and trains its own teacher; the corpus is one, and its writer saw none of these labels. All labels",
-        "train; penalties, weights and the choice of method come from 5-fold cross-validation. Test: the 1,821 SST-2",
+        "human labels and trains its own teacher; the corpus is one, and its writer saw none of these labels. All",
+        "labels train; penalties, weights and the choice of method come from 5-fold cross-validation. Test: the 1,821 SST-2",
         "test sentences. Student: a head on frozen MiniLM features of unit length. Macro-F1, points; 95 % intervals.",
         "",
         "| writer | labels a class | rows | kept | `natural` | `mixed` − `natural` | verdict | `unfiltered` "

@@ -5,7 +5,7 @@ scored.
 
 Nested: a replicate's validation rows are cut in two halves; the filters and the classifier's penalty see one half
 only, the score comes from the other, then the halves change places. So the rows that score a threshold had no part in
-setting anything.
+setting anything. A replicate without validation rows gives half of its rows of each label for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,9 +89,11 @@ def sweep(
         rows = candidates[sample.replicate]
         in_prompts = set((demonstration_ids or {}).get(sample.replicate, ()))
         demonstrations = [row for row in sample.train if row.request_id in in_prompts]
+        if not sample.validation:
+            sample = Sample(sample.replicate, *_halves(recipe, sample, sample.train)[0])
         features = CandidateFeatures(rows, cache)
         student = _Student(recipe, sample, features)
-        halves = _halves(recipe, sample)
+        halves = _halves(recipe, sample, sample.validation)
         baselines.append(fmean(student.score([], fit, held) for fit, held in halves))
         for number, changed in enumerate(recipes):
             of_halves = []
@@ -153,16 +155,16 @@ def _with_value(recipe: Recipe, key: str, value: float) -> Recipe:
     return recipe.with_content(content)
 
 
-def _halves(recipe: Recipe, sample: Sample) -> list[tuple[list[Row], list[Row]]]:
-    """The validation rows in two halves with the labels' shares kept, each way round."""
-    if len(sample.validation) < 2:
+def _halves(recipe: Recipe, sample: Sample, rows: Sequence[Row]) -> list[tuple[list[Row], list[Row]]]:
+    """The rows in two halves with the labels' shares kept, each way round."""
+    if len(rows) < 2:
         raise DataError(
-            "sweep: the replicate has no validation rows to score a threshold on; give the recipe a validation split "
-            "or natural.validation_per_label"
+            "sweep: the replicate has too few rows to score a threshold on; raise natural.rows_per_label or give it "
+            "natural.validation_per_label"
         )
     halves: tuple[list[Row], list[Row]] = ([], [])
     random = rng(recipe.seed, "sweep", sample.replicate)
-    for group in by_label(sample.validation, recipe.labels).values():
+    for group in by_label(rows, recipe.labels).values():
         for place, number in enumerate(random.permutation(len(group))):
             halves[place % 2].append(group[number])
     return [halves, halves[::-1]]

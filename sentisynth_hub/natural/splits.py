@@ -55,8 +55,9 @@ class Sample:
 def draw_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     """Draw each replicate's sample.
 
-    nested: every replicate draws its own training and validation rows, so many a label or so many with the label
-    shares the recipe gives; conditional: all replicates share replicate 0's sample (what varies is initialisation and
+    nested: every replicate draws its own rows, so many a label or so many with the label shares the recipe gives;
+    validation rows too where the recipe counts them or holds them out (folds over the training rows need none);
+    conditional: all replicates share replicate 0's sample (what varies is initialisation and
     the order of the rows, inside training).
 
     Raises:
@@ -67,14 +68,21 @@ def draw_samples(recipe: Recipe, natural: NaturalData) -> list[Sample]:
     samples = []
     for replicate in draws:
         train = _draw(recipe, natural.train, settings.rows, settings.rows_per_label, "train", replicate)
-        count, per_label = settings.validation_rows, settings.validation_per_label
-        if count is None and per_label is None:  # no larger than training: development labels are labels too
-            count, per_label = settings.rows, settings.rows_per_label
-        validation = _draw(recipe, natural.validation, count, per_label, "validation", replicate)
+        validation = _draw_validation(recipe, natural.validation, replicate)
         samples.append(Sample(replicate, train, validation))
     if study.design == "conditional":
         samples = [Sample(replicate, samples[0].train, samples[0].validation) for replicate in range(study.replicates)]
     return samples
+
+
+def _draw_validation(recipe: Recipe, rows: Sequence[Row], replicate: int) -> list[Row]:
+    settings = recipe.natural
+    count, per_label = settings.validation_rows, settings.validation_per_label
+    if count is None and per_label is None:
+        count, per_label = settings.rows, settings.rows_per_label
+        if settings.validation == "cross_validated" and (count or per_label):
+            return []  # the rows that were asked for are all the labels this replicate has
+    return _draw(recipe, rows, count, per_label, "validation", replicate)
 
 
 def samples_digest(samples: Sequence[Sample]) -> str:

@@ -65,9 +65,13 @@ class Natural(Section):
     publish_rows: bool = False
     """Publish natural rows inside the dataset too (their licence must allow it)."""
     rows_per_label: int | None = Field(default=None, ge=1)
-    """Low-resource sample of each replicate: training rows a label; None: all of them, or `rows`."""
+    """Low-resource sample of each replicate: human labels a class, all of which train under `cross_validated`; None: all
+    of them, or `rows`.
+    """
     validation_per_label: int | None = Field(default=None, ge=1)
-    """Further rows a label of each replicate, from the validation split; None: as many as training rows."""
+    """Further rows a label of each replicate, from the validation split; None: none where `rows_per_label` or `rows` is
+    given and cross-validated, as many as training rows where they are held out.
+    """
     validation: Literal["cross_validated", "held_out"] = "cross_validated"
     """What chooses penalties, steps and weights. cross_validated: folds over all rows of the replicate, which then all
     train. held_out: the validation rows, which train nothing and are charged all the same; for large data.
@@ -75,8 +79,8 @@ class Natural(Section):
     rows: int | None = Field(default=None, ge=1)
     """Low-resource sample of each replicate: training rows over all labels, in place of `rows_per_label`."""
     validation_rows: int | None = Field(default=None, ge=1)
-    """Further rows over all labels, from the validation split; None: `validation_per_label`, or as many as `rows`,
-    with the same shares.
+    """Further rows over all labels, from the validation split, with the same shares; None: as for
+    `validation_per_label`.
     """
     label_shares: dict[str, float] | None = None
     """Share of each label in `rows` and `validation_rows`, e.g. `{negative: 0.95, positive: 0.05}`; None: the

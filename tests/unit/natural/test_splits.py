@@ -48,9 +48,25 @@ def test_conditional_replicates_share_one_sample(load) -> None:  # type: ignore[
     assert samples[0].train == samples[1].train == samples[2].train
 
 
-def test_validation_is_no_larger_than_training_by_default(load) -> None:  # type: ignore[no-untyped-def]
-    (sample,) = draw_samples(load("natural.rows_per_label=5", "study.replicates=1"), NATURAL)
+HELD_OUT = "natural.validation=held_out"
+
+
+def test_held_out_rows_are_no_more_than_training_rows_by_default(load) -> None:  # type: ignore[no-untyped-def]
+    (sample,) = draw_samples(load("natural.rows_per_label=5", HELD_OUT, "study.replicates=1"), NATURAL)
     assert len(sample.validation) == len(sample.train) == 10
+
+
+@pytest.mark.parametrize("count", ["natural.rows_per_label=5", "natural.rows=10"])
+def test_folds_over_the_rows_asked_for_need_no_further_ones(load, count: str) -> None:  # type: ignore[no-untyped-def]
+    (sample,) = draw_samples(load(count, "study.replicates=1"), NATURAL)
+    assert (len(sample.train), len(sample.validation)) == (10, 0)
+    (sample,) = draw_samples(load(count, "natural.validation_per_label=3", "study.replicates=1"), NATURAL)
+    assert (len(sample.train), len(sample.validation)) == (10, 6)
+
+
+def test_every_row_is_used_where_no_number_is_asked_for(load) -> None:  # type: ignore[no-untyped-def]
+    (sample,) = draw_samples(load("study.replicates=1"), NATURAL)
+    assert (len(sample.train), len(sample.validation)) == (60, 20)
 
 
 def test_the_order_of_a_file_decides_nothing(load) -> None:  # type: ignore[no-untyped-def]
@@ -76,7 +92,7 @@ def counts(part: list[Row]) -> list[int]:
 
 def test_rows_follow_the_sources_own_shares(load) -> None:  # type: ignore[no-untyped-def]
     natural = NaturalData(imbalanced("train", 90, 30), imbalanced("validation", 40, 10), imbalanced("test", 5, 5))
-    (sample,) = draw_samples(load("natural.rows=12", "study.replicates=1"), natural)
+    (sample,) = draw_samples(load("natural.rows=12", HELD_OUT, "study.replicates=1"), natural)
     assert counts(sample.train) == [9, 3]  # 90 : 30
     assert counts(sample.validation) == [10, 2]  # 12 · 40/50 = 9.6 and 2.4: the larger remainder is rounded up
     (sample,) = draw_samples(load("natural.rows=12", "natural.validation_rows=5", "study.replicates=1"), natural)
@@ -88,8 +104,8 @@ def test_rows_follow_the_sources_own_shares(load) -> None:  # type: ignore[no-un
 def test_given_shares_are_drawn_and_smaller_samples_are_part_of_larger_ones(load) -> None:  # type: ignore[no-untyped-def]
     natural = NaturalData(imbalanced("train", 200, 200), imbalanced("validation", 60, 60), imbalanced("test", 5, 5))
     shares = "natural.label_shares={negative: 0.95, positive: 0.05}"
-    large = draw_samples(load("natural.rows=60", shares, "study.replicates=3"), natural)
-    small = draw_samples(load("natural.rows=20", shares, "study.replicates=3"), natural)
+    large = draw_samples(load("natural.rows=60", HELD_OUT, shares, "study.replicates=3"), natural)
+    small = draw_samples(load("natural.rows=20", HELD_OUT, shares, "study.replicates=3"), natural)
     assert [counts(sample.train) for sample in (*large, *small)] == [[57, 3]] * 3 + [[19, 1]] * 3
     assert [counts(sample.validation) for sample in large] == [[57, 3]] * 3
     for one, other in zip(small, large, strict=True):
