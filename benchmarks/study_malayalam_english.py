@@ -24,10 +24,13 @@ PAGE = ROOT / "docs" / "results" / "malayalam-english.md"
 FILTERS = ROOT / "docs" / "results" / "filters-malayalam-english.yaml"
 VARIANTS = [
     "natural",
+    "plain",
     "natural_repeated",
     "rebalanced",
     "synthetic",
     "unfiltered",
+    "kept",
+    "weighted",
     "mixed",
     "gradual",
     "shuffled_labels",
@@ -76,7 +79,7 @@ def make_recipe(arguments: argparse.Namespace) -> Recipe:
         f"filter.teacher.teacher.model={arguments.student}",
         f"study={json.dumps(study)}",
     ]
-    quick = ["natural.rows_per_label=40", "natural.validation_per_label=40", "natural.test_rows=200",
+    quick = ["natural.rows_per_label=40", "natural.test_rows=200",
              "generate.candidates=2391"]  # fmt: skip
     return load_recipe(str(FILTERS), overrides + (quick if arguments.quick else []))
 

@@ -75,8 +75,9 @@ def page(studies: dict[tuple[str, int, int], Any]) -> str:
         "",
         "**Set-up.** 100 or 1,000 rows of each writer (fewer after the filters), 5 replicates: each draws its own",
         "human labels and trains its own teacher; the corpus is one, and its writer saw none of these labels. All",
-        "labels train; penalties, weights and the choice of method come from 5-fold cross-validation. Test: the 1,821 SST-2",
-        "test sentences. Student: a head on frozen MiniLM features of unit length. Macro-F1, points; 95 % intervals.",
+        "labels train; penalties, weights and the choice of method come from 5-fold cross-validation. Test: the 1,821",
+        "SST-2 test sentences. Student: a head on frozen MiniLM features of unit length. Macro-F1, points; 95 %",
+        "intervals.",
         "",
         "| writer | labels a class | rows | kept | `natural` | `mixed` − `natural` | verdict | `unfiltered` "
         "| `kept` | `weighted` | `shuffled_labels` |",

@@ -65,12 +65,12 @@ class Natural(Section):
     publish_rows: bool = False
     """Publish natural rows inside the dataset too (their licence must allow it)."""
     rows_per_label: int | None = Field(default=None, ge=1)
-    """Low-resource sample of each replicate: human labels a class, all of which train under `cross_validated`; None: all
-    of them, or `rows`.
+    """Low-resource sample of each replicate: human labels a class, all of which train under `cross_validated`; None:
+    all of them, or `rows`.
     """
     validation_per_label: int | None = Field(default=None, ge=1)
-    """Further rows a label of each replicate, from the validation split; None: none where `rows_per_label` or `rows` is
-    given and cross-validated, as many as training rows where they are held out.
+    """Further rows a label of each replicate, from the validation split; None: none where `rows_per_label` or `rows`
+    is given and cross-validated, as many as training rows where they are held out.
     """
     validation: Literal["cross_validated", "held_out"] = "cross_validated"
     """What chooses penalties, steps and weights. cross_validated: folds over all rows of the replicate, which then all
