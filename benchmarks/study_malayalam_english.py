@@ -15,6 +15,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stored_studies import StoredStudy, store_study
+
 from sentisynth_hub.core.distributed import Processes, join_launch
 from sentisynth_hub.recipe import Recipe, load_recipe
 
@@ -22,6 +24,8 @@ from sentisynth_hub.recipe import Recipe, load_recipe
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results" / "malayalam-english.md"
 FILTERS = ROOT / "docs" / "results" / "filters-malayalam-english.yaml"
+RAREST_LABEL = 601
+"""Natural rows of the rarest label, train and dev together."""
 VARIANTS = [
     "natural",
     "plain",
@@ -93,6 +97,10 @@ def study(recipe: Recipe, runs: Path, processes: Processes) -> dict[str, Any]:
     results = pipeline.through("verdict")
     evaluation = results.verdict
     filtered = results.filter.replicates[0]
+    if recipe.natural.rows_per_label is None:  # not the quick form
+        student = f"multilingual-e5-small, {'head' if recipe.study.mode == 'head' else 'fine-tuned'}"
+        stored = StoredStudy("Malayalam-English", "GPT-4", RAREST_LABEL, filtered.candidates, student, PAGE.name)
+        store_study(f"malayalam-english-gpt-4-{recipe.study.mode}", stored, evaluation)
     return evaluation.record() | {
         "table": table_lines(evaluation),
         "corpus": {"candidates": filtered.candidates, "kept": filtered.kept},

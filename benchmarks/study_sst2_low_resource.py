@@ -14,6 +14,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stored_studies import StoredStudy, store_study
+
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.recipe import load_recipe
 
@@ -25,8 +27,10 @@ SCALES = {
     "n50": "50 labels a class, frozen student",
     "n250": "250 labels a class, frozen student",
     "n50-finetune": "50 labels a class, fine-tuned student",
-    "full": "all 6,920 labels, frozen student, one corpus",
+    "full": "all 7,792 labels, frozen student, one corpus",
 }
+LABELS = {"n10": 10, "n50": 50, "n250": 250, "n50-finetune": 50, "full": 3738}
+"""Human labels a class; the fewer of the two classes where all are used."""
 QUICK = [
     "study.replicates=2",
     "generate.candidates=32",
@@ -52,10 +56,11 @@ def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
         f"natural.files={json.dumps(files)}",
         f"generate.generator.model={arguments.generator}",
         f"generate.generator.batch_size={arguments.batch_size}",
-        # fmt: skip
         f"filter.teacher.teacher.model={arguments.student}",
         f"study.student.model={arguments.student}",
     ]
+    if arguments.replicates:
+        overrides.append(f"study.replicates={arguments.replicates}")
     recipe = load_recipe("sst2-low-resource", overrides + (QUICK if arguments.quick else []), scale=scale)
     pipeline = open_pipeline(recipe, runs=arguments.runs, processes=Processes())
     results = pipeline.through("verdict")
@@ -63,6 +68,11 @@ def study(arguments: argparse.Namespace, scale: str) -> dict[str, Any]:
     filtered = results.filter.replicates.values()
     corpus = {"candidates": sum(one.candidates for one in filtered), "kept": sum(one.kept for one in filtered)}
     corpus["replicates_without_rows"] = sum(not one.kept for one in filtered)
+    if not arguments.quick:
+        labels, rows = LABELS[scale], recipe.generate.candidates
+        student = "MiniLM, fine-tuned" if recipe.study.mode == "finetune" else "MiniLM, head"
+        stored = StoredStudy("SST-2", "SmolLM2-135M", labels, rows, student, PAGE.name)
+        store_study(f"sst2-smollm2-135m-{scale}", stored, evaluation)
     words = {"table": table_lines(evaluation), "worth_sentences": [worth_sentence(one) for one in evaluation.worth]}
     return (
         evaluation.record() | words | {"corpus": corpus, "models": {key: pin.id for key, pin in pipeline.pins.items()}}
@@ -75,13 +85,13 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         "# SST-2 with few labels, and with all",
         "",
         "**Question.** Does text written by a small language model help a sentiment classifier that has 10, 50 "
-        "or 250 human labels a class, or 6,920 in all?",
+        "or 250 human labels a class, or 7,792 in all?",
         "",
         "**Command.** `python benchmarks/study_sst2_low_resource.py --data $DATA/sst2 --generator "
         "SmolLM2-135M-Instruct "
         "--student all-MiniLM-L6-v2` (folders made by `recipes/quickstart/prepare.py`'s sources).",
         "",
-        "**Set-up.** 10 nested replicates: each draws its own labels, its own demonstrations, its own teacher "
+        f"**Set-up.** {max(found['replicates'] for found in results.values())} nested replicates: each draws its own labels, its own demonstrations, its own teacher "
         "(frozen MiniLM and a logistic "
         "regression on the same labels) and its own corpus of 240 candidates by SmolLM2-135M-Instruct, 8 shots. "
         "Test: the 1,821 SST-2 test "
@@ -150,6 +160,9 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of run folders")
     parser.add_argument("--batch-size", type=int, default=64, help="samples drawn together")
     parser.add_argument("--scales", nargs="+", choices=list(SCALES), default=list(SCALES), help="only these")
+    parser.add_argument(
+        "--replicates", type=int, help="in place of the recipe's 10; more of them continue the same run"
+    )
     parser.add_argument("--output", type=Path, default=PAGE)
     parser.add_argument("--quick", action="store_true", help="a tiny form; writes no page")
     parser.add_argument("--json", action="store_true", help="last line: one object")

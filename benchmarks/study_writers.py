@@ -15,13 +15,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from stored_studies import StoredStudy, store_study
+
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.recipe import load_recipe
 
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results" / "writers.md"
-EVALUATIONS = ROOT / "docs" / "results" / "evaluations"
 WRITERS = {
     "vicuna-7b-1.5v": "Vicuna-7B",
     "llama-2-7b-chat-hf": "Llama-2-7B chat",
@@ -33,7 +34,7 @@ ROWS = (100, 1000)
 VARIANTS = "natural, natural_repeated, plain, synthetic, unfiltered, kept, weighted, mixed, shuffled_labels"
 
 
-def study(arguments: argparse.Namespace, writer: str, labels: int, rows: int) -> Any:
+def run_study(arguments: argparse.Namespace, writer: str, labels: int, rows: int) -> Any:
     """Run one study, or read it where it is complete: its evaluation and how many rows a replicate kept."""
     from sentisynth_hub.pipeline import open_pipeline
 
@@ -136,13 +137,12 @@ def main() -> None:
     if arguments.quick:
         arguments.writers, arguments.labels, arguments.rows = arguments.writers[:1], [50], [100]
     grid = itertools.product(arguments.writers, arguments.labels, arguments.rows)
-    studies = {(writer, labels, rows): study(arguments, writer, labels, rows) for writer, labels, rows in grid}
+    studies = {(writer, labels, rows): run_study(arguments, writer, labels, rows) for writer, labels, rows in grid}
     if not arguments.quick:
         PAGE.write_text(page(studies), "utf-8")
-        EVALUATIONS.mkdir(exist_ok=True)
         for (writer, labels, rows), (evaluation, *_) in studies.items():
-            path = EVALUATIONS / f"sst2-{writer}-{rows}-rows-{labels}-labels.json"
-            path.write_text(json.dumps(evaluation.record(), ensure_ascii=False, indent=1) + "\n", "utf-8")
+            study = StoredStudy("SST-2", WRITERS[writer], labels, rows, "MiniLM, head", PAGE.name)
+            store_study(f"sst2-{writer}-{rows}-rows-{labels}-labels", study, evaluation)
     if arguments.json:
         verdicts = {
             f"{writer}-{rows}-rows-{labels}-labels": {
