@@ -91,7 +91,8 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         "SmolLM2-135M-Instruct "
         "--student all-MiniLM-L6-v2` (folders made by `recipes/quickstart/prepare.py`'s sources).",
         "",
-        f"**Set-up.** {max(found['replicates'] for found in results.values())} nested replicates: each draws its own labels, its own demonstrations, its own teacher "
+        f"**Set-up.** {max(found['replicates'] for found in results.values())} nested replicates: each draws its own "
+        "labels, its own demonstrations, its own teacher "
         "(frozen MiniLM and a logistic "
         "regression on the same labels) and its own corpus of 240 candidates by SmolLM2-135M-Instruct, 8 shots. "
         "Test: the 1,821 SST-2 test "
