@@ -23,6 +23,7 @@ _PUBLIC = {
     "SentisynthError": "core.errors",
     "StageError": "core.errors",
     "filter_rows": "filter.filter_rows",
+    "judge": "verdict.judge_models",
     "load_recipe": "recipe",
     "run_recipe": "run",
 }
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from sentisynth_hub.filter.filter_rows import filter_rows
     from sentisynth_hub.recipe import Recipe, load_recipe
     from sentisynth_hub.run import run_recipe
+    from sentisynth_hub.verdict.judge_models import judge
 
 
 def __getattr__(name: str) -> Any:

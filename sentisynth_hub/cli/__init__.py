@@ -38,7 +38,7 @@ _COMMANDS = {  # name: (module, one line for --help, so that listing the command
     "report": ("study_commands", "Write the report of a study."),
     "evaluate": ("study_commands", "Score a model on a dataset."),
     "compare": ("study_commands", "Compare two prediction files, paired."),
-    "judge": ("study_commands", "Judge two models from their predictions."),
+    "judge": ("judge_command", "Judge two models from their predictions."),
     "predict": ("study_commands", "Classify texts with a model."),
     "annotate": ("annotate_commands", "Let people rate rows, blind."),
     "publish": ("publish_commands", "Publish the dataset and the model."),

@@ -13,7 +13,6 @@ from sentisynth_hub.core.preprocess import STEPS, Step, preprocess
 from sentisynth_hub.experiments.predict_file import FORMATS, Format
 from sentisynth_hub.pipeline import open_pipeline
 from sentisynth_hub.recipe import load_recipe
-from sentisynth_hub.recipe.study_section import Metric
 
 
 @click.command()
@@ -212,38 +211,6 @@ def compare(first: str, second: str, metric: str, as_json: bool) -> None:
         comparison["sentence"],
     ]
     options.show(dict(comparison), lines, as_json)
-
-
-@click.command()
-@click.argument("model")
-@click.argument("baseline")
-@click.option(
-    "--metric",
-    type=click.Choice(["macro_f1", "accuracy", "weighted_f1"]),
-    default="macro_f1",
-    show_default=True,
-    help="What is compared.",
-)
-@click.option(
-    "--margin",
-    type=click.FloatRange(0, 1),
-    default=0.01,
-    show_default=True,
-    help="Smallest difference in the metric that matters to you, from 0 to 1.",
-)
-@options.as_json
-def judge(model: str, baseline: str, metric: Metric, margin: float, as_json: bool) -> None:
-    """Judge from their predictions whether MODEL is better than BASELINE.
-
-    Each is a CSV, TSV, JSONL or Parquet file with the columns label and predicted, and item_id and seed where there
-    are any, or FILE:variant of a study's predictions.parquet.
-    """
-    from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence, warnings
-    from sentisynth_hub.verdict.judge_models import judge as judge_models
-
-    evaluation = judge_models(model, baseline, metric=metric, margin=margin)
-    lines = [*table_lines(evaluation), *(f"note: {line}" for line in warnings(evaluation))]
-    options.show({**evaluation.record(), "sentence": verdict_sentence(evaluation)}, lines, as_json)
 
 
 @click.command()

@@ -83,7 +83,7 @@ def _verdict_check(evaluation: Evaluation, body: str, same_toolkit: bool) -> Che
     another one's words, at least of the same outcome (its numbers are compared with all the others)."""
     sentence = _plain(verdict_sentence(evaluation))
     bold = [statement for statement in _BOLD.findall(body) if _outcome_of(statement) is not None]
-    if evaluation.design == "models":  # a sentence that names models begins with no outcome
+    if evaluation.of_models:  # a sentence that names models begins with no outcome
         agrees = f"**{sentence}**" in body
     elif same_toolkit:
         agrees = bool(bold) and all(statement == sentence for statement in bold)

@@ -12,6 +12,7 @@ from sentisynth_hub.metrics.metric_table import METRIC_TABLE
 from sentisynth_hub.recipe.study_section import Metric
 from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluation import (
+    BY_FOLD,
     LEAST_LABEL_ROWS,
     LEAST_REPLICATES,
     Comparison,
@@ -201,7 +202,7 @@ def _check(predictions: StudyPredictions, config: EvaluationConfig) -> None:
     if config.metric not in METRICS:
         raise DataError(f"evaluation: unknown metric {config.metric!r}; one of {', '.join(METRICS)}")
     predictions.predicted(config.baseline)
-    if (config.design == "cross_fitted") != (predictions.folds is not None):
+    if (config.design in BY_FOLD) != (predictions.folds is not None):
         folds = "without" if predictions.folds is None else "with"
         raise DataError(
             f"evaluation: design {config.design!r}, and predictions {folds} folds; "
@@ -348,7 +349,7 @@ def _factorial(arms: Arms, config: EvaluationConfig) -> Factorial | None:
 def _slices(
     predictions: StudyPredictions, config: EvaluationConfig, items: TestItems, dependence: Dependence
 ) -> tuple[SliceTable | None, SliceTable | None, DistanceGain | None]:
-    if config.primary not in predictions.variants or config.design == "cross_fitted":
+    if config.primary not in predictions.variants or config.design in BY_FOLD:
         return None, None, None
     names = (config.primary, config.baseline)
     masks = text_slices(items.texts, items.language_share) if items.texts is not None else {}

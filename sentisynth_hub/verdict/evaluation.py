@@ -32,10 +32,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Interval = tuple[float, float]
 
-Design = Literal["nested", "conditional", "cross_fitted", "models"]
+Design = Literal["nested", "conditional", "cross_fitted", "models", "models_by_fold"]
 """What a replicate is: a draw of natural rows with everything made from it; initialisation and order beside one
-corpus; a repetition of all folds; or a run of models that somebody else trained.
+corpus; a repetition of all folds; or a run (a repetition of all folds) of models that somebody else trained.
 """
+BY_FOLD: frozenset[Design] = frozenset(("cross_fitted", "models_by_fold"))
+"""Designs in which every fold has a model of its own."""
 Role = Literal["primary", "baseline", "control", "curve", "secondary"]
 Reading = Literal["better", "worse", "no difference that matters", "undecided", "no verdict"]
 Outcome = Literal["helps", "just more steps", "hurts", "no difference that matters", "too small to tell", "no verdict"]
@@ -404,6 +406,11 @@ class Evaluation(Record):
         if unknown:
             raise ValueError(f"comparisons name variants that are not there: {', '.join(sorted(unknown))}")
         return self
+
+    @property
+    def of_models(self) -> bool:
+        """Whether this is about models that somebody else trained, and not about a study of synthetic rows."""
+        return self.design in ("models", "models_by_fold")
 
     def variant(self, name: str) -> VariantScores | None:
         """Scores of a variant; None where it was not run."""

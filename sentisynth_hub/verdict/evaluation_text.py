@@ -29,6 +29,7 @@ _CLAIMS = {
     "conditional": "about this corpus beside these natural rows: replicates vary initialisation and order only",
     "cross_fitted": "about the recipe on data like these rows: repeated folds, generation inside each fold",
     "models": "about these models on texts like these: replicates are the runs that were given",
+    "models_by_fold": "about the way these models are trained, on rows like these: every fold has a model of its own",
 }
 
 
@@ -83,7 +84,7 @@ def reading(evaluation: Evaluation, comparison: Comparison) -> str:
     """What a comparison says: the verdict for the primary one, its reading for any other."""
     if comparison.family == "primary":
         outcome = evaluation.verdict.outcome
-        words = {"helps": "better", "hurts": "worse"} if evaluation.design == "models" else {}
+        words = {"helps": "better", "hurts": "worse"} if evaluation.of_models else {}
         return words.get(outcome, outcome)
     return f"{comparison.reading} (secondary)"
 
@@ -171,7 +172,7 @@ def oracle_line(labels: int) -> str:
 
 def next_step(evaluation: Evaluation) -> str | None:
     """What to run next, where the verdict suggests something."""
-    if evaluation.verdict.outcome == "hurts" and evaluation.design != "models":
+    if evaluation.verdict.outcome == "hurts" and not evaluation.of_models:
         return "To see which rows do harm: sentisynth study RECIPE --leave-out asked_label (or prompt_id, generator)"
     return None
 
@@ -231,7 +232,7 @@ def _verdict(evaluation: Evaluation) -> str:
         )
     if verdict.missing == "control":
         return f"No verdict: {numbers}, but {control} was not run, so it may be just more training steps; {counts}."
-    if evaluation.design == "models":
+    if evaluation.of_models:
         return _models(evaluation, comparison)
     small = f", but by less than the margin of {evaluation.margin:g}" if verdict.inside_margin else ""
     if verdict.outcome == "helps":

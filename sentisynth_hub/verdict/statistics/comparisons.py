@@ -3,7 +3,8 @@
 nested, conditional: replicates × items, two-way crossed (`crossed.py`). The arithmetic is the same; what differs is
 what a replicate is a draw of, and so what the interval speaks about. nested: a natural sample with everything made
 from it (the recipe). conditional: initialisation, order and a bootstrap of one natural sample (this corpus).
-cross_fitted: repeated folds; a replicate is one repetition, which tests every row once.
+cross_fitted: repeated folds; a replicate is one repetition, which tests every row once. Models of somebody else have
+one of the two forms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Literal
 
 from sentisynth_hub.metrics.classification import METRICS, Array
 from sentisynth_hub.study.predictions import StudyPredictions
-from sentisynth_hub.verdict.evaluation import BootstrapCheck, Comparison, Design, Reading, RowGains
+from sentisynth_hub.verdict.evaluation import BY_FOLD, BootstrapCheck, Comparison, Design, Reading, RowGains
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled
 from sentisynth_hub.verdict.statistics.crossed import (
     Estimate,
@@ -58,7 +59,7 @@ class Arms:
         self, predictions: StudyPredictions, metric: str, design: Design, dependence: Dependence | None = None
     ):
         self.predictions, self.metric = predictions, metric
-        self.crossed = design != "cross_fitted"
+        self.crossed = design not in BY_FOLD
         self.dependence = dependence or INDEPENDENT
         clusters = self.dependence.clusters if self.crossed else None  # cross-fitting sums by cluster at the end
         self.parts = {

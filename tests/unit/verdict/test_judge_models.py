@@ -13,7 +13,8 @@ import pytest
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.verdict.evaluation import parse_evaluation
 from sentisynth_hub.verdict.evaluation_text import claim, table_lines, verdict_sentence, warnings
-from sentisynth_hub.verdict.judge_models import judge, read_runs
+from sentisynth_hub.verdict.judge_models import judge
+from sentisynth_hub.verdict.model_runs import read_runs
 from tests.support.studies import made_study, write_study
 
 
