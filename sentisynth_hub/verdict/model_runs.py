@@ -44,7 +44,7 @@ _HARNESS = ("doc_id", "target", "filtered_resps")
 
 
 @dataclass
-class _Run:
+class _OneRun:
     """One run: by item, what the model said."""
 
     predicted: dict[str, str | None] = field(default_factory=dict)
@@ -98,9 +98,9 @@ def read_runs(
     truth: dict[str, str] = {}
     texts: dict[str, str] = {}
     clusters: dict[str, str] = {}
-    runs: dict[str, _Run] = {}
+    runs: dict[str, _OneRun] = {}
     for record in records:
-        run = runs.setdefault((_cell(record[columns["seed"]]) if "seed" in columns else "") or "", _Run())
+        run = runs.setdefault((_cell(record[columns["seed"]]) if "seed" in columns else "") or "", _OneRun())
         item = _cell(record[columns["item_id"]]) if "item_id" in columns else str(len(run.predicted))
         label = _named(record[columns["label"]], label_names)
         if item is None or label is None:
@@ -272,7 +272,7 @@ def _cell(value: Any) -> str | None:
     return str(value).strip() or None
 
 
-def _check_whole(name: str, truth: Mapping[str, str], runs: Iterable[_Run]) -> None:
+def _check_whole(name: str, truth: Mapping[str, str], runs: Iterable[_OneRun]) -> None:
     for run in runs:
         if len(run.predicted) != len(truth):
             raise InputError(
