@@ -32,7 +32,7 @@ from sentisynth_hub.model import stage as model_stage
 from sentisynth_hub.model.saved_model import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
 from sentisynth_hub.natural.folds import study_samples
-from sentisynth_hub.natural.splits import NaturalData, Sample, samples_digest
+from sentisynth_hub.natural.splits import NaturalData, Sample, parents_of, samples_digest
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin, pin_recipe
 from sentisynth_hub.recipe.schema import DATA_PATHS
@@ -327,12 +327,14 @@ class Results:
     def corpora(self) -> dict[int, Corpus]:
         """Each replicate's kept rows and candidates."""
         generated, filtered, labels = self.generate, self.filter, self.labels
+        samples = {sample.replicate: sample for sample in self.samples}
         return {
             replicate: study_stage.corpus_of(
                 filtered,
                 replicate,
                 generated[replicate].candidates(),
                 labels[replicate].pseudo_labelled() if labels is not None else (),
+                parents_of(samples[replicate], generated[replicate].parents()),
             )
             for replicate in sorted(filtered.replicates)
         }

@@ -125,6 +125,17 @@ def filters_page() -> str:
     return _between(ROOT / "docs" / "how-to" / "filter.md", "filters", lines)
 
 
+def methods_page() -> str:
+    """The page on generating with its table of methods as the package has them."""
+    from sentisynth_hub.generate.methods.method_table import METHODS
+
+    lines = ["| `method` | what it does | its template shows | described in |", "|---|---|---|---|"]
+    for each in METHODS:
+        needs = ", ".join(f"`{name}`" for name in each.needs) or "`demonstrations`"
+        lines.append(f"| `{each.name}` | {_one_line(each.help())} | {needs} | {each.options.paper} |")
+    return _between(ROOT / "docs" / "how-to" / "generate.md", "methods", lines)
+
+
 def decisions_page() -> str:
     """The list of decisions, from the records themselves."""
     lines = [
@@ -146,6 +157,7 @@ PAGES = {
     "docs/reference/recipe.md": recipe_page,
     "docs/concepts/architecture.md": architecture_page,
     "docs/how-to/filter.md": filters_page,
+    "docs/how-to/generate.md": methods_page,
 }
 
 

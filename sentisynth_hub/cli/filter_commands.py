@@ -136,11 +136,12 @@ def sweep(
         raise InputError(f"{overrides[0]!r}: a sweep is written filter.KEY=start:stop:step")
     pipeline = open_pipeline(load_recipe(recipe, overrides[1:]), hub=hub, runs=runs)
     if path is not None:
-        candidates, demonstration_ids = {0: file_candidates(pipeline.recipe, path)}, {}
+        candidates, demonstration_ids, parents = {0: file_candidates(pipeline.recipe, path)}, {}, {}
     else:
         generated = pipeline.through("generate").generate
         candidates = {number: corpus.candidates() for number, corpus in generated.replicates.items()}
         demonstration_ids = {number: corpus.demonstration_ids for number, corpus in generated.replicates.items()}
+        parents = {number: corpus.parents() for number, corpus in generated.replicates.items()}
     points = move(
         pipeline.recipe,
         key,
@@ -149,6 +150,7 @@ def sweep(
         pipeline.natural,
         candidates,
         demonstration_ids=demonstration_ids,
+        parents=parents,
         cache=pipeline.run / "filter" / "features",
     )
     if figure is not None:

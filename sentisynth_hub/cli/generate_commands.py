@@ -203,7 +203,8 @@ def _one_prompt(
 
 def _first_requests(pipeline: "Pipeline", replicate: int) -> "Iterator[Request]":
     """A replicate's requests, planned anew."""
-    from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
+    from sentisynth_hub.generate.plan_requests import plan_requests
+    from sentisynth_hub.generate.prompts import PromptTemplate
 
     recipe, sample = pipeline.recipe, pipeline.samples[replicate]
     return plan_requests(recipe, sample, PromptTemplate(recipe), model="", sampling={})

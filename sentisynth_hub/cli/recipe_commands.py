@@ -1,7 +1,9 @@
 """`sentisynth recipes list|check|copy` and `sentisynth schema`."""
 
 import json
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import click
 from sentisynth_hub.cli import options
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.recipe import find_recipe, list_recipes, recipe_schema
-from sentisynth_hub.recipe.load import read_yaml
+from sentisynth_hub.recipe.load import RECIPE_FILE, read_yaml
 from sentisynth_hub.recipe.question import list_questions
 
 
@@ -66,15 +68,37 @@ def check(names: tuple[str, ...], online: bool, hub: str | None, as_json: bool) 
 @recipes.command("copy")
 @click.argument("name")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
-def copy_(name: str, folder: Path | None) -> None:
+@click.option("--method", help="How its rows come about, such as rewrite (docs/how-to/generate.md lists them).")
+def copy_(name: str, folder: Path | None, method: str | None) -> None:
     """Copy recipe NAME to FOLDER (default: recipes/NAME here), to change and own it."""
+    from sentisynth_hub.generate.methods.method_table import method_class
+
+    lines = [] if method is None else method_class(method).recipe_lines()
     source = find_recipe(name).parent
+    content = with_method((source / RECIPE_FILE).read_text("utf-8"), lines)
     target = folder or Path("recipes") / source.name
     if target.exists():
         raise InputError(f"{target}: is there already; name another folder")
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    (target / RECIPE_FILE).write_text(content, "utf-8")
     click.echo(str(target))
     options.next_step(f"edit {target}/recipe.yaml, then sentisynth run {target}")
+
+
+def with_method(content: str, lines: Sequence[str]) -> str:
+    """A recipe's YAML with `lines` at the head of its `generate` section, in place of a method that stands there.
+
+    Raises:
+        InputError: The section is written in a way that no line can be put into.
+    """
+    if not lines:
+        return content
+    parts = re.split(r"(?m)^generate:[ \t]*(?:#.*)?\n", content)
+    if len(parts) != 2:  # noqa: PLR2004 (before and after)
+        raise InputError("--method: the recipe has no `generate:` on a line of its own; add `method:` to it by hand")
+    before, after = parts
+    after = re.sub(r"(?m)\A((?:[ \t#].*\n|\n)*?)  method:.*\n(?:    .*\n)*", r"\1", after)
+    return f"{before}generate:\n" + "".join(f"  {line}\n" for line in lines) + after
 
 
 @click.command("schema")

@@ -13,6 +13,10 @@ from sentisynth_hub.core.text import digest, text_id
 from sentisynth_hub.core.untrusted import clean_text, one_line
 
 
+PARENT = "parent"
+"""The attribute in a row's lineage that names the natural row it was made from, by its `request_id`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One labelled (or not yet labelled) text, natural or synthetic.

@@ -6,7 +6,7 @@ judges rows (`judge`). `filter/filter_table.py` lists the package's own; CONTRIB
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -32,6 +32,7 @@ class FilterContext:
         demonstrations: The natural rows that stood in prompts.
         features: Frozen features of rows, computed once.
         cache: Folder that keeps what models computed; None: nothing is kept.
+        parents: Of the candidates that were made from a natural row, that row by their `request_id`.
     """
 
     recipe: Recipe
@@ -41,6 +42,7 @@ class FilterContext:
     demonstrations: Sequence[Row]
     features: CandidateFeatures
     cache: Path | None
+    parents: Mapping[str, Row] = field(default_factory=dict)
 
     @property
     def human_rows(self) -> list[Row]:

@@ -6,10 +6,12 @@ A candidate overlaps a natural row when one of these holds, looked for in this o
 - ngram: they share a run of `ngram` words;
 - near: one is a light rewrite of the other (`sentisynth_hub.filter.rewrites`), for texts too short for a run too;
 - close: their embeddings are closer than natural rows come to each other (where the recipe names an encoder).
+
+A row that was made from a natural one (its parent) may share a run of words with it, and nothing else.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from pydantic import Field
@@ -81,6 +83,7 @@ class Overlap(Filter):
     rewrites: Mapping[str, RewriteIndex]
     compared_with: Mapping[str, int]
     closeness: Closeness | None = None
+    parents: Mapping[str, Row] = field(default_factory=dict)
 
     name = "overlap"
     score_name = "overlap"
@@ -124,7 +127,7 @@ class Overlap(Filter):
     def _compared(
         cls, sources: Mapping[str, Sequence[Row]], options: OverlapOptions, context: FilterContext
     ) -> "Overlap":
-        overlap = cls.against(sources, options.ngram, options.min_jaccard)
+        overlap = replace(cls.against(sources, options.ngram, options.min_jaccard), parents=context.parents)
         if options.encoder is None:
             return overlap
         held = {source: sources[source] for source in ("test", "validation")}
@@ -178,7 +181,7 @@ class Overlap(Filter):
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row."""
-        decisions = [self._by_words(row.text) for row in rows]
+        decisions = [self._by_words(row) for row in rows]
         for source, index in self.rewrites.items():
             staying = [place for place, decision in enumerate(decisions) if decision.keep]
             similarities = index.similarities([rows[place].text for place in staying])
@@ -194,12 +197,16 @@ class Overlap(Filter):
         limit = None if self.closeness is None else round(self.closeness.limit, 4)
         return OverlapFacts(compared_with=dict(self.compared_with), max_cosine=limit)
 
-    def _by_words(self, text: str) -> Decision:
-        source = self.exact.get(normalised(text))
+    def _by_words(self, row: Row) -> Decision:
+        source = self.exact.get(normalised(row.text))
         if source is not None:
             return Decision(False, f"exact_{source}", 1.0)
-        units = words(text)
+        units = words(row.text)
         hits = {place: self.runs[run] for place, run in enumerate(ngrams(units, self.ngram)) if run in self.runs}
+        if hits and (parent := self.parents.get(row.request_id)) is not None:
+            own = set(ngrams(words(parent.text), self.ngram))
+            runs = list(ngrams(units, self.ngram))
+            hits = {place: hit for place, hit in hits.items() if hit != "demonstration" or runs[place] not in own}
         if not hits:
             return Decision(True, None, 0.0)
         covered = {place + step for place in hits for step in range(self.ngram)}

@@ -26,7 +26,7 @@ from sentisynth_hub.filter.filter_table import code_version, filter_class
 from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.natural.leakage import check_corpus
-from sentisynth_hub.natural.splits import NaturalData, Sample
+from sentisynth_hub.natural.splits import NaturalData, Sample, parents_of
 from sentisynth_hub.natural.stage import file_candidates
 from sentisynth_hub.recipe import Recipe
 
@@ -84,6 +84,7 @@ def filter_candidates(
             [row for row in sample.train if row.request_id in in_prompts],
             CandidateFeatures(candidates, folder.path.parent / _FEATURES),
             folder.path.parent / _FEATURES,
+            parents_of(sample, corpus.parents()),
         )
         _filter(context, path, unparsed)
     processes.wait()

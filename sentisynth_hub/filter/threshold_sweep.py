@@ -25,7 +25,7 @@ from sentisynth_hub.filter.contract import FilterContext
 from sentisynth_hub.filter.teacher import label_numbers
 from sentisynth_hub.metrics.classification import confusion_counts, macro_f1
 from sentisynth_hub.metrics.diversity import distinct_n
-from sentisynth_hub.natural.splits import NaturalData, Sample
+from sentisynth_hub.natural.splits import NaturalData, Sample, parents_of
 from sentisynth_hub.pretrained.head import Rows, Scaling, Scored, best_fits
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.filter_section import Encoder
@@ -63,6 +63,7 @@ def sweep(
     candidates: Mapping[int, Sequence[Row]],
     *,
     demonstration_ids: Mapping[int, Sequence[str]] | None = None,
+    parents: Mapping[int, Mapping[str, str]] | None = None,
     cache: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Filter and score at each value of `key`.
@@ -70,6 +71,7 @@ def sweep(
     Args:
         key: A number of the recipe's filters, e.g. `filter.teacher.min_confidence`.
         candidates: By replicate.
+        parents: By replicate, of the rows that were made from a natural one its `request_id` by theirs.
 
     Returns:
         One point a value: `value`, `kept` and `yield` (means), `distinct_2` of the kept rows cut to the fewest tokens
@@ -89,8 +91,15 @@ def sweep(
         rows = candidates[sample.replicate]
         in_prompts = set((demonstration_ids or {}).get(sample.replicate, ()))
         demonstrations = [row for row in sample.train if row.request_id in in_prompts]
+        own_parents = parents_of(sample, (parents or {}).get(sample.replicate, {}))
         if not sample.validation:
             sample = Sample(sample.replicate, *_halves(recipe, sample, sample.train)[0])
+            held_ids = {row.request_id for row in sample.validation}
+            rows = [
+                row
+                for row in rows
+                if row.request_id not in own_parents or own_parents[row.request_id].request_id not in held_ids
+            ]
         features = CandidateFeatures(rows, cache)
         student = _Student(recipe, sample, features)
         halves = _halves(recipe, sample, sample.validation)
@@ -99,7 +108,7 @@ def sweep(
             of_halves = []
             for fit, held in halves:
                 own = Sample(sample.replicate, sample.train, fit)
-                context = FilterContext(changed, own, natural, rows, demonstrations, features, cache)
+                context = FilterContext(changed, own, natural, rows, demonstrations, features, cache, own_parents)
                 stay, _ = run_filters(build_filters(context), rows)
                 kept[number].append(stay)
                 of_halves.append(student.score(stay, fit, held))

@@ -1,23 +1,21 @@
-"""Prompts: templates, the demonstrations and attributes drawn for each, and the requests made of them.
+"""Prompts: templates, and the demonstrations and attributes drawn for each.
 
     template = PromptTemplate(recipe)
-    for request in plan_requests(recipe, sample, template, model="..."):
-        request.prompt                      # exactly what is sent
+    template.render("positive", demonstrations, attributes)     # exactly what is sent
 
 Everything drawn for a prompt follows from the recipe's seed, the replicate and the prompt's number; its demonstrations
-come from the replicate's own training rows and from nothing else.
+come from the replicate's own training rows and from nothing else. `plan_requests` makes requests of prompts.
 """
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
 
 from sentisynth_hub.core.errors import DataError, RecipeError
-from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.random import rng
-from sentisynth_hub.core.rows import Request, Row, by_label
+from sentisynth_hub.core.rows import Row, by_label
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import digest, nfc
 from sentisynth_hub.generate.template_environment import environment
@@ -44,8 +42,8 @@ class PromptTemplate:
     """A recipe's template, compiled. A name it uses and nobody gives is an error, not an empty string.
 
     It sees `label`, `verbalizer`, `verbalizers`, `demonstrations` (each with `text`, `label`, `verbalizer`),
-    `texts_per_call`, every attribute by its name and all of them as `attributes`, `seed_text`, and for an attribute
-    `code_mixing` its explanation as `code_mixing_explained`.
+    `texts_per_call`, `text_name`, every attribute by its name and all of them as `attributes`, `seed_text`, for an
+    attribute `code_mixing` its explanation as `code_mixing_explained`, and what the recipe's method inserts.
     """
 
     def __init__(self, recipe: Recipe):
@@ -85,9 +83,13 @@ class PromptTemplate:
         return self.recipe.generate.prompt.verbalizers.get(label, label)
 
     def render(
-        self, label: str, demonstrations: Sequence[Row], attributes: Mapping[str, str]
+        self,
+        label: str,
+        demonstrations: Sequence[Row],
+        attributes: Mapping[str, str],
+        insertions: Mapping[str, Any] | None = None,
     ) -> str | list[dict[str, str]]:
-        """Render one prompt: a string to be continued, or chat messages.
+        """Render one prompt: a string to be continued, or chat messages. `insertions` are more names it sees.
 
         Raises:
             RecipeError: The template uses a name nobody gives, or does not render a list of messages where `chat` is
@@ -107,6 +109,8 @@ class PromptTemplate:
                 for row in demonstrations
             ],
             "texts_per_call": prompting.texts_per_call,
+            "text_name": prompting.text_name,
+            **(insertions or {}),
         }
         if "code_mixing" in attributes:
             given["code_mixing_explained"] = CODE_MIXING.get(attributes["code_mixing"], attributes["code_mixing"])
@@ -190,18 +194,18 @@ def draw_attributes(
     values: dict[str, str] = {}
     if prompting.attributes and prompting.attribute_design == "crossed":
         combinations = list(itertools.product(*prompting.attributes.values()))
-        combination = _walk(combinations, number, recipe.seed, "attributes", replicate, label)
+        combination = walk(combinations, number, recipe.seed, "attributes", replicate, label)
         values = dict(zip(prompting.attributes, combination, strict=True))
     elif prompting.attributes:
         random = rng(recipe.seed, "attributes", replicate, label, number)
         values = {name: choices[random.integers(len(choices))] for name, choices in prompting.attributes.items()}
     if template.seed_texts:
-        values["seed_text"] = _walk(template.seed_texts, number, recipe.seed, "seed texts", replicate, label)
+        values["seed_text"] = walk(template.seed_texts, number, recipe.seed, "seed texts", replicate, label)
     return values
 
 
-def _walk(items: Sequence[Any], number: int, *parts: object) -> Any:
-    """Item `number` of a walk that shuffles all items anew each time it has gone through them."""
+def walk(items: Sequence[Any], number: int, *parts: object) -> Any:
+    """Item `number` of a walk that shuffles all items anew each time it has gone through them; `parts` seed it."""
     turn, place = divmod(number, len(items))
     return items[rng(*parts, turn).permutation(len(items))[place]]
 
@@ -225,46 +229,3 @@ def samples_per_prompt(recipe: Recipe) -> int:
     each is paid.
     """
     return recipe.generate.samples_per_prompt or recipe.generate.asked.samples_per_prompt
-
-
-def plan_requests(
-    recipe: Recipe, sample: Sample, template: PromptTemplate, *, model: str, sampling: Any, refresh: int = 0
-) -> Iterator[Request]:
-    """Yield a replicate's requests in their order, the same in every process; prompts of different labels take turns.
-
-    Args:
-        model: What identifies the model (name and commit or content digest); part of every request's id.
-        sampling: JSON-ready description of how tokens are drawn; part of every request's id.
-        refresh: How often the same was asked for anew before; another number gives other seeds, and so other ids.
-    """
-    left = calls_per_label(recipe)
-    per_prompt = samples_per_prompt(recipe)
-    pool = demonstration_pool(recipe, sample)
-    index = 0
-    for number in itertools.count():
-        for label in recipe.labels:
-            if not left[label]:
-                continue
-            demonstrations = draw_demonstrations(recipe, pool, sample.replicate, label, number)
-            attributes = draw_attributes(recipe, template, sample.replicate, label, number)
-            prompt = template.render(label, demonstrations, attributes)
-            prompt_id = json_digest(prompt)[:16]
-            for sample_index in range(min(per_prompt, left[label])):
-                seed = (
-                    int(digest([f"{recipe.seed} {sample.replicate} {index} {refresh}"])[:8], 16) >> 1
-                )  # below 2**31: all servers take it
-                yield Request(
-                    request_id=json_digest([prompt_id, model, sampling, seed, sample_index])[:32],
-                    index=index,
-                    prompt_id=prompt_id,
-                    prompt=prompt,
-                    sample_index=sample_index,
-                    seed=seed,
-                    asked_label=label,
-                    demonstration_ids=tuple(row.request_id for row in demonstrations),
-                    attributes=attributes,
-                )
-                index += 1
-            left[label] -= min(per_prompt, left[label])
-        if not any(left.values()):
-            return

@@ -11,7 +11,8 @@ from typing import Any
 from sentisynth_hub.core.files import canonical_json, json_digest, replaced
 from sentisynth_hub.core.rows import Request
 from sentisynth_hub.generate.answers import Answers
-from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
+from sentisynth_hub.generate.plan_requests import plan_requests
+from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
 

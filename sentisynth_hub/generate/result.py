@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sentisynth_hub.core.errors import StageError
-from sentisynth_hub.core.rows import Rejected, Row, read_records, read_rejected, read_rows
+from sentisynth_hub.core.rows import PARENT, Rejected, Row, read_records, read_rejected, read_rows
 from sentisynth_hub.core.run_folder import MANIFEST, StageFolder
+from sentisynth_hub.core.untrusted import loads_untrusted
 
 
 Checked = TypeVar("Checked", bound=BaseModel)
@@ -77,6 +78,11 @@ class GeneratedReplicate(ManifestRecord):
         rows, the first carries the call's tokens and cost and the others zero, so that sums are right.
         """
         yield from read_records(self.path / "lineage.parquet")
+
+    def parents(self) -> dict[str, str]:
+        """Of the rows that were made from a natural one: its `request_id` by theirs."""
+        attributes = {line["request_id"]: loads_untrusted(line["attributes"] or "{}") for line in self.lineage()}
+        return {row: each[PARENT] for row, each in attributes.items() if isinstance(each, dict) and PARENT in each}
 
 
 class GenerateResult(ManifestRecord):

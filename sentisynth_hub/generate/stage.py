@@ -27,8 +27,10 @@ from sentisynth_hub.generate.answers import spent
 from sentisynth_hub.generate.budget import Ledger, ModelPrice, TokenCost, worst_case
 from sentisynth_hub.generate.candidates import collect
 from sentisynth_hub.generate.journal import repair
+from sentisynth_hub.generate.methods.method_table import method_class
 from sentisynth_hub.generate.pilot import Asked, estimate
-from sentisynth_hub.generate.prompts import PromptTemplate, calls_per_label, plan_requests
+from sentisynth_hub.generate.plan_requests import plan_requests
+from sentisynth_hub.generate.prompts import PromptTemplate, calls_per_label
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.providers.existing_rows import take_rows
 from sentisynth_hub.generate.requests import Replicate, write_requests
@@ -37,6 +39,8 @@ from sentisynth_hub.generate.result import load as load
 from sentisynth_hub.generate.result import read_result
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.method_section import FewShotOptions
+from sentisynth_hub.recipe.prompt_section import Prompting
 
 
 VERSION = 1
@@ -214,8 +218,15 @@ def decides(recipe: Recipe) -> dict[str, Any]:
     }
     for name in ("budget", "diversity", "human_usd_per_row"):
         del generate[name]
-    if not generate["prompt"]["draw"]:  # stages made before there were other draws stay what they were
+    # Stages made before there were other draws, methods and names of a text stay what they were.
+    if not generate["prompt"]["draw"]:
         del generate["prompt"]["draw"]
+    if recipe.generate.prompt.text_name == Prompting().text_name:
+        del generate["prompt"]["text_name"]
+    if recipe.generate.method == FewShotOptions():
+        del generate["method"]
+    else:
+        generate["method"]["version"] = method_class(recipe.generate.method.kind).version
     template = PromptTemplate(recipe)
     return {
         **common,

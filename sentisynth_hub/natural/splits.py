@@ -85,6 +85,25 @@ def _draw_validation(recipe: Recipe, rows: Sequence[Row], replicate: int) -> lis
     return _draw(recipe, rows, count, per_label, "validation", replicate)
 
 
+def parents_of(sample: Sample, parents: Mapping[str, str]) -> dict[str, Row]:
+    """The natural rows that synthetic ones were made from, by the synthetic ones' `request_id`.
+
+    Args:
+        parents: `request_id` of a natural row by that of a synthetic one.
+
+    Raises:
+        DataError: A parent is no row of the replicate: the rows belong to another sample.
+    """
+    own = {row.request_id: row for row in sample.train}
+    for parent in parents.values():
+        if parent not in own:
+            raise DataError(
+                f"generate: a row of replicate {sample.replicate} was made from {parent!r}, which is not among its "
+                "training rows; delete the generate stage's folder and run again"
+            )
+    return {row: own[parent] for row, parent in parents.items()}
+
+
 def samples_digest(samples: Sequence[Sample]) -> str:
     """sha256 over which rows each replicate may see."""
     return digest(

@@ -14,7 +14,8 @@ from typing import Any
 
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.repo_ids import repo_id_problem
-from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
+from sentisynth_hub.generate.plan_requests import plan_requests
+from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.natural import stage as natural_stage
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData

@@ -1,12 +1,13 @@
 """`generate:` who writes the synthetic rows, how they are asked, how many, and what may be spent."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.recipe.generator_kinds import Generator
 from sentisynth_hub.recipe.generator_section import GeneratorSection
+from sentisynth_hub.recipe.method_section import METHOD_SECTIONS, FewShotOptions, MethodChoice
 from sentisynth_hub.recipe.prompt_section import Prompting, Sampling
 from sentisynth_hub.recipe.section import Section
 
@@ -40,6 +41,8 @@ class Generate(Section):
 
     generator: Generator
     """Who writes."""
+    method: MethodChoice = FewShotOptions()
+    """How rows come about: few-shot from scratch, or another method by its name or its section."""
     prompt: Prompting = Prompting()
     """How it is asked."""
     sampling: Sampling = Sampling()
@@ -81,7 +84,22 @@ class Generate(Section):
         """What is told apart from row to row: the prompt's attributes, or the columns of given rows."""
         return self.generator.attribute_names(self.prompt)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _method_has_a_prompt(cls, content: Any) -> Any:
+        """A method whose recipe names no template takes the ready one of its name."""
+        method = content.get("method") if isinstance(content, dict) else None
+        kind = method.get("kind") if isinstance(method, dict) else method
+        section = next((each for each in METHOD_SECTIONS if each.kind_name() == kind), None)
+        prompt = content.get("prompt", {}) if isinstance(content, dict) else None
+        if section is None or not section.own_template or not isinstance(prompt, dict) or "template" in prompt:
+            return content
+        chat = "_chat" if prompt.get("chat") is True else ""
+        return content | {"prompt": prompt | {"template": f"../_prompts/{kind}{chat}.jinja2"}}
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Generate":
+        if self.method.kind != "few_shot" and self.generator.only_few_shot_because is not None:
+            raise ValueError(f"method: {self.method.kind} does not go: {self.generator.only_few_shot_because}")
         self.generator.check(self)
         return self

@@ -78,6 +78,7 @@ class FineTunedGenerator(GeneratorSection):
     batch_size: int = Field(default=64, ge=1)
     """Samples drawn together."""
 
+    only_few_shot_because: ClassVar[str | None] = "a fine-tuned generator continues the prompt it was trained on"
     no_labels_because: ClassVar[str | None] = "a fine-tuned one only writes texts; leave them out, or prompt a model"
 
     def check(self, generate: "Generate") -> None:
@@ -197,6 +198,7 @@ class GivenRows(GeneratorSection, RowSource):
     """Licence of these rows as a Hub licence id; None: read from the dataset's card."""
 
     has_prompt: ClassVar[bool] = False
+    only_few_shot_because: ClassVar[str | None] = "the rows of this recipe are given and nobody is asked"
     no_labels_because: ClassVar[str | None] = "the rows of this recipe are given; leave them out"
 
     @property

@@ -24,6 +24,8 @@ class GeneratorSection(Section):
     """Prompts are rendered and sent; False: the rows are there already."""
     no_labels_because: ClassVar[str | None] = None
     """Why it cannot be asked for labels, to follow `ask the generator for labels, and`; None: it can."""
+    only_few_shot_because: ClassVar[str | None] = None
+    """Why no other method than few-shot suits it; None: any does."""
     leaves_machine: ClassVar[bool] = False
     """Natural texts in its prompts leave this machine."""
     repeatable: ClassVar[bool] = True

@@ -57,6 +57,8 @@ class Prompting(Section):
     """
     attribute_design: Literal["crossed", "sampled"] = "crossed"
     """crossed: every combination equally often; sampled: each attribute drawn on its own for every prompt."""
+    text_name: str = "text"
+    """What the ready prompts of methods call a text: `movie review`, `tweet`, `comment`."""
     seed_texts: str | None = None
     """File beside the recipe with one text a line (often monolingual); each prompt shows another one as
     `seed_text`.

@@ -77,10 +77,17 @@ def decides(recipe: Recipe) -> dict[str, Any]:
 
 
 def corpus_of(
-    filtered: FilterResult, replicate: int, candidates: Sequence[Row], pseudo_labelled: Sequence[Row]
+    filtered: FilterResult,
+    replicate: int,
+    candidates: Sequence[Row],
+    pseudo_labelled: Sequence[Row],
+    parents: Mapping[str, Row] | None = None,
 ) -> Corpus:
     """The synthetic rows of a replicate, without those that share a text with an evaluation row: they train nothing,
     filtered or not.
+
+    Args:
+        parents: Of the rows that were made from a natural one, that row by their `request_id`.
     """
     kept, overlapping = filtered.kept(replicate), filtered.evaluation_overlap(replicate)
     dropped = [part.row for part in filtered.rejected(replicate) if part.filter == Teacher.name]
@@ -89,6 +96,7 @@ def corpus_of(
         candidates=[row for row in candidates if row.request_id not in overlapping],
         judged=[row for row in [*kept, *dropped] if row.request_id not in overlapping],
         pseudo_labelled=pseudo_labelled,
+        parents=parents or {},
     )
 
 

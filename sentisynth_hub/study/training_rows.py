@@ -1,6 +1,6 @@
 """The rows a trial trains on, and what the folds have to know of each: which natural row it is or was made from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,12 +16,14 @@ class Corpus:
         candidates: All parsed candidates that share no text with an evaluation row.
         judged: Rows the filters' teacher judged, those it dropped included; empty where no teacher is in the recipe.
         pseudo_labelled: Natural texts labelled by the generator's model.
+        parents: Of the rows that were made from a natural one, that row by their `request_id`.
     """
 
     kept: Sequence[Row]
     candidates: Sequence[Row]
     judged: Sequence[Row] = ()
     pseudo_labelled: Sequence[Row] = ()
+    parents: Mapping[str, Row] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,13 +119,19 @@ def one_stage(natural: Iterable[Row]) -> TrainingStage:
     return TrainingStage(rows, rows, [False] * len(rows))
 
 
-def mixed_with(natural: Iterable[Row], added: Iterable[Row], dropped: Iterable[Row] = ()) -> TrainingStage:
-    """A stage of natural rows and rows that were made from none of them, some of which the teacher dropped."""
+def mixed_with(
+    natural: Iterable[Row],
+    added: Iterable[Row],
+    dropped: Iterable[Row] = (),
+    parents: Mapping[str, Row] | None = None,
+) -> TrainingStage:
+    """A stage of natural rows and added ones, some of which the teacher dropped; `parents` as a `Corpus` has them."""
     rows, others, without = list(natural), list(added), list(dropped)
     everything = [*rows, *others, *without]
     added_flags = [False] * len(rows) + [True] * (len(others) + len(without))
     dropped_flags = [False] * (len(rows) + len(others)) + [True] * len(without)
-    return TrainingStage(everything, everything, added_flags, dropped_flags if without else ())
+    sources = [*rows, *((parents or {}).get(row.request_id, row) for row in [*others, *without])]
+    return TrainingStage(everything, sources, added_flags, dropped_flags if without else ())
 
 
 def derived(natural: Iterable[Row], pairs: Iterable[tuple[Row, Row]]) -> TrainingStage:

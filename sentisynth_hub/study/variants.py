@@ -63,6 +63,10 @@ class Setting:
         own = teacher is not None and teacher.labels == "sample"
         return _labelled(self.corpus.judged if own and self.corpus.judged else self.corpus.kept)
 
+    def mixed(self, natural: Sequence[Row], added: Sequence[Row], dropped: Sequence[Row] = ()) -> TrainingStage:
+        """A stage of natural and synthetic rows; a synthetic one is in the fold of the row it was made from."""
+        return mixed_with(natural, added, dropped, self.corpus.parents)
+
     def of(self, name: str) -> tuple[Option, ...]:
         """The options of another variant of the same replicate."""
         return variant_rows(name, self.recipe, self.sample, self.corpus, self.natural)
@@ -186,13 +190,13 @@ def _word_translation(setting: Setting) -> Option:
 @_rows_of("pseudo_label")
 def _pseudo_label(setting: Setting) -> Option:
     rows = _needed(_labelled(setting.corpus.pseudo_labelled), "pseudo_label", setting.sample)
-    return Option("pseudo_label", (mixed_with(setting.train, rows),))
+    return Option("pseudo_label", (setting.mixed(setting.train, rows),))
 
 
 @_rows_of("unfiltered")
 def _unfiltered(setting: Setting) -> Option:
     rows = _needed(_labelled(setting.corpus.candidates), "unfiltered", setting.sample)
-    return Option("unfiltered", (mixed_with(setting.train, rows),))
+    return Option("unfiltered", (setting.mixed(setting.train, rows),))
 
 
 # Filters that kept nothing of this replicate's corpus added nothing: what follows is then natural rows alone, and
@@ -211,7 +215,7 @@ def _kept(setting: Setting) -> Option:
 
 @_rows_of("weighted")
 def _weighted(setting: Setting) -> Option:
-    return Option("weighted", (mixed_with(setting.train, setting.judged),), teacher="weighs")
+    return Option("weighted", (setting.mixed(setting.train, setting.judged),), teacher="weighs")
 
 
 @_rows_of("synthetic_then_natural")
@@ -241,7 +245,7 @@ def _shuffled_labels(setting: Setting) -> list[Option]:
     order = setting.random.permutation(len(kept))
     shuffled = [replace(row, label=kept[i].label) for row, i in zip(kept, order, strict=True)]
     options = list(setting.of("plain")) if 0 in weights else []
-    shuffling = Option("kept", (mixed_with(setting.train, shuffled),), rank=1)
+    shuffling = Option("kept", (setting.mixed(setting.train, shuffled),), rank=1)
     return [*options, _weighed(shuffling, weights)]
 
 
@@ -309,7 +313,7 @@ def _with_kept(natural: Sequence[Row], kept: Sequence[Row], setting: Setting) ->
     for label, rows in dropped.items():
         own = len(taken[label]) / len(there[label]) if there[label] else share
         part += rows[: round(own * len(rows))]
-    return mixed_with(natural, kept, part)
+    return setting.mixed(natural, kept, part)
 
 
 def _filtered(name: str, stages: tuple[TrainingStage, ...]) -> Option:

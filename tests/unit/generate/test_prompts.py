@@ -8,6 +8,7 @@ import pytest
 
 from sentisynth_hub.core.errors import DataError, RecipeError
 from sentisynth_hub.core.rows import Request, Row
+from sentisynth_hub.generate.plan_requests import plan_requests
 from sentisynth_hub.generate.prompts import (
     PromptTemplate,
     calls_per_label,
@@ -15,7 +16,6 @@ from sentisynth_hub.generate.prompts import (
     draw_attributes,
     draw_demonstrations,
     one_line,
-    plan_requests,
 )
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core.files import shipped
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
+from sentisynth_hub.generate.plan_requests import plan_requests
+from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe, list_recipes, load_recipe
 from sentisynth_hub.study.augment import read_lexicon

@@ -9,7 +9,8 @@ import yaml
 from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.filter.teacher import TeacherOptions
-from sentisynth_hub.generate.prompts import PromptTemplate, plan_requests
+from sentisynth_hub.generate.plan_requests import plan_requests
+from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import list_recipes
 from sentisynth_hub.recipe.question import Cell, list_questions, load_cells, load_question

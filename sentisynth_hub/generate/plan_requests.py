@@ -1,0 +1,64 @@
+"""What is asked: a replicate's requests, prompt after prompt as the recipe's method says.
+
+    for request in plan_requests(recipe, sample, PromptTemplate(recipe), model="..."):
+        request.prompt                      # exactly what is sent
+
+Everything drawn for a prompt follows from the recipe's seed, the replicate and the prompt's number; the labelled rows
+it shows come from the replicate's own training rows and from nothing else.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from sentisynth_hub.core.files import json_digest
+from sentisynth_hub.core.rows import Request
+from sentisynth_hub.core.text import digest
+from sentisynth_hub.generate.methods.method import MethodContext
+from sentisynth_hub.generate.methods.method_table import method_of
+from sentisynth_hub.generate.prompts import PromptTemplate, calls_per_label, samples_per_prompt
+from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.recipe import Recipe
+
+
+def plan_requests(
+    recipe: Recipe, sample: Sample, template: PromptTemplate, *, model: str, sampling: Any, refresh: int = 0
+) -> Iterator[Request]:
+    """Yield a replicate's requests in their order, the same in every process; prompts of different labels take turns.
+
+    Args:
+        model: What identifies the model (name and commit or content digest); part of every request's id.
+        sampling: JSON-ready description of how tokens are drawn; part of every request's id.
+        refresh: How often the same was asked for anew before; another number gives other seeds, and so other ids.
+    """
+    left = calls_per_label(recipe)
+    per_prompt = samples_per_prompt(recipe)
+    method = method_of(MethodContext(recipe, sample, template))
+    index = 0
+    for number in itertools.count():
+        for label in recipe.labels:
+            if not left[label]:
+                continue
+            content = method.content(label, number)
+            attributes = dict(content.lineage_attributes)
+            prompt = template.render(label, content.demonstrations, attributes, content.insertions)
+            prompt_id = json_digest(prompt)[:16]
+            for sample_index in range(min(per_prompt, left[label])):
+                seed = (
+                    int(digest([f"{recipe.seed} {sample.replicate} {index} {refresh}"])[:8], 16) >> 1
+                )  # below 2**31: all servers take it
+                yield Request(
+                    request_id=json_digest([prompt_id, model, sampling, seed, sample_index])[:32],
+                    index=index,
+                    prompt_id=prompt_id,
+                    prompt=prompt,
+                    sample_index=sample_index,
+                    seed=seed,
+                    asked_label=label,
+                    demonstration_ids=content.labelled_ids,
+                    attributes=attributes,
+                )
+                index += 1
+            left[label] -= min(per_prompt, left[label])
+        if not any(left.values()):
+            return
