@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 READY_DEV := .venv/ready-dev
 
-.PHONY: help install quickstart test test-all quality style clean
+.PHONY: help install quickstart test test-all bench quality style clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -46,6 +46,10 @@ test-all: $(READY_DEV)  ## the tests with every long count (an hour and more)
 	@echo "== The long counts; what they show goes to docs/results/test-all.txt"
 	@$(BIN)/python -m pytest -q -m slow -rA --no-header -p no:cacheprovider --show-capture=no | tee .venv/test-all.log; \
 	  status=$${PIPESTATUS[0]}; grep -E '^(PASSED|FAILED|ERROR|SKIPPED)|passed|failed' .venv/test-all.log > docs/results/test-all.txt; exit $$status
+
+bench: $(READY_DEV)  ## every speed beside its peers (twenty minutes); the numbers go to docs/results/bench.json
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement benchmarks/peers.txt
+	@$(BIN)/python benchmarks/bench.py
 
 quality: $(READY_DEV)  ## what CI checks: ruff and mypy
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Speed of the filters beside their peers, in one run: ratios above 1 mean that we are faster.
 
-python benchmarks/filters.py --models DIR [--quick] [--json] [--only NAME ...]
+python benchmarks/filters.py [--models DIR] [--quick] [--json] [--only NAME ...]
 
 perplexity_vs_padded   texts in the order given, padded, full logits, as `evaluate` does; same model and batch size
 perplexity_vs_lmppl    lmppl's own scoring loop (left out where lmppl is not installed); same model and batch size
@@ -9,8 +9,9 @@ teacher_vs_pipeline    transformers' pipeline("text-classification", batch_size=
 scaling                the whole chain on 1,000 to 300,000 rows, features and perplexities given
 
 Ratios are of CPU seconds, which other work on the machine disturbs least; wall seconds stand beside them. Texts are
-made up of word lists, with the skewed lengths of comments. DIR holds SmolLM2-135M-Instruct and multilingual-e5-small
-(recipes/quickstart/prepare.py makes such folders).
+made up of word lists, with the skewed lengths of comments. DIR holds SmolLM2-135M-Instruct and multilingual-e5-small;
+left out, the models are those of the quickstart, all-MiniLM-L6-v2 in place of the latter. benchmarks/peers.txt
+installs the peers.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sources
 from measuring import peak_memory_mb
 
 
@@ -66,14 +68,14 @@ def beside(key: str, ours: Timed, peer: Timed) -> dict[str, Any]:
     }
 
 
-def perplexity(models: Path, quick: bool) -> dict[str, Any]:
+def perplexity(models: Path | None, quick: bool) -> dict[str, Any]:
     """Ours against padded batches in the order given, and against lmppl."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from sentisynth_hub.pretrained.perplexity import perplexities
 
-    folder = str(models / "SmolLM2-135M-Instruct")
+    folder = str(models / "SmolLM2-135M-Instruct" if models is not None else sources.model("SmolLM2-135M-Instruct"))
     texts = made_up_texts(96 if quick else 256)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -127,7 +129,7 @@ def planted(count: int) -> tuple[list[str], list[tuple[int, int]]]:
     return forms, pairs
 
 
-def dedup(models: Path, quick: bool) -> dict[str, Any]:
+def dedup(models: Path | None, quick: bool) -> dict[str, Any]:
     """Ours against datasketch's update loop, both with exact Jaccard on what they bring up."""
     from datasketch import MinHash, MinHashLSH
 
@@ -168,7 +170,7 @@ def dedup(models: Path, quick: bool) -> dict[str, Any]:
     }
 
 
-def teacher(models: Path, quick: bool) -> dict[str, Any]:
+def teacher(models: Path | None, quick: bool) -> dict[str, Any]:
     """Frozen encoder and logistic regression against the pipeline of the same encoder with a classification layer."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
@@ -179,7 +181,7 @@ def teacher(models: Path, quick: bool) -> dict[str, Any]:
     from sentisynth_hub.natural.splits import Sample
     from sentisynth_hub.recipe.filter_section import Encoder
 
-    folder = str(models / "multilingual-e5-small")
+    folder = str(models / "multilingual-e5-small" if models is not None else sources.model("all-MiniLM-L6-v2"))
     texts = made_up_texts(256 if quick else 2000)
     rows = [Row(text, ("negative", "positive")[number % 2], str(number)) for number, text in enumerate(texts)]
     sample = Sample(0, rows[:40], rows[40:80])
@@ -193,7 +195,7 @@ def teacher(models: Path, quick: bool) -> dict[str, Any]:
     return beside("teacher_vs_pipeline", ours, theirs) | {"teacher_rows": len(rows)}
 
 
-def scaling(models: Path, quick: bool) -> dict[str, Any]:
+def scaling(models: Path | None, quick: bool) -> dict[str, Any]:
     """The chain on growing corpora, each in a process of its own: CPU seconds and peak memory."""
     sizes = [1000, 10_000] if quick else [1000, 10_000, 100_000, 300_000]
     found = []
@@ -282,7 +284,7 @@ PARTS = {"perplexity": perplexity, "dedup": dedup, "teacher": teacher, "scaling"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=Path, default=Path("models"))
+    parser.add_argument("--models", type=Path, help="left out: models out of packages")
     parser.add_argument("--quick", action="store_true", help="about a minute")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))

@@ -1,6 +1,6 @@
 """Generation side by side with what people use: local model, endpoint, memory.
 
-    python benchmarks/generation.py --model FOLDER_OR_HUB_ID [--quick] [--json]
+    python benchmarks/generation.py [--model FOLDER_OR_HUB_ID] [--quick] [--json]
 
 local_vs_pipeline, local_vs_batches and local_vs_llama_cpp are rows a second of the local generator over those of (a)
 the transformers text-generation pipeline, one prompt at a time, (b) `generate` in fixed unsorted batches of 16
@@ -26,6 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import sources
 import yaml
 from measuring import peak_memory_mb
 
@@ -74,7 +75,7 @@ SENTENCES = {
 def main() -> None:
     """Run everything and print the figures; with --json one JSON object as the last line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="HuggingFaceTB/SmolLM2-135M-Instruct", help="Hub id or folder")
+    parser.add_argument("--model", help="Hub id or folder; left out: SmolLM2-135M-Instruct out of a package")
     parser.add_argument("--quick", action="store_true", help="fewer rows, calls and rounds: a minute or two")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
     parser.add_argument("--only", choices=["local", "endpoint", "memory"], help="one part")
@@ -85,7 +86,9 @@ def main() -> None:
         return
     figures: dict[str, Any] = {}
     if options.only in (None, "local"):
-        figures |= local(options.model, rounds=1 if options.quick else 3, prompts=2)
+        figures |= local(
+            options.model or str(sources.model("SmolLM2-135M-Instruct")), rounds=1 if options.quick else 3, prompts=2
+        )
     if options.only in (None, "endpoint"):
         figures |= endpoint(320 if options.quick else 4096)
     if options.only in (None, "memory"):

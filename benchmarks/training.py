@@ -1,6 +1,6 @@
 """The training loop side by side with transformers' `Trainer`, and a grid of heads side by side with `Trainer` runs.
 
-    python benchmarks/training.py --model FOLDER --data $DATA/sst2 [--part loop|grid|heads] [--quick] [--json]
+    python benchmarks/training.py [--model FOLDER] [--data DIR] [--part loop|grid|heads] [--quick] [--json]
 
 loop: the same rows, starting weights, steps and schedule, both by turns; steps per second (Trainer with and without
     its own length grouping), and test accuracy paired seed by seed.
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sources
 import torch
 
 from sentisynth_hub.core import log
@@ -48,8 +49,10 @@ KEPT_ROWS = 400
 def main() -> None:
     """Run the parts asked for and print what they measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="encoder, e.g. a folder of all-MiniLM-L6-v2")
-    parser.add_argument("--data", required=True, type=Path, help="folder with train.jsonl, dev.jsonl and test.jsonl")
+    parser.add_argument("--model", help="encoder; left out: all-MiniLM-L6-v2 out of a package")
+    parser.add_argument(
+        "--data", type=Path, help="folder with train.jsonl, dev.jsonl and test.jsonl; left out: movie sentences"
+    )
     parser.add_argument("--part", choices=["loop", "grid", "heads"], help="only this part")
     parser.add_argument("--quick", action="store_true", help="1 seed, 2 Trainer runs scaled to 30; about a minute")
     parser.add_argument(
@@ -57,6 +60,8 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     arguments = parser.parse_args()
+    arguments.model = arguments.model or str(sources.model("all-MiniLM-L6-v2"))
+    arguments.data = arguments.data or sources.reviews()
     torch.set_num_threads(THREADS)
     log.set_quiet(True)
     warnings.filterwarnings("ignore")  # Trainer's, about pinned memory on CPUs
