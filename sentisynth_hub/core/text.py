@@ -32,6 +32,7 @@ _EMOTICON = re.compile(  # the eyes and the mouth are caught, the nose is not
 )
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _DROPPED = _Dropped()
+_ASCII_DROPPED = bytes(code for code in range(128) if _DROPPED[code] is None)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -50,6 +51,8 @@ def normalised(text: str) -> str:
     folded = (text if text.isascii() else unicodedata.normalize("NFKC", nfc(text))).lower()
     if "http" in folded or "www." in folded:
         folded = _URL.sub("", folded)
+    if folded.isascii():  # bytes lose characters ten times as fast as strings do
+        return folded.encode("ascii").translate(None, _ASCII_DROPPED).decode("ascii") or nfc(text)
     return folded.translate(_DROPPED) or nfc(text)
 
 
@@ -105,14 +108,14 @@ def count_tokens(text: str) -> int:
     """Return `len(tokens(text))`, sooner."""
     if not text.isascii():
         return len(tokens(text))
-    kinds = text.translate(_KINDS)
-    return kinds.count(".") + len(kinds.replace(".", " ").split())
+    kinds = text.encode("ascii").translate(_KINDS)
+    return kinds.count(b".") + len(kinds.replace(b".", b" ").split())
 
 
-_KINDS = {  # of ASCII characters: w stands in words, a full stop is a token of its own
-    code: chr(code) if chr(code).isspace() else "w" if chr(code).isalnum() or chr(code) == "'" else "."
-    for code in range(128)
-}
+_KINDS = bytes(  # of ASCII characters: w stands in words, a full stop is a token of its own
+    ord(" ") if chr(code).isspace() else ord("w") if chr(code).isalnum() or chr(code) == "'" else ord(".")
+    for code in range(256)
+)
 _ASCII_TOKEN = re.compile(r"[A-Za-z0-9']+|\S")  # what _TOKEN comes to on ASCII text, three times as fast
 _TOKEN = re.compile(
     r"(?:[^\W_]|[\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0d00-\u0d03\u0d3b-\u0d4d\u0d57\u0d62\u0d63\u200c\u200d'’])+|\S"

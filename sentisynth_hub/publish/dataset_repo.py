@@ -38,6 +38,7 @@ from sentisynth_hub.publish.versions.corpus_statistics import (
     Statistics,
     by_id,
     count_words,
+    row_ids,
     side_by_side,
     statistics,
 )
@@ -217,8 +218,10 @@ class DatasetPublication(Publication[DatasetManifest]):
         """Rows that differ from the head's, and both corpora measured on the same number of words; once a head."""
         if self._compared is None or self._compared[0] != head.commit:
             rows = published_rows(head, standing)
-            before, after = side_by_side(rows, self.release.kept, (standing.labels, self.release.recipe.labels))
-            compared = compare_rows(rows, self.release.kept)
+            kept, labels = self.release.kept, (standing.labels, self.release.recipe.labels)
+            ids = row_ids(rows), self.tables["default"].column("id")
+            before, after = side_by_side(rows, kept, labels, ids)
+            compared = compare_rows(rows, kept, ids)
             numbers = rounded(before), rounded(after)
             self._compared = head.commit, compared.counts(), *numbers, row_examples(compared)
         return self._compared[1:]

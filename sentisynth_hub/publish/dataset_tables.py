@@ -11,6 +11,7 @@ A table is Arrow columns first. Digests are taken of what those say (`hub.digest
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,13 @@ class Table:
         """A column as Python values."""
         return list(self.arrays[name].to_pylist())
 
-    def distinct(self, name: str) -> list[str]:
-        """Every text that stands in a column of texts or of lists of texts, once."""
+    def distinct(self, name: str) -> Any:
+        """Arrow array of every text that stands in a column of texts or of lists of texts, once."""
         import pyarrow.compute as pc
 
         array = self.arrays[name]
         values = array.flatten() if self.kinds[name].startswith("list<") else array
-        return list(pc.unique(values.drop_null()).to_pylist())
+        return pc.unique(values.drop_null())
 
 
 def dataset_tables(release: DatasetRelease, hidden: Sequence[bool], salt: str) -> dict[str, Table]:
@@ -162,16 +163,17 @@ def read_config(paths: Iterable[Path], labels: Sequence[str]) -> list[Row]:
         raise PublishError(f"config default: a label is none of the {len(labels)}; restore its files from the tag")
     if not all(isinstance(value, str) for value in text):
         raise PublishError("config default: a row has no text; restore its files from the tag")
-    measured = {name: table.column(name).to_pylist() for name in SCORES if name in table.column_names}
+    names = [name for name in SCORES if name in table.column_names]
+    measured = zip(*(table.column(name).to_pylist() for name in names), strict=True) if names else repeat(())
     return [
         Row(
             text[i],
             labels[label[i]],
             language=language[i],
             generator=generator[i],
-            scores={name: values[i] for name, values in measured.items() if values[i] is not None},
+            scores={name: value for name, value in zip(names, values, strict=True) if value is not None},
         )
-        for i in range(table.num_rows)
+        for i, values in zip(range(table.num_rows), measured, strict=False)
     ]
 
 

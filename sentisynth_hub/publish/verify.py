@@ -235,6 +235,8 @@ def _privacy(
     tables: Mapping[str, dict[str, list[Any]]], natural: NaturalData | None, allow_personal_data: bool
 ) -> Iterator[Check]:
     """Whether anything got out that must not. What counts is decided here: the published recipe may say otherwise."""
+    import pyarrow as pa
+
     rejected = tables["rejected"]
     open_ones = [
         request
@@ -247,7 +249,7 @@ def _privacy(
     count = sum(personal.find(text) is not None for text in texts)
     expected = "allowed by whoever verifies" if allow_personal_data else 0
     yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), expected, count)
-    yield _check("texts with something like a secret", 0, len(texts_with_secrets(texts)))
+    yield _check("texts with something like a secret", 0, len(texts_with_secrets(pa.array(texts, pa.large_string()))))
     if natural is None:
         yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
         return

@@ -8,17 +8,23 @@ every text of every published file, also those that an early filter dropped befo
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import DataError, PublishError
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.core.text import normalised
+from sentisynth_hub.core.text import nfc, normalised
 from sentisynth_hub.filter.overlap import Overlap
 from sentisynth_hub.filter.personal_data import PersonalData, PersonalDataOptions
 from sentisynth_hub.metrics.words import ngrams, words
 from sentisynth_hub.natural.splits import NaturalData
-from sentisynth_hub.publish.checks.secret_scan import find_secret, secret_variable, texts_with_secrets
+from sentisynth_hub.publish.checks.secret_scan import (
+    find_secret,
+    secret_variable,
+    secret_variable_in,
+    texts_with_secrets,
+)
 from sentisynth_hub.publish.dataset_tables import Table
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.recipe import Recipe
@@ -38,11 +44,13 @@ class NaturalTexts:
     def __init__(self, natural: NaturalData):
         parts = {"test": natural.test, "validation": natural.validation, "train": natural.train}
         self.overlap = Overlap.against(parts, _NGRAM)
+        self.starts = {run[:2] for run in self.overlap.runs}
         self.short: dict[int, set[tuple[str, ...]]] = {}
         for rows in parts.values():
             for row in rows:
                 unit = tuple(words(row.text))
                 if len(unit) >= _SHORTEST:
+                    self.starts.add((unit[0], unit[1]))
                     self.short.setdefault(min(len(unit), _NGRAM), set()).add(unit[:_NGRAM])
 
     def found_in(self, text: str) -> str | None:
@@ -51,6 +59,8 @@ class NaturalTexts:
         if source is not None:
             return f"exact_{source}"
         unit, runs = words(text), self.overlap.runs
+        if self.starts.isdisjoint(pairwise(unit)):  # most texts have no two words with which a natural run begins
+            return None
         shared = next((runs[run] for run in ngrams(unit, self.overlap.ngram) if run in runs), None)
         if shared is not None:
             return f"ngram_{shared}"
@@ -152,21 +162,19 @@ def check_tables(tables: Mapping[str, Table], recipe: Recipe) -> None:
         PublishError: One holds the value of a secret variable of this environment, or looks like a key.
     """
     invented = recipe.publish.allow_invented_keys
-    checked: set[str] = set()
     for name, table in tables.items():
         for column, kind in table.kinds.items():
             if kind not in ("string", "list<string>"):
                 continue
-            values = [value for value in table.distinct(column) if value not in checked]
-            variable = secret_variable("\n".join(values))
+            values = table.distinct(column)
+            variable = secret_variable_in(values)
             if variable is not None:
                 raise PublishError(f"config {name}, column {column}: would publish the value of {variable}")
-            suspects = texts_with_secrets(values)
-            checked.update(value for place, value in enumerate(values) if place not in suspects)
-            for place, kind_of_secret in suspects.items():
+            for place, kind_of_secret in texts_with_secrets(values).items():
                 if column != "text" or not invented:
+                    shown = log.printable(values[place].as_py(), 30)
                     raise PublishError(
-                        f"config {name}, column {column}: {log.printable(values[place], 30)!r} holds something that "
+                        f"config {name}, column {column}: {shown!r} holds something that "
                         f"looks like a secret ({kind_of_secret}); drop the row, or set "
                         "publish.allow_invented_keys=true where a model made it up"
                     )
@@ -206,8 +214,11 @@ def _no_natural_row(kept: Sequence[Row], natural: NaturalTexts) -> None:
 
 
 def _no_personal_data(release: DatasetRelease) -> None:
-    personal = personal_data_of(release.recipe)
-    hits = [(row.request_id, kind) for row in release.kept if (kind := personal.find(row.text))]
+    import pyarrow as pa
+
+    texts = pa.array([nfc(row.text) for row in release.kept], pa.string())
+    found = personal_data_of(release.recipe).find_in(texts)
+    hits = [(release.kept[place].request_id, kind) for place, kind in found.items()]
     if hits:
         raise PublishError(
             f"personal data: {len(hits)} kept rows hold some, e.g. {hits[0][0]} ({hits[0][1]}); "

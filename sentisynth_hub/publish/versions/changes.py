@@ -10,7 +10,7 @@ the same shape, PATCH is what no program reads.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import (
     Literal,
@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.text import nfc
-from sentisynth_hub.publish.versions.corpus_statistics import Statistics, balance_shift
+from sentisynth_hub.publish.versions.corpus_statistics import Statistics, balance_shift, row_ids
 from sentisynth_hub.publish.versions.recipe_changes import RecipeChange
 from sentisynth_hub.publish.versions.tags import Level
 
@@ -114,22 +114,29 @@ class RowChanges:
         }
 
 
-def compare_rows(before: Iterable[Row], after: Iterable[Row]) -> RowChanges:
+def compare_rows(
+    before: Sequence[Row],
+    after: Sequence[Row],
+    ids: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> RowChanges:
     """Compare two corpora by row id; copies of a text count one by one.
 
     A text that is in both with another label is relabelled. Every list is in the order of ids, so equal input gives
-    equal output.
+    equal output. `ids`: of their rows, where they are known already.
     """
-    old, new = _by_id(before), _by_id(after)
+    keys = ids if ids is not None else (row_ids(before), row_ids(after))
+    counts = [
+        Counter(zip(names, [row.label for row in rows], strict=True))
+        for names, rows in zip(keys, (before, after), strict=True)
+    ]
+    differ = {row_id for (row_id, _), _ in counts[0].items() ^ counts[1].items()}
+    old, new = _by_id(before, keys[0], differ), _by_id(after, keys[1], differ)
     added: list[Row] = []
     removed: list[Row] = []
     relabelled: list[tuple[Row, Row]] = []
-    unchanged = 0
-    for row_id in sorted(old.keys() | new.keys()):
+    unchanged = len(after) - sum(map(len, new.values()))
+    for row_id in sorted(differ):
         left, right = old.get(row_id, []), new.get(row_id, [])
-        if [row.label for row in left] == [row.label for row in right]:
-            unchanged += len(right)
-            continue
         left, right = _without_common(left, right)
         unchanged += len(new.get(row_id, [])) - len(right)
         pairs = min(len(left), len(right))
@@ -216,10 +223,12 @@ def model_changes(
     )
 
 
-def _by_id(rows: Iterable[Row]) -> dict[str, list[Row]]:
+def _by_id(rows: Sequence[Row], ids: Sequence[str], wanted: Set[str]) -> dict[str, list[Row]]:
+    """The rows with the wanted ids, by id."""
     grouped: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        grouped[row.id].append(row)
+    for row, row_id in zip(rows, ids, strict=True):
+        if row_id in wanted:
+            grouped[row_id].append(row)
     return grouped
 
 

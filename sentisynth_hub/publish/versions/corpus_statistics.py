@@ -8,7 +8,7 @@ from math import fsum
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.core.text import count_tokens, tokens
+from sentisynth_hub.core.text import count_tokens, nfc, text_ids, tokens
 
 
 DIVERSITY_WORDS = 2_000
@@ -51,17 +51,34 @@ def statistics(
 
 
 def side_by_side(
-    before: Sequence[Row], after: Sequence[Row], labels: tuple[Sequence[str], Sequence[str]]
+    before: Sequence[Row],
+    after: Sequence[Row],
+    labels: tuple[Sequence[str], Sequence[str]],
+    ids: tuple[Sequence[str], Sequence[str]] | tuple[None, None] = (None, None),
 ) -> tuple[Statistics, Statistics]:
-    """Statistics of two corpora, their diversity measured on the same number of words."""
+    """Statistics of two corpora, their diversity measured on the same number of words. `ids`: of their rows, where
+    they are known already."""
     words = min(count_words(before, DIVERSITY_WORDS), count_words(after, DIVERSITY_WORDS))
-    return statistics(before, labels[0], words=words), statistics(after, labels[1], words=words)
+    return (
+        statistics(before, labels[0], words=words, ids=ids[0]),
+        statistics(after, labels[1], words=words, ids=ids[1]),
+    )
 
 
 def by_id(rows: Sequence[Row], ids: Sequence[str] | None = None) -> list[Row]:
     """The rows in the order of their ids (`ids`, where they are known already), then labels."""
-    keyed = zip(ids or [row.id for row in rows], [row.label or "" for row in rows], range(len(rows)), strict=True)
-    return [rows[place] for _, _, place in sorted(keyed)]
+    import numpy as np
+
+    names = [row.label or "" for row in rows]
+    ranks = {name: rank for rank, name in enumerate(sorted(set(names)))}
+    places = np.array([ranks[name] for name in names], dtype=np.int64)
+    keys = np.array(list(row_ids(rows) if ids is None else ids), dtype="S16")
+    return [rows[place] for place in np.lexsort((places, keys)).tolist()]
+
+
+def row_ids(rows: Iterable[Row]) -> list[str]:
+    """The id of every row."""
+    return text_ids([nfc(row.text) for row in rows])
 
 
 def count_words(rows: Iterable[Row], most: int) -> int:

@@ -1,15 +1,23 @@
 """The last look before anything is published."""
 
 import json
+import random
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import yaml
 
 from sentisynth_hub.core.errors import DataError, PublishError, RecipeError
 from sentisynth_hub.core.rows import Rejected, Row
+from sentisynth_hub.core.text import normalised
+from sentisynth_hub.filter import personal_data
 from sentisynth_hub.filter.personal_data import PersonalData
+from sentisynth_hub.metrics.words import words
+from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.publish.checks.licences import clash, gather_licences
 from sentisynth_hub.publish.checks.non_inferiority import check_budget, non_inferiority
 from sentisynth_hub.publish.checks.safety import (
@@ -21,6 +29,7 @@ from sentisynth_hub.publish.checks.safety import (
     check_tables,
     hidden_texts,
 )
+from sentisynth_hub.publish.checks.secret_scan import find_secret, texts_with_secrets
 from sentisynth_hub.publish.dataset_tables import dataset_tables
 from sentisynth_hub.publish.release import last_part, publishable_recipe
 from sentisynth_hub.recipe.revisions import Pin
@@ -395,3 +404,42 @@ def test_too_small_to_tell_is_not_a_pass() -> None:
     found = non_inferiority(truth, new, truth[::-1][::-1], LABELS, "macro_f1", 0.05, 0)
     assert found.new < found.old
     assert not found.passes(0.05)
+
+
+def test_a_glance_at_an_array_finds_what_a_look_at_each_text_finds() -> None:
+    """Secrets and personal data: Arrow's expressions choose what is looked at, and must let nothing go by."""
+    digits = "".join(chr(code) for code in range(sys.maxunicode) if chr(code).isdecimal())
+    numbers = [f"call +1 202 555 01{n:02} now" for n in range(30)]
+    numbers += ["call me: ٠١٢٣٤٥٦٧٨٩ or +९१ ९८७६५ ४३२१०", "ring +1\n(202)\u2028555-0123", digits]
+    secrets = ["hf_" + "a" * 30, "x" * 5000 + " ghp_" + "a" * 36, "AKIA" + "Q" * 16, "xoxb-123456-abcdefg1"]
+    plain = ["", "a film", "നല്ല പടം, 10/10", "f" * 64, "a@b", "mail me: someone@example.org", "😀 @name", "a" * 20]
+    texts = [*numbers, *secrets, *plain]
+    personal = PersonalData()
+    assert personal.find_in(pa.array(texts)) == {
+        place: kind for place, text in enumerate(texts) if (kind := personal.find(text)) is not None
+    }
+    assert all(PersonalData(()).find(text) is None for text in numbers)  # it is the numbers that are found
+    for digit in digits:
+        assert pc.match_substring_regex(pa.array([digit * 7]), personal_data._MAYBE)[0].as_py(), digit
+    assert texts_with_secrets(pa.array([*texts, None])) == {
+        place: kind for place, text in enumerate(texts) if (kind := find_secret(text)) is not None
+    }
+    assert len(texts_with_secrets(pa.array(secrets))) == 4
+
+
+def test_natural_words_are_found_wherever_they_stand() -> None:
+    """Against the definition, spelled out: any natural run of eight words, or a short row inside."""
+    draw = random.Random(1)
+    made = [" ".join(draw.choices("ab", k=draw.randint(1, 12))) for _ in range(60)]
+    rows = [Row(text, "x", request_id=str(number)) for number, text in enumerate(made[:20])]
+    natural = NaturalTexts(NaturalData(rows[:7], rows[7:14], rows[14:], {}))
+    index = natural.overlap
+    found = 0
+    for text in made[20:]:
+        unit = words(text)
+        runs = [tuple(unit[place : place + size]) for size in range(4, 9) for place in range(len(unit) - size + 1)]
+        short = any(run in natural.short.get(len(run), set()) for run in runs)
+        expected = normalised(text) in index.exact or any(run in index.runs for run in runs if len(run) == 8) or short
+        assert (natural.found_in(text) is not None) == expected, text
+        found += expected
+    assert 0 < found < 40
