@@ -14,7 +14,6 @@ from sentisynth_hub.localhub.control import HubState, running_hub
 from tests.support.raw_client import RawClient, file_line
 
 
-SHORT, LONG = 30, 500
 CONTENT = b"\0fuzz" * 10
 OID = hashlib.sha256(CONTENT).hexdigest()
 
@@ -122,31 +121,16 @@ def _visitor(hub: HubState) -> str:
     return _visitors[hub.endpoint]
 
 
-def _settings(count: int) -> settings:
-    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+_settings = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@_settings(SHORT)
+@_settings
 @given(front_matters)
 def test_any_front_matter_is_listed(hub: HubState, front_matter: str) -> None:
     check_front_matter(hub, front_matter)
 
 
-@_settings(SHORT)
+@_settings
 @given(batches, queries)
 def test_any_lfs_request_is_answered(hub: HubState, body: Any, query: dict[str, str]) -> None:
-    check_requests(hub, body, query)
-
-
-@pytest.mark.slow
-@_settings(LONG)
-@given(front_matters)
-def test_any_front_matter_is_listed_for_minutes(hub: HubState, front_matter: str) -> None:
-    check_front_matter(hub, front_matter)
-
-
-@pytest.mark.slow
-@_settings(LONG)
-@given(batches, queries)
-def test_any_lfs_request_is_answered_for_minutes(hub: HubState, body: Any, query: dict[str, str]) -> None:
     check_requests(hub, body, query)

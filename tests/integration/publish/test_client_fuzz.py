@@ -36,7 +36,6 @@ from sentisynth_hub.recipe import load_recipe
 from tests.support.releases import evaluation, natural_data, recipe_in, release
 
 
-SHORT, LONG = 40, 600
 PIECES = [
     *"[]{}:,-?!&*#|>%@`'\"\n\t ~", "a: ", "- ", "  ", "!!bool ", "!!timestamp ", "!!python/object/apply:os.system ",
     "!<x> ", "&a ", "*a", "<<: ", "---\n", "...\n", ".nan", "1e999", "0x", "2026-13-45", '"\\ud800"', "é", "\u2028",
@@ -114,6 +113,11 @@ def in_one_line() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def original(local_hub: HubState, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return published_version(tmp_path_factory)
+
+
+def published_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a version, downloaded from the embedded Hub."""
     from huggingface_hub import snapshot_download
 
     made = release(tmp_path_factory.mktemp("release"), evaluation=evaluation())
@@ -200,8 +204,7 @@ def check_recipe(folder: Path, edits: list[tuple[int, str, Any]], text: str, pla
                 load_recipe(str(folder), origin=origin)
 
 
-def _settings(count: int) -> settings:
-    return settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+_settings = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def other_columns(table: pa.Table) -> Iterator[pa.Table]:
@@ -237,53 +240,25 @@ def test_other_columns_are_drift(original: Path, copy: Path, folder: str, told: 
             published_rows(head, head.manifest)
 
 
-@_settings(SHORT)
+@_settings
 @given(EDITS)
 def test_any_manifest(original: Path, copy: Path, edits: list[tuple[int, str, Any]]) -> None:
     check_manifest(original, copy, edits)
 
 
-@_settings(SHORT)
+@_settings
 @given(CUTS)
 def test_any_parquet_file(original: Path, copy: Path, cuts: list[tuple[int, bytes]]) -> None:
     check_parquet(original, copy, cuts)
 
 
-@_settings(SHORT)
+@_settings
 @given(texts)
 def test_any_card(original: Path, copy: Path, metadata: str) -> None:
     check_card(original, copy, metadata)
 
 
-@_settings(SHORT)
+@_settings
 @given(EDITS, texts, st.integers(0, 10**6))
 def test_any_recipe(copy: Path, edits: list[tuple[int, str, Any]], text: str, place: int) -> None:
-    check_recipe(copy.parent / "recipe", edits, text, place)
-
-
-@pytest.mark.slow
-@_settings(LONG)
-@given(EDITS)
-def test_any_manifest_for_minutes(original: Path, copy: Path, edits: list[tuple[int, str, Any]]) -> None:
-    check_manifest(original, copy, edits)
-
-
-@pytest.mark.slow
-@_settings(LONG)
-@given(CUTS)
-def test_any_parquet_file_for_minutes(original: Path, copy: Path, cuts: list[tuple[int, bytes]]) -> None:
-    check_parquet(original, copy, cuts)
-
-
-@pytest.mark.slow
-@_settings(LONG)
-@given(texts)
-def test_any_card_for_minutes(original: Path, copy: Path, metadata: str) -> None:
-    check_card(original, copy, metadata)
-
-
-@pytest.mark.slow
-@_settings(LONG)
-@given(EDITS, texts, st.integers(0, 10**6))
-def test_any_recipe_for_minutes(copy: Path, edits: list[tuple[int, str, Any]], text: str, place: int) -> None:
     check_recipe(copy.parent / "recipe", edits, text, place)
