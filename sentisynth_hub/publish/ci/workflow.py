@@ -293,6 +293,11 @@ class Workflow:
         return path
 
     def _check(self) -> None:
+        if self.recipe.code_named:
+            raise InputError(
+                f"init ci: the recipe names the code {self.recipe.code_named[0]}, which would run in the jobs that "
+                "hold a token; let a package you install declare it as an entry point, and name that"
+            )
         hints = {
             "folder": "keep the recipe in a folder of this repository, named with letters, digits, spaces and . _ -",
             "file": "name a file in .github/workflows, e.g. republish.yml",

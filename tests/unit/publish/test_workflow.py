@@ -16,6 +16,7 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.publish.ci.jobs import plan_job
 from sentisynth_hub.publish.ci.workflow import Workflow
 from sentisynth_hub.recipe import load_recipe
+from sentisynth_hub.recipe.trust import trust_recipe
 from tests.support.releases import recipe_in
 
 
@@ -90,6 +91,24 @@ def test_actions_are_pinned_by_full_commits_here_and_in_what_is_written(tmp_path
     assert not [action for action in written if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)]
 
 
+def test_our_own_workflows_install_every_package_by_its_hash() -> None:
+    """All that `constraints.txt` pins, the same versions; PyTorch's build, and so its hash, is the index's own."""
+    lines = (ROOT / ".github" / "requirements.txt").read_text("utf-8").splitlines()
+    hashed = [line for line in lines if not line.startswith("#")]
+    assert [line for line in hashed if not re.fullmatch(r"\S+==\S+ --hash=sha256:[0-9a-f]{64}", line)] == []
+    assert len({line.split("==")[0].lower() for line in hashed}) == len(hashed)
+    pins = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    wanted = {pin for pin in pins if not pin.startswith(("#", "torch=="))}
+    assert wanted <= {line.split()[0] for line in hashed}
+    for name in ("ci", "release"):
+        workflow_jobs = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text("utf-8"))["jobs"]
+        for job in workflow_jobs.values():
+            runs = [step["run"] for step in job["steps"] if "run" in step]
+            places = [place for place, run in enumerate(runs) if "constraints.txt" in run or run.startswith("make ")]
+            by_hash = "--no-deps --require-hashes --requirement .github/requirements.txt"
+            assert all(any(by_hash in run for run in runs[:place]) for place in places)
+
+
 def test_no_expression_and_no_value_stands_inside_a_shell_line(tmp_path: Path) -> None:
     for job in jobs(tmp_path, folder="recipes/a b", store="acme/other-store").values():
         for step in job["steps"]:
@@ -135,6 +154,16 @@ def test_a_value_that_could_break_out_is_refused(tmp_path: Path, changed: dict[s
     with pytest.raises(InputError, match="init ci:") as caught:
         workflow(tmp_path, **changed).write(tmp_path)
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / ".github").exists()
+
+
+def test_a_recipe_that_names_code_is_refused(tmp_path: Path) -> None:
+    """The jobs that publish read the recipe, and hold a token."""
+    trust_recipe(tmp_path / "tiny")
+    names = ["natural", "tests.unit.study.test_variants:OWN_VARIANT"]
+    recipe = recipe_in(tmp_path / "tiny", study={"student": {"model": "models/student"}, "variants": names})
+    with pytest.raises(InputError, match="OWN_VARIANT, which would run in the jobs that hold a token"):
+        Workflow(recipe, "recipes/tiny").write(tmp_path)
     assert not (tmp_path / ".github").exists()
 
 
