@@ -12,8 +12,11 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def endpoint_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test's server refuses is remembered for that test alone: ports come again."""
+    """What a test's server refuses is remembered for that test alone: ports come again. Nor does a test find what
+    the user, or another test, allowed.
+    """
     monkeypatch.setenv("SENTISYNTH_CACHE", str(tmp_path / "sentisynth-cache"))
+    monkeypatch.setenv("SENTISYNTH_CONFIG", str(tmp_path / "sentisynth-config"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

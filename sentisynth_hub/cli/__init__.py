@@ -46,7 +46,7 @@ _COMMANDS = {  # name: (module, one line for --help, so that listing the command
     "verify": ("publish_commands", "Recompute a published version's digests and numbers."),
     "runs": ("publish_commands", "Keep a run folder in a private dataset repo."),
     "jobs": ("publish_commands", "Run a recipe as a Hugging Face Job."),
-    "trust": ("trust_commands", "Allow a server to get API keys."),
+    "trust": ("trust_commands", "Allow a server to get API keys, or a recipe to name code."),
     "hub": ("hub_commands", "The embedded Hub."),
 }
 

@@ -1,7 +1,7 @@
 """Parts from outside the package: an installed package's entry point, or an object named as `module:object`.
 
-Importing either runs its code. Entry points were installed by the user. A `module:object` is only looked up for
-recipes on the user's own disk, never for one that came from a Hub: the caller says which it is.
+Importing either runs its code. Entry points were installed by the user. A `module:object` is only looked up for a
+recipe on disk whose folder the user allowed, never for one that came from a Hub: the caller says which it is.
 """
 
 import importlib
@@ -27,7 +27,7 @@ def load_outside(name: str, group: str, *, where: str, own: bool) -> object:
     Args:
         group: Entry point group, such as `sentisynth_hub.providers`.
         where: Key of the recipe that names it, for the error.
-        own: The recipe is on the user's own disk, so that `module:object` is allowed.
+        own: The user answers for the recipe, so that `module:object` is allowed.
 
     Raises:
         RecipeError: There is nothing of that name, it cannot be imported, or a stranger's recipe names it.
@@ -37,8 +37,8 @@ def load_outside(name: str, group: str, *, where: str, own: bool) -> object:
         raise RecipeError(f"{where}: {name!r} is neither built in nor an entry point of {group}; install its package")
     if point is None and not own:
         raise RecipeError(
-            f"{where}: {name!r} names Python code, and this recipe is not from your own disk; copy it there and "
-            "read it first"
+            f"{where}: {name!r} names Python code, which a recipe may do only where you answer for it; read the "
+            "recipe and that code, then allow it once: sentisynth trust FOLDER_OF_THE_RECIPE"
         )
     try:
         if point is not None:

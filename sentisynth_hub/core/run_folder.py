@@ -6,12 +6,14 @@ done?" is "is there a manifest?": running again skips what is complete and conti
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError, StageError
 from sentisynth_hub.core.files import json_digest, read_json, write_json
 
@@ -79,9 +81,13 @@ def stage_folder(
 
 
 def make_run_folder(run: Path) -> None:
-    """Make a recipe's run folder, readable by its owner alone: it holds natural rows. One that is there stays as it
-    is."""
+    """Make a recipe's run folder, readable by its owner alone: it holds natural rows. One that is there and is ours
+    stays open to its group, which may be a team, and to nobody else."""
     run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = run.stat()
+    if found.st_mode & stat.S_IRWXO and found.st_uid == os.getuid():
+        run.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_IRWXO)
+        log.info(f"{run}: was open to everybody on this machine; now to its owner and group only")
 
 
 def mark_current(run: Path, folder: StageFolder) -> None:

@@ -63,7 +63,7 @@ def filter_class(key: str, *, own: bool = True) -> type[Filter]:
     """The filter that `key` names in a recipe.
 
     Args:
-        own: The recipe is on the user's own disk, so that `module:object` is allowed.
+        own: The user answers for the recipe, so that `module:object` is allowed.
 
     Raises:
         RecipeError: There is none, it cannot be imported, or it does not keep the contract.

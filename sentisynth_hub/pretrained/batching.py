@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sentisynth_hub.core import log
 from sentisynth_hub.core.files import json_digest, replaced
 from sentisynth_hub.core.text import digest
+from sentisynth_hub.core.untrusted import one_line
 
 
 def length_sorted_batches(lengths: Sequence[int], texts: Sequence[str], size: int) -> list[list[int]]:
@@ -25,15 +27,37 @@ def length_sorted_batches(lengths: Sequence[int], texts: Sequence[str], size: in
 
 def stored(folder: Path | None, key: Any, compute: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Return the array kept in `folder` under the digest of `key` (JSON-ready), computing and keeping it if it is
-    new.
+    new or damaged.
     """
     if folder is None:
         return compute()
     path = folder / f"{json_digest(key)[:32]}.npy"
+    kept = read_array(path)
+    if kept is None:
+        kept = compute()
+        write_array(path, kept)
+    return kept
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Keep an array, whole or not at all."""
+    with replaced(path) as temporary, open(temporary, "wb") as handle:
+        np.save(handle, array)
+
+
+def read_array(path: Path) -> npt.NDArray[Any] | None:
+    """The array kept in a file; None where there is none, or the file is damaged, which is said."""
     if not path.exists():
-        with replaced(path) as temporary, open(temporary, "wb") as handle:
-            np.save(handle, compute())
-    return np.asarray(np.load(path))
+        return None
+    try:
+        with open(path, "rb") as handle:  # the header is read apart: `np.load` would take other kinds of files too
+            array = np.lib.format.read_array(handle, allow_pickle=False)
+            if handle.read(1):
+                raise ValueError("has more bytes than its header says")
+    except (ValueError, TypeError, EOFError, OverflowError, MemoryError, SyntaxError) as error:
+        log.warn(f"{path}: damaged ({one_line(str(error), 80)})")
+        return None
+    return np.asarray(array)
 
 
 @contextmanager

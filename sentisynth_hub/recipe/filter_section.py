@@ -108,7 +108,7 @@ def options_of(key: str, *, own: bool = True) -> type[Section]:
     """The section of the filter that `key` names.
 
     Args:
-        own: The recipe is on the user's own disk, so that `module:object` is allowed.
+        own: The user answers for the recipe, so that `module:object` is allowed.
 
     Raises:
         RecipeError: There is no such filter, or it cannot be imported.

@@ -14,6 +14,7 @@ from sentisynth_hub.core.files import shipped
 from sentisynth_hub.core.safe_yaml import LONGEST, YamlError, load_yaml
 from sentisynth_hub.recipe.filter_section import FilterSection, options_of
 from sentisynth_hub.recipe.schema import Origin, Recipe
+from sentisynth_hub.recipe.trust import may_name_code
 
 
 RECIPE_FILE = "recipe.yaml"
@@ -61,8 +62,8 @@ def load_recipe(
         overrides: `key.path=value` strings; the value is read as YAML.
         scale: Name of one of the recipe's `scales`; applied first.
         before, after: Values by key path, as a question sets them, applied before and after the overrides.
-        origin: Where the recipe came from; one from a Hub gets less trust, and may not name Python code
-            (`module:object`).
+        origin: Where the recipe came from. One from a Hub gets less trust: it may not name Python code
+            (`module:object`), as one on this disk may where the user allowed its folder (`sentisynth trust FOLDER`).
 
     Raises:
         RecipeError: Anything is wrong with it; one line naming file, key path, what was found and what to do.
@@ -93,11 +94,12 @@ def load_recipe(
         _set(content, key, value, where=override)
     for key, value in (after or {}).items():
         _set(content, key, value, where=f"{path}: {key}")
+    own = origin == "local" and may_name_code(path.parent)
     try:
-        recipe = Recipe.model_validate(content, context={"own": origin == "local"})
+        recipe = Recipe.model_validate(content, context={"own": own})
     except ValidationError as error:
         raise RecipeError(f"{path}: {explain(error)}") from None
-    recipe.placed(path.parent.resolve(), named=frozenset(named), origin=origin)
+    recipe.placed(path.parent.resolve(), named=frozenset(named), origin=origin, own=own)
     if recipe.generate.generator.has_prompt:
         try:
             _ = recipe.template_file

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from sentisynth_hub.core.errors import RecipeError, did_you_mean
+from sentisynth_hub.core.plugins import is_object_path
 from sentisynth_hub.core.text import nfc
 from sentisynth_hub.recipe import paths
 from sentisynth_hub.recipe.filter_section import FilterSection
@@ -64,6 +65,7 @@ class Recipe(Section):
     _folder: Path = PrivateAttr(default=Path())
     _named: frozenset[str] = PrivateAttr(default=frozenset())
     _origin: Origin = PrivateAttr(default="local")
+    _own: bool = PrivateAttr(default=False)
 
     @property
     def folder(self) -> Path:
@@ -72,8 +74,15 @@ class Recipe(Section):
 
     @property
     def own(self) -> bool:
-        """Whether it comes from the user's own disk: only then may it name Python code as `module:object`."""
-        return self._origin == "local"
+        """Whether the user answers for it (`trust.may_name_code`): only then may it name Python code as
+        `module:object`."""
+        return self._own
+
+    @property
+    def code_named(self) -> list[str]:
+        """The generator, filters and variants that it names as `module:object`."""
+        names = [self.generate.generator.kind, *self.filter.order, *self.study.variants]
+        return [name for name in names if is_object_path(name)]
 
     @property
     def named(self) -> frozenset[str]:
@@ -177,11 +186,18 @@ class Recipe(Section):
     def with_content(self, content: dict[str, Any]) -> "Recipe":
         """A recipe with other content in the same folder."""
         recipe = Recipe.model_validate(content, context={"own": self.own})
-        return recipe.placed(self._folder, named=self._named, origin=self._origin)
+        return recipe.placed(self._folder, named=self._named, origin=self._origin, own=self._own)
 
-    def placed(self, folder: Path, *, named: frozenset[str] = frozenset(), origin: Origin = "local") -> "Recipe":
+    def placed(
+        self,
+        folder: Path,
+        *,
+        named: frozenset[str] = frozenset(),
+        origin: Origin = "local",
+        own: bool = False,
+    ) -> "Recipe":
         """This recipe, knowing its folder, what the user named beside it and where it came from."""
-        self._folder, self._named, self._origin = folder, named, origin
+        self._folder, self._named, self._origin, self._own = folder, named, origin, own
         return self
 
     def local_file(self, path: str, key: str) -> Path:

@@ -248,8 +248,8 @@ class Study(Section):
 def _check_known(name: str, *, own: bool) -> None:
     if is_object_path(name) and not own:
         raise ValueError(
-            f"{name!r} is code of whoever wrote the recipe, and is run from a recipe on your own disk only; leave it "
-            "out, or install it as a package"
+            f"{name!r} names Python code, which a recipe may do only where you answer for it; read the recipe and "
+            "that code, then allow it once: sentisynth trust FOLDER_OF_THE_RECIPE"
         )
     if is_known(name):
         return

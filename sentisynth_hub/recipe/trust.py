@@ -7,6 +7,9 @@ A key is an environment variable whose name ends in `_API_KEY` and which belongs
 only to the provider it belongs to, to a server that the user's environment or command line names, or to one that the
 user allowed once with `sentisynth trust HOST`. Everything else gets no key: a server on this machine is asked without
 one, any other is not asked at all.
+
+The list of hosts is the user's own and so is that of recipes (`trusted_recipes`): one that names Python code as
+`module:object` loads only from a folder in that list, since what lies on a disk may be anybody's.
 """
 
 import os
@@ -16,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sentisynth_hub.core.errors import InputError, RecipeError
+from sentisynth_hub.core.files import replaced, shipped
 from sentisynth_hub.recipe.endpoint_rules import check_base_url, check_key_name, is_base_url
 from sentisynth_hub.recipe.generator_kinds import EndpointGenerator
 from sentisynth_hub.recipe.schema import Recipe
@@ -109,11 +113,7 @@ def endpoint_access(recipe: Recipe) -> EndpointAccess:
 
 def trusted_hosts() -> list[str]:
     """Hosts that the user allowed to get keys."""
-    try:
-        lines = trust_file().read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError):
-        return []
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return [line.strip() for line in _read(trust_file()) if line.strip() and not line.startswith("#")]
 
 
 def trust(host: str) -> str:
@@ -123,19 +123,13 @@ def trust(host: str) -> str:
         InputError: It is no host.
     """
     name = check_host(host)
-    kept = trusted_hosts()
-    if name not in kept:
-        _write(kept + [name])
+    _add(trust_file(), name)
     return name
 
 
 def distrust(host: str) -> bool:
     """Take the permission back; return whether there was one."""
-    name, kept = check_host(host), trusted_hosts()
-    if name not in kept:
-        return False
-    _write([other for other in kept if other != name])
-    return True
+    return _remove(trust_file(), check_host(host))
 
 
 def check_host(host: str) -> str:
@@ -158,13 +152,65 @@ def trust_file() -> Path:
     return Path(os.environ.get("SENTISYNTH_CONFIG") or click.get_app_dir("sentisynth")) / "trusted-hosts"
 
 
-def _write(hosts: list[str]) -> None:
-    from sentisynth_hub.core.files import replaced
+def trusted_recipes() -> list[str]:
+    """Folders, links followed, whose recipes the user allowed to name Python code."""
+    return _read(_recipes_file())
 
-    path = trust_file()
+
+def trust_recipe(folder: Path) -> str:
+    """Allow the recipe in `folder` to name Python code from now on; return the folder as it is kept.
+
+    Raises:
+        InputError: The name of the folder has a line break, so the list could not hold it.
+    """
+    name = str(folder.resolve())
+    if "\n" in name:
+        raise InputError(f"{name[:60]!r}: the name of a folder in the list has no line break; rename the folder")
+    _add(_recipes_file(), name)
+    return name
+
+
+def distrust_recipe(folder: Path) -> bool:
+    """Take the permission back; return whether there was one."""
+    return _remove(_recipes_file(), str(folder.resolve()))
+
+
+def may_name_code(folder: Path) -> bool:
+    """Whether a recipe in `folder` may name Python code: it ships with the toolkit, or the user allowed it."""
+    place = folder.resolve()
+    return place.is_relative_to(shipped("recipes").resolve()) or str(place) in trusted_recipes()
+
+
+def _recipes_file() -> Path:
+    return trust_file().with_name("trusted-recipes")
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line for line in lines if line]
+
+
+def _add(path: Path, entry: str) -> None:
+    kept = _read(path)
+    if entry not in kept:
+        _write(path, [*kept, entry])
+
+
+def _remove(path: Path, entry: str) -> bool:
+    kept = _read(path)
+    if entry not in kept:
+        return False
+    _write(path, [other for other in kept if other != entry])
+    return True
+
+
+def _write(path: Path, entries: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced(path) as temporary:
-        temporary.write_text("".join(f"{host}\n" for host in hosts), "utf-8")
+        temporary.write_text("".join(f"{entry}\n" for entry in entries), "utf-8")
 
 
 def _host_of(url: str) -> str:

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
-from sentisynth_hub.core.files import json_digest, replaced
+from sentisynth_hub.core.errors import StageError
+from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.pretrained.batching import best_device, model_digest
+from sentisynth_hub.pretrained.batching import best_device, model_digest, read_array, write_array
 from sentisynth_hub.pretrained.embeddings import embed
 from sentisynth_hub.recipe.study_section import Student
 
@@ -57,9 +58,8 @@ def compute_features(
         best_device(),
     ]
     paths = [folder / f"{json_digest([settings, chunk])[:16]}.npy" for chunk in chunks]
-    missing = [
-        (chunk, path) for chunk, path in processes.mine(list(zip(chunks, paths, strict=True))) if not path.exists()
-    ]
+    pairs = processes.mine(list(zip(chunks, paths, strict=True)))
+    missing = [(chunk, path) for chunk, path in pairs if _kept(path, chunk) is None]
     progress = log.Progress("features", total=sum(len(chunk) for chunk, _ in missing))
     for chunk, path in missing:
         vectors = embed(
@@ -70,11 +70,20 @@ def compute_features(
             max_length=student.max_length,
             threads=student.threads,
         )
-        with replaced(path) as temporary, open(temporary, "wb") as handle:
-            np.save(handle, vectors)
+        write_array(path, vectors)
         progress.advance(len(chunk))
     if missing:
         progress.close()
     processes.wait()
     distinct = (text for chunk in chunks for text in chunk)
-    return Features(np.concatenate([np.load(path) for path in paths]), {text: i for i, text in enumerate(distinct)})
+    parts = [_kept(path, chunk) for path, chunk in zip(paths, chunks, strict=True)]
+    whole = [part for part in parts if part is not None]
+    if len(whole) < len(parts):
+        raise StageError(f"{folder}: features that were just computed cannot be read; check the disk and run again")
+    return Features(np.concatenate(whole), {text: i for i, text in enumerate(distinct)})
+
+
+def _kept(path: Path, chunk: Sequence[str]) -> npt.NDArray[Any] | None:
+    """Features of a chunk, (texts, dimensions); None where they are not kept, or damaged."""
+    array = read_array(path)
+    return array if array is not None and array.ndim == 2 and len(array) == len(chunk) else None

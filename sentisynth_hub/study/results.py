@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.pretrained.batching import read_array
 from sentisynth_hub.pretrained.head import Array
 from sentisynth_hub.recipe.variant_table import VARIANTS, variant
 from sentisynth_hub.study.tolerance import within_one_error
@@ -86,7 +87,10 @@ class StudyResult(StudySummary):
         float32; None where no features were computed.
         """
         path = self.path / DISTANCES
-        return np.load(path, allow_pickle=False) if path.exists() else None
+        found = read_array(path)
+        if found is None and path.exists():
+            raise StageError(f"{path}: damaged; remove the folder it is in and run the study again")
+        return found
 
 
 def load(folder: StageFolder) -> StudyResult:

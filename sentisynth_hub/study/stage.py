@@ -18,14 +18,14 @@ import numpy as np
 
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import DataError
-from sentisynth_hub.core.files import replaced, write_json
+from sentisynth_hub.core.files import write_json
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.filter.filter_result import FilterResult
 from sentisynth_hub.filter.teacher import Teacher
 from sentisynth_hub.natural.folds import Folds, make_folds
 from sentisynth_hub.natural.splits import NaturalData, Sample
-from sentisynth_hub.pretrained.batching import fixed_threads
+from sentisynth_hub.pretrained.batching import fixed_threads, write_array
 from sentisynth_hub.pretrained.head import cross_entropy
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.variant_table import variant
@@ -299,5 +299,4 @@ def write_distances(path: Path, trials: Sequence[Trial], features: Features) -> 
     """
     firsts = {trial.replicate: trial for trial in reversed(trials)}
     distances = [nearest_natural(firsts[replicate], features) for replicate in sorted(firsts)]
-    with replaced(path) as temporary, open(temporary, "wb") as handle:
-        np.save(handle, np.stack(distances))
+    write_array(path, np.stack(distances))

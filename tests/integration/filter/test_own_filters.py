@@ -17,6 +17,7 @@ from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.rows import read_rejected, read_rows
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.recipe import load_recipe, recipe_schema
+from sentisynth_hub.recipe.trust import trust_recipe
 from tests.support.tiny import tiny_recipe
 
 
@@ -49,17 +50,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def allowed(folder: Path) -> None:
+    """The recipe is the user's own, who said so."""
+    trust_recipe(folder / "my-recipe")
+
+
 def test_the_worked_example_runs_as_it_is_written(folder: Path) -> None:
-    command = blocks()["bash"].strip().removeprefix("PYTHONPATH=. sentisynth ").split()
-    done = subprocess.run(
-        [sys.executable, "-m", "sentisynth_hub", *command, "--json"],
-        cwd=folder,
-        env={"PYTHONPATH": f".:{ROOT}", "PATH": "/usr/bin:/bin", "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    for line in blocks()["bash"].strip().split("\n"):
+        command = line.removeprefix("PYTHONPATH=. ").removeprefix("sentisynth ").split()
+        done = subprocess.run(
+            [sys.executable, "-m", "sentisynth_hub", *command, "--json"],
+            cwd=folder,
+            env={"PYTHONPATH": f".:{ROOT}", "PATH": "/usr/bin:/bin", "HOME": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)["replicates"]["0"]
     assert {"filter": "all_caps", "reason": "shouts", "rejected": 1} in result["funnel"]
     kept = read_rows(folder / "my-rows-filtered/kept.parquet")

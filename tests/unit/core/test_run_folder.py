@@ -59,3 +59,13 @@ def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with locked(tmp_path), locked(tmp_path):  # whoever holds it may ask again
         held = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "is running this recipe here" in held.stderr
+
+
+def test_a_folder_that_is_open_to_everybody_is_closed_to_them(tmp_path: Path) -> None:
+    """Its group may be a team; what the group and the owner may do stays."""
+    for before, after in ((0o755, 0o750), (0o777, 0o770), (0o750, 0o750), (0o700, 0o700)):
+        run = tmp_path / f"{before:o}"
+        run.mkdir()
+        run.chmod(before)
+        with locked(run):
+            assert run.stat().st_mode & 0o777 == after

@@ -15,6 +15,7 @@ from sentisynth_hub.generate.providers.base import Provider, provider_of
 from sentisynth_hub.recipe import Recipe, load_recipe
 from sentisynth_hub.recipe.generator_kinds import BUILT_IN_KINDS, PROVIDERS
 from sentisynth_hub.recipe.generator_section import GeneratorSection
+from sentisynth_hub.recipe.trust import trust_recipe
 from tests.support.outside_provider import EchoProvider
 from tests.support.worlds import alone, local, samples, stage, write_recipe
 
@@ -30,6 +31,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
 
 
 def recipe(folder: Path, kind: str, **section: Any) -> Recipe:
+    trust_recipe(folder)
     generate = {"generator": {"kind": kind, **section}, "candidates": 10, "prompt": {"num_shots": 0}}
     return write_recipe(
         folder, generate, study={"student": {"model": "none"}, "replicates": 1, "design": "conditional"}
@@ -117,11 +119,11 @@ def test_a_recipe_from_a_hub_may_not_name_code(tmp_path: Path) -> None:
     """Not even its import happens: the module would not be there."""
     made = recipe(tmp_path, OUTSIDE)
     for override in ([], ["generate.generator.kind=no.such.module:Provider"]):
-        with pytest.raises(RecipeError, match="names Python code, and this recipe is not from your own disk"):
+        with pytest.raises(RecipeError, match="names Python code"):
             load_recipe(str(made.folder), override, origin="hub")
     content = made.model_dump(mode="json")
     assert made.with_content(content).generate.generator == made.generate.generator
-    with pytest.raises(RecipeError, match="not from your own disk"):
+    with pytest.raises(RecipeError, match="names Python code"):
         Recipe.model_validate(content)
 
 

@@ -52,6 +52,14 @@ def test_what_was_computed_is_read_again(model: str, tmp_path: Path, monkeypatch
         embed(["plot", "music"], model, cache=tmp_path)
 
 
+def test_a_damaged_array_is_computed_again(model: str, tmp_path: Path) -> None:
+    texts = ["film", "a dull plot", "മോശം padam"]
+    before = embed(texts, model, max_length=20, cache=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-5])
+    assert np.array_equal(embed(texts, model, max_length=20, cache=tmp_path), before)
+
+
 def test_no_texts(model: str) -> None:
     assert embed([], model).shape == (0, 32)
 

@@ -1,6 +1,8 @@
 """A recipe is a stranger's: which files it reaches, which key goes to which server."""
 
+import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from click.testing import CliRunner
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core.errors import InputError, RecipeError
 from sentisynth_hub.recipe import Recipe, load_recipe
-from sentisynth_hub.recipe.trust import endpoint_access, trust, trusted_hosts
+from sentisynth_hub.recipe.trust import endpoint_access, trust, trust_recipe, trusted_hosts
 from tests.unit.recipe.test_load import SMALLEST
 
 
@@ -177,6 +179,43 @@ def test_what_is_no_host_is_not_trusted(host: str) -> None:
     with pytest.raises(InputError, match="is no host"):
         trust(host)
     assert trusted_hosts() == []
+
+
+CODE = {
+    "a generator": {"generate": {"generator": {"kind": "evil:Provider"}, "candidates": 2}},
+    "a filter": {"filter": {"evil:Filter": {}}},
+    "a variant": {"study": SMALLEST["study"] | {"variants": ["natural", "evil:VARIANT"]}},
+}
+
+
+@pytest.mark.parametrize("section", CODE.values(), ids=CODE)
+def test_a_strangers_files_name_no_code_until_their_folder_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, section: dict[str, Any]
+) -> None:
+    """Not even the import happens. A copy is another folder, and permission can be taken back."""
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "evil", raising=False)
+    folder = recipe_folder(tmp_path)
+    content = yaml.safe_load((folder / "recipe.yaml").read_text()) | section
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(content))
+    copied, run = tmp_path / "copied", CliRunner()
+    assert run.invoke(sentisynth, ["recipes", "copy", str(folder), str(copied)]).exit_code == 0
+    assert run.invoke(sentisynth, ["trust", str(folder)]).exit_code == 0
+    assert run.invoke(sentisynth, ["trust", str(folder), "--remove"]).exit_code == 0
+    trust_recipe(tmp_path / "another")
+    for place in (folder, copied):
+        refused = run.invoke(sentisynth, ["recipes", "check", str(place)])
+        assert isinstance(refused.exception, RecipeError)
+        assert "names Python code" in str(refused.exception)
+        assert "sentisynth trust" in str(refused.exception)
+    assert not (tmp_path / "ran").exists()
+    assert "evil" not in sys.modules
+    assert run.invoke(sentisynth, ["trust", str(folder / "recipe.yaml")]).exit_code == 0
+    assert json.loads(run.invoke(sentisynth, ["trust", "--json"]).output)["recipes"][-1] == str(folder)
+    allowed = run.invoke(sentisynth, ["recipes", "check", str(folder)])
+    assert "names Python code" not in str(allowed.exception)
+    assert (tmp_path / "ran").exists() == ("study" not in section)  # a variant is imported when the study needs it
 
 
 def test_without_a_key_the_provider_is_not_asked(tmp_path: Path) -> None:
