@@ -48,7 +48,7 @@ def trust(place: str | None, remove: bool, as_json: bool) -> None:
             gate.trust(place)
         kind, may = "host", f"may get API keys from now on ({gate.trust_file()})"
     if remove:
-        said = "removed" if removed else "was not allowed"
-        options.show({kind: name, "removed": removed}, [f"{name}: {said}"], as_json)
+        outcome = "removed" if removed else "was not allowed"
+        options.show({kind: name, "removed": removed}, [f"{name}: {outcome}"], as_json)
     else:
         options.show({kind: name}, [f"{name}: {may}"], as_json)

@@ -84,9 +84,9 @@ def make_run_folder(run: Path) -> None:
     """Make a recipe's run folder, readable by its owner alone: it holds natural rows. One that is there and is ours
     stays open to its group, which may be a team, and to nobody else."""
     run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = run.stat()
-    if found.st_mode & stat.S_IRWXO and found.st_uid == os.getuid():
-        run.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_IRWXO)
+    status = run.stat()
+    if status.st_mode & stat.S_IRWXO and status.st_uid == os.getuid():
+        run.chmod(stat.S_IMODE(status.st_mode) & ~stat.S_IRWXO)
         log.info(f"{run}: was open to everybody on this machine; now to its owner and group only")
 
 

@@ -87,10 +87,10 @@ class StudyResult(StudySummary):
         float32; None where no features were computed.
         """
         path = self.path / DISTANCES
-        found = read_array(path)
-        if found is None and path.exists():
+        distances = read_array(path)
+        if distances is None and path.exists():
             raise StageError(f"{path}: damaged; remove the folder it is in and run the study again")
-        return found
+        return distances
 
 
 def load(folder: StageFolder) -> StudyResult:

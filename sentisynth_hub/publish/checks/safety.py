@@ -172,9 +172,9 @@ def check_tables(tables: Mapping[str, Table], recipe: Recipe) -> None:
                 raise PublishError(f"config {name}, column {column}: would publish the value of {variable}")
             for place, kind_of_secret in texts_with_secrets(values).items():
                 if column != "text" or not invented:
-                    shown = log.printable(values[place].as_py(), 30)
+                    excerpt = log.printable(values[place].as_py(), 30)
                     raise PublishError(
-                        f"config {name}, column {column}: {shown!r} holds something that "
+                        f"config {name}, column {column}: {excerpt!r} holds something that "
                         f"looks like a secret ({kind_of_secret}); drop the row, or set "
                         "publish.allow_invented_keys=true where a model made it up"
                     )
@@ -217,8 +217,8 @@ def _no_personal_data(release: DatasetRelease) -> None:
     import pyarrow as pa
 
     texts = pa.array([nfc(row.text) for row in release.kept], pa.string())
-    found = personal_data_of(release.recipe).find_in(texts)
-    hits = [(release.kept[place].request_id, kind) for place, kind in found.items()]
+    kinds = personal_data_of(release.recipe).find_in(texts)
+    hits = [(release.kept[place].request_id, kind) for place, kind in kinds.items()]
     if hits:
         raise PublishError(
             f"personal data: {len(hits)} kept rows hold some, e.g. {hits[0][0]} ({hits[0][1]}); "

@@ -223,11 +223,11 @@ def model_changes(
     )
 
 
-def _by_id(rows: Sequence[Row], ids: Sequence[str], wanted: Set[str]) -> dict[str, list[Row]]:
-    """The rows with the wanted ids, by id."""
+def _by_id(rows: Sequence[Row], ids: Sequence[str], selection: Set[str]) -> dict[str, list[Row]]:
+    """The rows whose id is in the selection, by id."""
     grouped: dict[str, list[Row]] = defaultdict(list)
     for row, row_id in zip(rows, ids, strict=True):
-        if row_id in wanted:
+        if row_id in selection:
             grouped[row_id].append(row)
     return grouped
 
