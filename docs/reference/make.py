@@ -1,4 +1,4 @@
-"""Write from the code what the docs say of it: the command's help, every key of a recipe, the layers.
+"""Write from the code what the docs say of it: help, every key of a recipe, layers, filters, variants, providers.
 
     python docs/reference/make.py
     python docs/reference/make.py --check      # only say which page no longer agrees with the code
@@ -8,7 +8,6 @@
 
 import ast
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ WIDTH = 100
 def command_page() -> str:
     """Help texts of the command and of everything below it."""
     from sentisynth_hub.cli import sentisynth
+    from sentisynth_hub.cli.examples import commands_below
 
     lines = ["# The command", "", "Made by `python docs/reference/make.py` from the command's own help.", ""]
-    for path, command in _commands(sentisynth, "sentisynth"):
+    for path, command in commands_below(sentisynth, "sentisynth"):
         context = click.Context(command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH)
         lines += [f"## {path}", "", "```", command.get_help(context), "```", ""]
     return "\n".join(lines)
@@ -51,16 +51,6 @@ def recipe_page() -> str:
             lines.append(f"| `{key}` | {_type(field)} | {default} | {_one_line(field.get('description', ''))} |")
         lines.append("")
     return "\n".join(lines)
-
-
-def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        context = click.Context(command, info_name=path)
-        for name in command.list_commands(context):
-            inner = command.get_command(context, name)
-            assert inner is not None
-            yield from _commands(inner, f"{path} {name}")
 
 
 def _type(field: dict[str, Any]) -> str:
@@ -102,16 +92,19 @@ def architecture_page() -> str:
         source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         docstring = ast.get_docstring(ast.parse(source.read_text("utf-8"))) or ""
         lines.append(f"| `{name}` | {_one_line(docstring.partition(chr(10) * 2)[0])} |")
-    return _between(ROOT / "docs" / "concepts" / "architecture.md", "layers", lines)
+    return _between(ROOT / "docs" / "concepts" / "architecture.md", layers=lines)
 
 
-def _between(page: Path, name: str, lines: list[str]) -> str:
-    """The page with `lines` between its markers `<!-- name: ... -->` and `<!-- /name -->`."""
-    before, marker, rest = page.read_text("utf-8").partition(f"<!-- {name}: ")
-    head, _, rest = rest.partition("-->")
-    _, end, after = rest.partition(f"<!-- /{name} -->")
-    assert end, f"{page.name} has no place for {name}"
-    return "\n".join([f"{before}{marker}{head}-->", "", *lines, "", f"{end}{after}"]).removesuffix("\n")
+def _between(page: Path, **parts: list[str]) -> str:
+    """The page with the lines of each part between its markers `<!-- name: ... -->` and `<!-- /name -->`."""
+    text = page.read_text("utf-8").removesuffix("\n")
+    for name, lines in parts.items():
+        before, marker, rest = text.partition(f"<!-- {name}: ")
+        head, _, rest = rest.partition("-->")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        assert end, f"{page.name} has no place for {name}"
+        text = "\n".join([f"{before}{marker}{head}-->", "", *lines, "", f"{end}{after}"])
+    return text
 
 
 def filters_page() -> str:
@@ -122,18 +115,49 @@ def filters_page() -> str:
     for each in FILTERS:
         reasons = "; ".join(f"`{reason}`: {meaning}" for reason, meaning in each.reasons.items())
         lines.append(f"| `{each.name}` | {_one_line(each.help())} | {_one_line(reasons)} | `{each.score_name}` |")
-    return _between(ROOT / "docs" / "how-to" / "filter.md", "filters", lines)
+    return _between(ROOT / "docs" / "how-to" / "filter.md", filters=lines)
 
 
-def methods_page() -> str:
-    """The page on generating with its table of methods as the package has them."""
+def methods_table() -> list[str]:
+    """The methods as the package has them."""
     from sentisynth_hub.generate.methods.method_table import METHODS
 
     lines = ["| `method` | what it does | its template shows | described in |", "|---|---|---|---|"]
     for each in METHODS:
         needs = ", ".join(f"`{name}`" for name in each.needs) or "`demonstrations`"
         lines.append(f"| `{each.name}` | {_one_line(each.help())} | {needs} | {each.options.paper} |")
-    return _between(ROOT / "docs" / "how-to" / "generate.md", "methods", lines)
+    return lines
+
+
+def variants_page() -> str:
+    """The page on studies with its table of variants as the package has them."""
+    from sentisynth_hub.recipe.variant_table import VARIANTS
+
+    lines = ["| variant | trains on |", "|---|---|"]
+    lines += [f"| `{line.name}` | {_one_line(line.help)} |" for line in VARIANTS]
+    return _between(ROOT / "docs" / "how-to" / "study.md", variants=lines)
+
+
+def providers_table() -> list[str]:
+    """The providers as the package has them."""
+    from sentisynth_hub.generate.providers.base import built_in_provider
+    from sentisynth_hub.recipe.generator_kinds import BUILT_IN_KINDS
+
+    lines = [
+        "| `kind` | who writes | natural texts may leave this machine | can label | same request, same text |",
+        "|---|---|---|---|---|",
+    ]
+    for kind in BUILT_IN_KINDS:
+        section = built_in_provider(kind).section
+        answers = (section.leaves_machine, section.no_labels_because is None, section.repeatable)
+        cells = [f"`{kind}`", _one_line(section.__doc__ or ""), *("yes" if answer else "no" for answer in answers)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def generate_page() -> str:
+    """The page on generating with its tables of providers and methods."""
+    return _between(ROOT / "docs" / "how-to" / "generate.md", providers=providers_table(), methods=methods_table())
 
 
 def decisions_page() -> str:
@@ -157,7 +181,8 @@ PAGES = {
     "docs/reference/recipe.md": recipe_page,
     "docs/concepts/architecture.md": architecture_page,
     "docs/how-to/filter.md": filters_page,
-    "docs/how-to/generate.md": methods_page,
+    "docs/how-to/generate.md": generate_page,
+    "docs/how-to/study.md": variants_page,
 }
 
 

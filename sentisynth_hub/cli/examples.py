@@ -1,5 +1,7 @@
 """An example at the end of every command's help: what somebody in a hurry copies."""
 
+from collections.abc import Iterator
+
 import click
 
 
@@ -47,11 +49,20 @@ EXAMPLES = {
 """By the command's path; a command whose docstring ends with its own examples is not in it."""
 
 
+def commands_below(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """The command and every command below it, each with its path."""
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=path)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from commands_below(inner, f"{path} {name}")
+
+
 def with_example(command: click.Command, path: str) -> click.Command:
     """Give a command, and those below it, the example of its path as the end of its help."""
-    if path in EXAMPLES:
-        command.epilog = f"\b\nExample:\n  {EXAMPLES[path]}"
-    if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            with_example(inner, f"{path} {name}")
+    for inner_path, inner in commands_below(command, path):
+        if inner_path in EXAMPLES:
+            inner.epilog = f"\b\nExample:\n  {EXAMPLES[inner_path]}"
     return command

@@ -117,6 +117,13 @@ _BUILT_IN = {
 }
 
 
+def built_in_provider(kind: str) -> type[Provider]:
+    """The package's own provider of a kind; its module is imported now."""
+    module, _, name = _BUILT_IN[kind].partition(":")
+    provider: type[Provider] = getattr(importlib.import_module(module), name)
+    return provider
+
+
 def provider_of(recipe: Recipe) -> Provider:
     """The provider of a recipe's generator.
 
@@ -124,12 +131,9 @@ def provider_of(recipe: Recipe) -> Provider:
         RecipeError: It is from outside the package, and cannot be imported or is none.
     """
     kind = recipe.generate.generator.kind
-    target: object
     if kind in _BUILT_IN:
-        module, _, name = _BUILT_IN[kind].partition(":")
-        target = getattr(importlib.import_module(module), name)
-    else:
-        target = load_outside(kind, PROVIDERS, where="generate.generator.kind", own=recipe.own)
+        return built_in_provider(kind)()
+    target = load_outside(kind, PROVIDERS, where="generate.generator.kind", own=recipe.own)
     provider = target() if isinstance(target, type) else target
     if not isinstance(provider, Provider):
         raise RecipeError(

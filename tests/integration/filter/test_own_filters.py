@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from click.testing import CliRunner
 
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core.errors import RecipeError
-from sentisynth_hub.core.rows import read_rejected, read_rows
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.recipe import load_recipe, recipe_schema
 from sentisynth_hub.recipe.trust import trust_recipe
@@ -54,36 +52,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def allowed(folder: Path) -> None:
     """The recipe is the user's own, who said so."""
     trust_recipe(folder / "my-recipe")
-
-
-def test_the_worked_example_runs_as_it_is_written(folder: Path) -> None:
-    for line in blocks()["bash"].strip().split("\n"):
-        command = line.removeprefix("PYTHONPATH=. ").removeprefix("sentisynth ").split()
-        done = subprocess.run(
-            [sys.executable, "-m", "sentisynth_hub", *command, "--json"],
-            cwd=folder,
-            env={"PYTHONPATH": f".:{ROOT}", "PATH": "/usr/bin:/bin", "HOME": str(folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)["replicates"]["0"]
-    assert {"filter": "all_caps", "reason": "shouts", "rejected": 1} in result["funnel"]
-    kept = read_rows(folder / "my-rows-filtered/kept.parquet")
-    assert [row.text for row in kept] == ["so warm", "നല്ലത്", "So"]
-    assert [row.scores["capitals"] for row in kept] == [0.0, 0.0, 0.5]
-    (shouted,) = read_rejected(folder / "my-rows-filtered/rejected.parquet")
-    assert (shouted.row.text, shouted.filter, shouted.reason, shouted.score) == ("SO GRIM", "all_caps", "shouts", 1.0)
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_filters.py"],
-        cwd=folder,
-        env={"PYTHONPATH": f".:{ROOT}", "PATH": "/usr/bin:/bin", "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert tested.returncode == 0, tested.stdout
 
 
 def test_its_options_are_checked_and_overridden_like_any_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,25 +2,15 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 
 import click
 import pytest
 
 from sentisynth_hub.cli import sentisynth
+from sentisynth_hub.cli.examples import commands_below
 
 
-def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    yield path, command
-    if isinstance(command, click.Group):
-        context = click.Context(command, info_name=path)
-        for name in command.list_commands(context):
-            inner = command.get_command(context, name)
-            assert inner is not None
-            yield from commands(inner, f"{path} {name}")
-
-
-COMMANDS = dict(commands(sentisynth, "sentisynth"))
+COMMANDS = dict(commands_below(sentisynth, "sentisynth"))
 
 
 def example_lines(path: str, command: click.Command) -> list[str]:

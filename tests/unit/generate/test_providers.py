@@ -127,21 +127,6 @@ def test_a_recipe_from_a_hub_may_not_name_code(tmp_path: Path) -> None:
         Recipe.model_validate(content)
 
 
-def test_the_example_of_the_docs_generates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (PACKAGE.parent / "docs" / "how-to" / "generate.md").read_text("utf-8")
-    code = next(part for part in text.split("```") if part.startswith("python\n# my_package/parrot.py"))
-    package = tmp_path / "path" / "my_package"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("", "utf-8")
-    (package / "parrot.py").write_text(code.removeprefix("python\n"), "utf-8")
-    monkeypatch.syspath_prepend(str(package.parent))
-    made = recipe(tmp_path / "recipe", "my_package.parrot:ParrotProvider", words=["fine", "dull"])
-    folder = stage(tmp_path / "runs", made)
-    generation.generate(made, samples(), folder, alone())
-    texts = {row.text for row in generation.load(folder)[0].candidates()}
-    assert texts == {"a fine film", "a dull film"}
-
-
 @pytest.mark.parametrize(
     ("change", "key"),
     [
