@@ -83,7 +83,6 @@ def _one_line(text: str) -> str:
 
 def architecture_page() -> str:
     """The page on architecture with its list of layers as the package has them."""
-    sys.path.insert(0, str(ROOT))
     from tests.support.layers import LINE
 
     lines = ["| folder | what stands there |", "| --- | --- |"]
@@ -187,6 +186,7 @@ PAGES = {
 
 
 def main() -> None:
+    sys.path.insert(0, str(ROOT))  # this checkout, whichever is installed
     for name, page in PAGES.items():
         path, content = ROOT / name, page() + "\n"
         if "--check" not in sys.argv:
