@@ -83,9 +83,17 @@ STAGES = (
         decides=lambda pipeline: (
             generate_stage.decides(pipeline.recipe) | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
         ),
-        inputs=lambda pipeline: {"samples": samples_digest(pipeline.samples)},
+        inputs=lambda pipeline: {
+            "samples": samples_digest(pipeline.samples),
+            **({"natural": pipeline.natural.digest} if generate_stage.reads_texts(pipeline.recipe) else {}),
+        },
         run=lambda results, folder: generate_stage.generate(
-            results.recipe, results.samples, folder, results.processes, refresh=results.refreshed
+            results.recipe,
+            results.samples,
+            folder,
+            results.processes,
+            refresh=results.refreshed,
+            natural=results.natural,
         ),
     ),
     Stage(
@@ -328,13 +336,14 @@ class Results:
         """Each replicate's kept rows and candidates."""
         generated, filtered, labels = self.generate, self.filter, self.labels
         samples = {sample.replicate: sample for sample in self.samples}
+        made_of_rows = self.recipe.generate.method.has_parents
         return {
             replicate: study_stage.corpus_of(
                 filtered,
                 replicate,
                 generated[replicate].candidates(),
                 labels[replicate].pseudo_labelled() if labels is not None else (),
-                parents_of(samples[replicate], generated[replicate].parents()),
+                parents_of(samples[replicate], generated[replicate].parents() if made_of_rows else {}),
             )
             for replicate in sorted(filtered.replicates)
         }

@@ -141,7 +141,8 @@ def sweep(
         generated = pipeline.through("generate").generate
         candidates = {number: corpus.candidates() for number, corpus in generated.replicates.items()}
         demonstration_ids = {number: corpus.demonstration_ids for number, corpus in generated.replicates.items()}
-        parents = {number: corpus.parents() for number, corpus in generated.replicates.items()}
+        made_of_rows = pipeline.recipe.generate.method.has_parents
+        parents = {number: each.parents() for number, each in generated.replicates.items() if made_of_rows}
     points = move(
         pipeline.recipe,
         key,

@@ -99,7 +99,13 @@ def generate(
             manifest = folder.manifest()
         else:
             manifest = generation.generate(
-                pipeline.recipe, pipeline.samples, folder, pipeline.processes, limit=limit, refresh=pipeline.refreshed
+                pipeline.recipe,
+                pipeline.samples,
+                folder,
+                pipeline.processes,
+                limit=limit,
+                refresh=pipeline.refreshed,
+                natural=pipeline.natural,
             )
     if pipeline.processes.is_main:
         result = read_result(folder, manifest)
@@ -133,7 +139,12 @@ def estimate(
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
     with pipeline.lock():
         figures = generation.pilot(
-            pipeline.recipe, pipeline.samples, pipeline.folder("generate"), pipeline.processes, requests=pilot
+            pipeline.recipe,
+            pipeline.samples,
+            pipeline.folder("generate"),
+            pipeline.processes,
+            requests=pilot,
+            natural=pipeline.natural,
         )
     if pipeline.processes.is_main:
         from sentisynth_hub.generate.providers.base import provider_of
@@ -205,9 +216,11 @@ def _first_requests(pipeline: "Pipeline", replicate: int) -> "Iterator[Request]"
     """A replicate's requests, planned anew."""
     from sentisynth_hub.generate.plan_requests import plan_requests
     from sentisynth_hub.generate.prompts import PromptTemplate
+    from sentisynth_hub.generate.stage import held_texts
 
     recipe, sample = pipeline.recipe, pipeline.samples[replicate]
-    return plan_requests(recipe, sample, PromptTemplate(recipe), model="", sampling={})
+    held = held_texts(recipe, sample, pipeline.natural)
+    return plan_requests(recipe, sample, PromptTemplate(recipe), model="", sampling={}, held=held)
 
 
 def _plan_lines(plan: dict[str, Any]) -> list[str]:

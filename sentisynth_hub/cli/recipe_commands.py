@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from sentisynth_hub.cli import options
-from sentisynth_hub.core.errors import InputError
-from sentisynth_hub.recipe import find_recipe, list_recipes, recipe_schema
+from sentisynth_hub.core.errors import InputError, RecipeError
+from sentisynth_hub.recipe import find_recipe, list_recipes, load_recipe, recipe_schema
 from sentisynth_hub.recipe.load import RECIPE_FILE, read_yaml
 from sentisynth_hub.recipe.question import list_questions
 
@@ -81,6 +81,11 @@ def copy_(name: str, folder: Path | None, method: str | None) -> None:
         raise InputError(f"{target}: is there already; name another folder")
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     (target / RECIPE_FILE).write_text(content, "utf-8")
+    try:
+        load_recipe(str(target))
+    except RecipeError:
+        shutil.rmtree(target)
+        raise
     click.echo(str(target))
     options.next_step(f"edit {target}/recipe.yaml, then sentisynth run {target}")
 

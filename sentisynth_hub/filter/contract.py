@@ -33,6 +33,7 @@ class FilterContext:
         features: Frozen features of rows, computed once.
         cache: Folder that keeps what models computed; None: nothing is kept.
         parents: Of the candidates that were made from a natural row, that row by their `request_id`.
+        grounding: Unlabelled texts that stood in prompts.
     """
 
     recipe: Recipe
@@ -43,6 +44,7 @@ class FilterContext:
     features: CandidateFeatures
     cache: Path | None
     parents: Mapping[str, Row] = field(default_factory=dict)
+    grounding: Sequence[Row] = ()
 
     @property
     def human_rows(self) -> list[Row]:

@@ -19,6 +19,7 @@ from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
 from sentisynth_hub.filter.language import Language
 from sentisynth_hub.filter.length import Length
+from sentisynth_hub.filter.mixing_match import MixingMatch
 from sentisynth_hub.filter.near_duplicates import NearDuplicates
 from sentisynth_hub.filter.overlap import Overlap
 from sentisynth_hub.filter.perplexity_window import PerplexityWindow
@@ -48,6 +49,7 @@ FILTERS: tuple[type[Filter], ...] = (
     PerplexityWindow,
     ConfidentLearning,
     DiversitySelection,
+    MixingMatch,
 )
 """The package's own filters, in the order in which they are listed."""
 

@@ -28,12 +28,14 @@ from sentisynth_hub.recipe.filter_section import Encoder
 from sentisynth_hub.recipe.section import Section
 
 
-_RUNS_OF = ("test", "validation", "demonstration")  # among other natural rows a shared run is what language is like
-_REWRITES_OF = ("test", "validation", "train")  # demonstrations are among the replicate's training rows
+# Among other natural rows a shared run of words is what language is like.
+_RUNS_OF = ("test", "validation", "demonstration", "grounding")
+_REWRITES_OF = ("test", "validation", "train", "grounding")  # demonstrations are among the replicate's training rows
 _SOURCES = {
     "test": "a test row",
     "validation": "a validation row",
     "demonstration": "a row that stood in a prompt",
+    "grounding": "an unlabelled text that stood in a prompt",
     "train": "one of the replicate's own training rows",
     "pool": "a natural training row the replicate does not use",
 }
@@ -105,6 +107,7 @@ class Overlap(Filter):
             "test": natural.test,
             "validation": natural.validation,
             "demonstration": context.demonstrations,
+            **({"grounding": context.grounding} if context.grounding else {}),
             "train": context.human_rows,
             "pool": natural.train,
         }

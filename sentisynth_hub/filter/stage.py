@@ -23,6 +23,7 @@ from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.contract import Filter, FilterContext, LabelUse
 from sentisynth_hub.filter.filter_result import KEPT, REJECTED, FilteredReplicate, FilterResult, read_result
 from sentisynth_hub.filter.filter_table import code_version, filter_class
+from sentisynth_hub.generate.methods.grounding_texts import texts_in_prompts
 from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.natural.leakage import check_corpus
@@ -84,7 +85,8 @@ def filter_candidates(
             [row for row in sample.train if row.request_id in in_prompts],
             CandidateFeatures(candidates, folder.path.parent / _FEATURES),
             folder.path.parent / _FEATURES,
-            parents_of(sample, corpus.parents()),
+            parents_of(sample, corpus.parents() if recipe.generate.method.has_parents else {}),
+            texts_in_prompts(recipe, corpus.lineage()),
         )
         _filter(context, path, unparsed)
     processes.wait()

@@ -22,7 +22,14 @@ from sentisynth_hub.recipe import Recipe
 
 
 def plan_requests(
-    recipe: Recipe, sample: Sample, template: PromptTemplate, *, model: str, sampling: Any, refresh: int = 0
+    recipe: Recipe,
+    sample: Sample,
+    template: PromptTemplate,
+    *,
+    model: str,
+    sampling: Any,
+    refresh: int = 0,
+    held: frozenset[str] = frozenset(),
 ) -> Iterator[Request]:
     """Yield a replicate's requests in their order, the same in every process; prompts of different labels take turns.
 
@@ -30,10 +37,11 @@ def plan_requests(
         model: What identifies the model (name and commit or content digest); part of every request's id.
         sampling: JSON-ready description of how tokens are drawn; part of every request's id.
         refresh: How often the same was asked for anew before; another number gives other seeds, and so other ids.
+        held: Normalised texts that no prompt may show.
     """
     left = calls_per_label(recipe)
     per_prompt = samples_per_prompt(recipe)
-    method = method_of(MethodContext(recipe, sample, template))
+    method = method_of(MethodContext(recipe, sample, template, held))
     index = 0
     for number in itertools.count():
         for label in recipe.labels:

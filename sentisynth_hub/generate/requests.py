@@ -32,6 +32,7 @@ class Replicate:
     refresh: int = 0
     journals_elsewhere: list[Path] = field(default_factory=list)
     doing: str = "generating"
+    held: frozenset[str] = frozenset()  # normalised texts that no prompt may show
     texts: bool = True  # what is asked for: texts, whose diversity is watched, or something that repeats itself
 
     def requests(self) -> Iterator[Request]:
@@ -45,6 +46,7 @@ class Replicate:
             model=canonical_json(self.model),
             sampling=self.sampling,
             refresh=self.refresh,
+            held=self.held,
         )
 
     def batches(self) -> Iterator[tuple[str | None, list[Request]]]:

@@ -21,6 +21,7 @@ from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.run_folder import StageFolder
+from sentisynth_hub.core.text import normalised
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.answering import Answering
 from sentisynth_hub.generate.answers import spent
@@ -37,7 +38,8 @@ from sentisynth_hub.generate.requests import Replicate, write_requests
 from sentisynth_hub.generate.result import GenerateResult as GenerateResult
 from sentisynth_hub.generate.result import load as load
 from sentisynth_hub.generate.result import read_result
-from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.natural.folds import natural_of_replicate
+from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.method_section import FewShotOptions
 from sentisynth_hub.recipe.prompt_section import Prompting
@@ -55,6 +57,7 @@ def generate(
     limit: int | None = None,
     refresh: int = 0,
     generator: Generator | None = None,
+    natural: NaturalData | None = None,
 ) -> dict[str, Any]:
     """Ask for the candidates of every replicate, and parse what is answered.
 
@@ -66,6 +69,7 @@ def generate(
             not finished.
         refresh: How often the same was asked for anew before: another number asks everything again, with other seeds.
         generator: Answers in place of the recipe's own; for tests.
+        natural: All natural rows, for a method whose prompts show other texts: never those of an evaluation row.
 
     Returns:
         The manifest; with `limit` the same record without it being written.
@@ -79,7 +83,10 @@ def generate(
         return folder.manifest()
     if not recipe.generate.generator.has_prompt:
         return take_rows(recipe, [sample.replicate for sample in served(recipe, samples)], folder, processes)
-    replicates = [_replicate(recipe, sample, folder, limit, refresh) for sample in served(recipe, samples)]
+    replicates = [
+        _replicate(recipe, sample, folder, limit, refresh, held_texts(recipe, sample, natural))
+        for sample in served(recipe, samples)
+    ]
     answer_all(recipe, replicates, processes, generator=generator)
     result: dict[str, Any] = {}
     if processes.is_main:
@@ -148,6 +155,7 @@ def pilot(
     requests: int = 20,
     refresh: int = 0,
     generator: Generator | None = None,
+    natural: NaturalData | None = None,
 ) -> dict[str, Any]:
     """Ask the first requests of the first replicate and estimate the whole stage from them.
 
@@ -155,7 +163,9 @@ def pilot(
     """
     _ = recipe.generate.asked  # an error where nobody is
     asking = served(recipe, samples)
-    manifest = generate(recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator)
+    manifest = generate(
+        recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator, natural=natural
+    )
     if not processes.is_main:
         return {}
     corpus = read_result(folder, manifest)[asking[0].replicate]
@@ -243,7 +253,27 @@ def served(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
     return [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]
 
 
-def _replicate(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int | None, refresh: int) -> Replicate:
+def reads_texts(recipe: Recipe) -> bool:
+    """Whether prompts show texts that are no rows of the replicate, so that evaluation rows have to be kept out."""
+    return method_class(recipe.generate.method.kind).reads_texts
+
+
+def held_texts(recipe: Recipe, sample: Sample, natural: NaturalData | None) -> frozenset[str]:
+    """Normalised texts of the rows the replicate is evaluated on, where the recipe's method shows other texts."""
+    if natural is None or not reads_texts(recipe):
+        return frozenset()
+    visible = natural_of_replicate(recipe, natural, sample.replicate)
+    return frozenset(normalised(row.text) for row in [*visible.test, *visible.validation, *sample.validation])
+
+
+def _replicate(
+    recipe: Recipe,
+    sample: Sample,
+    folder: StageFolder,
+    limit: int | None,
+    refresh: int,
+    held: frozenset[str] = frozenset(),
+) -> Replicate:
     name = f"replicate-{sample.replicate}"
     path = folder.path / name
     path.mkdir(parents=True, exist_ok=True)
@@ -254,7 +284,7 @@ def _replicate(recipe: Recipe, sample: Sample, folder: StageFolder, limit: int |
     model, sampling = provider.identity(recipe, sample)
     return Replicate(
         recipe, sample, path, PromptTemplate(recipe), model, sampling, provider.batch_size(recipe.generate.asked),
-        limit, refresh, elsewhere,
+        limit, refresh, elsewhere, held=held,
     )  # fmt: skip
 
 

@@ -185,6 +185,8 @@ class DatasetPublication(Publication[DatasetManifest]):
         }
         if release.dataset_model is not None:
             facts["model"] = release.dataset_model
+        if release.mixing is not None:
+            facts["mixing"] = dict(release.mixing)
         return cast(dict[str, Any], rounded(facts))
 
     def _cost(self) -> dict[str, Any]:

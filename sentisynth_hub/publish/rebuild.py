@@ -53,7 +53,7 @@ def rebuild(recipe: Recipe, manifest: Manifest, folder: Path) -> list[Check]:
     generated = stage_folder(folder, "generate", version=generation.VERSION, recipe={})
     filtered = stage_folder(folder, "filter", version=filtering.VERSION, recipe={})
     refresh = manifest.generator.get("refresh", 0)
-    generation.generate(pinned, samples, generated, Processes(), refresh=refresh)
+    generation.generate(pinned, samples, generated, Processes(), refresh=refresh, natural=natural)
     filtering.filter_candidates(pinned, samples, natural, generation.load(generated), filtered, Processes())
     rebuilt = content_digest(filtering.load(filtered).kept(0))
     published = manifest.content_digest
@@ -103,6 +103,9 @@ def _missing_paths(recipe: Recipe) -> Iterator[tuple[str, str]]:
     seeds = recipe.generate.prompt.seed_texts
     if seeds is not None and not recipe.has_file(seeds, "generate.prompt.seed_texts"):
         yield "generate.prompt.seed_texts", "FILE"
+    texts = getattr(recipe.generate.method, "file", None)
+    if texts is not None and not recipe.has_file(texts, "generate.method.file"):
+        yield "generate.method.file", "FILE"
     for path, section in model_sections(recipe.model_dump(mode="json")):
         name = section["model"]
         if path.partition(".")[0] in _NEEDED and "/" not in name and not Path(name).expanduser().is_dir():

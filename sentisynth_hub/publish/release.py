@@ -44,6 +44,7 @@ class DatasetRelease:
         inputs_digest: Digest of all that decides what is published.
         dataset_model: Repo id of the model trained on it, if one is published.
         human_evaluation: human_evaluation.json, None where people were not asked.
+        mixing: How far code-mixing is from that of natural rows, as `MixingRecord`; None where it was not matched.
         hiding_key: Key of the hashes that stand for hidden texts; random, never published, and kept with the run so
             that the same text has the same hash in every version.
     """
@@ -63,6 +64,7 @@ class DatasetRelease:
     label_budget: Mapping[str, Any] | None = None
     dataset_model: str | None = None
     human_evaluation: Mapping[str, Any] | None = None
+    mixing: Mapping[str, float] | None = None
     hiding_key: str = field(default_factory=lambda: secrets.token_hex(32))
 
     @property

@@ -9,6 +9,8 @@ from sentisynth_hub.core import log
 from sentisynth_hub.core.files import read_json, write_json
 from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.core.run_folder import make_run_folder
+from sentisynth_hub.filter.filter_result import FilteredReplicate
+from sentisynth_hub.filter.mixing_match import MixingMatch, MixingMatchFacts
 from sentisynth_hub.model.stage import hyperparameters
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.publish.checks.non_inferiority import NonInferiority, check_not_worse
@@ -80,8 +82,22 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         label_budget=_budget(evaluation, evaluation.primary),
         dataset_model=pipeline.recipe.publish.model if learns_from_corpus(results.model.variant) else None,
         human_evaluation=human_evaluation(pipeline, results),
+        mixing=mixing(filtered.replicates[0]),
         hiding_key=hiding_key(pipeline.run),
     )
+
+
+def mixing(filtered: FilteredReplicate) -> dict[str, float] | None:
+    """How far code-mixing is from that of natural rows; None where no filter matched it."""
+    facts = filtered.facts.get(MixingMatch.name)
+    if not isinstance(facts, MixingMatchFacts):
+        return None
+    return {
+        "cmi_before": facts.cmi_distance_before,
+        "cmi_after": facts.cmi_distance_after,
+        "switches_before": facts.i_index_distance_before,
+        "switches_after": facts.i_index_distance_after,
+    }
 
 
 def hiding_key(run: Path) -> str:

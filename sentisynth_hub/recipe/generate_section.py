@@ -101,5 +101,9 @@ class Generate(Section):
     def _fits_together(self) -> "Generate":
         if self.method.kind != "few_shot" and self.generator.only_few_shot_because is not None:
             raise ValueError(f"method: {self.method.kind} does not go: {self.generator.only_few_shot_because}")
+        if (self.method.needs_chat and not self.prompt.chat) or (
+            self.method.needs_several and self.prompt.texts_per_call == 1
+        ):
+            raise ValueError(f"method: {self.method.kind} wants prompt.chat: true and prompt.texts_per_call over 1")
         self.generator.check(self)
         return self

@@ -49,6 +49,14 @@ def language_problem(tag: str) -> str | None:
     return f"{quoted} is no language tag (such as en, pt-BR or kn-Latn){guess}"
 
 
+def language_name(tag: str) -> str:
+    """What a prompt calls a language: `Spanish`, `Hindi in Latin letters`; the tag where no name is known here."""
+    code, *rest = tag.split("-")
+    names = sorted((name for name, known_code in _COMMON.items() if known_code == code), key=len)
+    name = names[-1].title() if names else code
+    return f"{name} in Latin letters" if "Latn" in rest else name
+
+
 def check_languages(tags: Sequence[str]) -> list[str]:
     """The tags of a command line, white space around them removed.
 

@@ -16,6 +16,7 @@ from sentisynth_hub.core.hub_endpoint import refusal, unreachable
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.recipe.method_section import GroundOptions
 
 
 ZERO_SHOT = "study.zero_shot"
@@ -69,6 +70,8 @@ def pin_recipe(recipe: Recipe, sections: Collection[str] | None = None) -> tuple
         natural["revision"] = pins["natural"].commit
     if not recipe.generate.generator.has_prompt:
         pins[GIVEN_ROWS] = _pin_rows(recipe, content["generate"]["generator"], GIVEN_ROWS)
+    if isinstance(recipe.generate.method, GroundOptions):
+        pins["generate.method"] = _pin_rows(recipe, content["generate"]["method"], "generate.method")
     if (sections is None or "study" in sections) and "zero_shot" in recipe.study.variants:
         pins[ZERO_SHOT] = _pin_rows(recipe, content["study"]["zero_shot"], ZERO_SHOT)
     for path, section in model_sections(content):

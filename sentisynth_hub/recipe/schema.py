@@ -164,6 +164,12 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _a_mix_has_languages(self) -> "Recipe":
+        if self.generate.method.kind == "mix" and len(self.language) == 1:
+            raise ValueError("generate.method: mix wants several languages, and `language` names one; add the others")
+        return self
+
+    @model_validator(mode="after")
     def _early_stopping_has_rows_to_look_at(self) -> "Recipe":
         if self.study.student.early_stopping is not None and self.natural.validation != "held_out":
             raise ValueError(

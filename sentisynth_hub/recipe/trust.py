@@ -105,6 +105,8 @@ def endpoint_access(recipe: Recipe) -> EndpointAccess:
     content = f"shows {shots} natural texts" if shots else "shows no natural texts"
     if recipe.generate.prompt.seed_texts is not None:
         content += " and a seed text"
+    if (insertion := recipe.generate.method.insertion) is not None:
+        content += f" and {insertion}"
     place = "prompts go to a server on this machine," if _is_this_machine(host) else "prompts leave this machine: to"
     return EndpointAccess(
         host, sent, variable, f"{place} {host}, {with_key}; each asks {endpoint.model} and {content}"

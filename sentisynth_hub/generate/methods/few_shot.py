@@ -1,15 +1,17 @@
 """Few-shot: demonstrations of the replicate's own rows, and one more text like them (arXiv 2005.14165)."""
 
+from typing import ClassVar
+
 from sentisynth_hub.generate.methods.method import Method, MethodContext, PromptContent
 from sentisynth_hub.generate.prompts import draw_attributes, draw_demonstrations
-from sentisynth_hub.recipe.method_section import FewShotOptions
+from sentisynth_hub.recipe.method_section import FewShotOptions, MethodSection
 
 
 class FewShot(Method):
     """Shows labelled rows of the replicate."""
 
     name = "few_shot"
-    options = FewShotOptions
+    options: ClassVar[type[MethodSection]] = FewShotOptions
 
     def __init__(self, options: FewShotOptions, context: MethodContext):
         super().__init__(options, context)

@@ -48,11 +48,15 @@ class PromptContent:
 
 @dataclass(frozen=True)
 class MethodContext:
-    """What a method may be built from: one replicate's rows and nothing else of the natural data."""
+    """What a method may be built from: one replicate's rows and nothing else of the natural data.
+
+    `held` are the normalised texts of the rows that no prompt may show: what the replicate is evaluated on.
+    """
 
     recipe: Recipe
     sample: Sample
     template: PromptTemplate
+    held: frozenset[str] = frozenset()
 
     @property
     def pool(self) -> dict[str, list[Row]]:
@@ -68,12 +72,14 @@ class Method(ABC):
         options: What a recipe may say of it; the first paragraph of its docstring is the method's help text, `paper`
             who described it.
         needs: Names of `PromptContent` that its template has to use.
+        reads_texts: Whether its prompts show texts that are no rows of the replicate.
         version: Raised whenever the same recipe would ask something else.
     """
 
     name: ClassVar[str]
     options: ClassVar[type[MethodSection]]
     needs: ClassVar[tuple[str, ...]] = ()
+    reads_texts: ClassVar[bool] = False
     version: ClassVar[int] = 1
 
     def __init__(self, options: Any, context: MethodContext):

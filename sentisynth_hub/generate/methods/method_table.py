@@ -1,12 +1,16 @@
 """The table of methods: the one list that recipe check, schema, `--method`, docs and the generate stage read."""
 
 from sentisynth_hub.core.errors import InputError, did_you_mean
+from sentisynth_hub.generate.methods.boundary import Boundary
 from sentisynth_hub.generate.methods.few_shot import FewShot
+from sentisynth_hub.generate.methods.ground import Ground
 from sentisynth_hub.generate.methods.method import Method, MethodContext
+from sentisynth_hub.generate.methods.mix import Mix
 from sentisynth_hub.generate.methods.rewrite import Rewrite
+from sentisynth_hub.generate.methods.verbalised import Verbalised
 
 
-METHODS: tuple[type[Method], ...] = (FewShot, Rewrite)
+METHODS: tuple[type[Method], ...] = (FewShot, Rewrite, Ground, Boundary, Verbalised, Mix)
 """The methods, in the order in which they are listed."""
 
 _BY_NAME = {each.name: each for each in METHODS}

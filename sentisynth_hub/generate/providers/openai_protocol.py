@@ -80,14 +80,19 @@ def body(recipe: Recipe, request: Request, choices: int = 1) -> dict[str, Any]:
     if prompting.texts_per_call > 1 and endpoint.structured_output and prompting.chat:
         content["response_format"] = {
             "type": "json_schema",
-            "json_schema": {"name": "texts", "strict": True, "schema": texts_schema(prompting.texts_per_call)},
+            "json_schema": {"name": "texts", "strict": True, "schema": texts_schema(recipe)},
         }
     return content | endpoint.extra_body
 
 
-def texts_schema(count: int) -> dict[str, Any]:
-    """JSON Schema of an answer with `count` texts."""
-    texts = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
+def texts_schema(recipe: Recipe) -> dict[str, Any]:
+    """JSON Schema of an answer with several texts, each with its probability where the recipe's method wants that."""
+    count = recipe.generate.prompt.texts_per_call
+    item: dict[str, Any] = {"type": "string"}
+    if recipe.generate.method.kind == "verbalised":
+        fields = {"text": item, "probability": {"type": "number"}}
+        item = {"type": "object", "properties": fields, "required": [*fields], "additionalProperties": False}
+    texts = {"type": "array", "items": item, "minItems": count, "maxItems": count}
     return {"type": "object", "properties": {"texts": texts}, "required": ["texts"], "additionalProperties": False}
 
 

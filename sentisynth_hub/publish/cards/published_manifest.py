@@ -129,6 +129,16 @@ class GeneratorRecord(TypedDict):
     refresh: NotRequired[int]
 
 
+class MixingRecord(TypedDict):
+    """How far the rows' code-mixing is from that of natural rows (Kolmogorov-Smirnov, 0 to 1), before and after the
+    filter that matches it."""
+
+    cmi_before: float
+    cmi_after: float
+    switches_before: float
+    switches_after: float
+
+
 class NaturalRecord(TypedDict):
     """Where the natural rows come from: ids, commits and counts, never a path. `splits`: digests and counts by
     split."""
@@ -190,7 +200,7 @@ class _Manifest(BaseModel):
 
 class DatasetManifest(_Manifest):
     """Manifest of a dataset repo. `human_evaluation`: what people said of these very rows, where they were asked;
-    `looks`: how often the test rows were looked at over the versions."""
+    `looks`: how often the test rows were looked at over the versions; `mixing`: where code-mixing was matched."""
 
     content_digest: str
     configs: dict[str, ConfigRecord]
@@ -208,6 +218,7 @@ class DatasetManifest(_Manifest):
     looks: int
     model: str | None = None
     human_evaluation: dict[str, Any] | None = None
+    mixing: MixingRecord | None = None
 
     @field_validator("configs")
     @classmethod
@@ -233,7 +244,7 @@ class ModelManifest(_Manifest):
     max_length: int | None
 
 
-OPTIONAL = frozenset({"figures", "human_evaluation", "layout", "model", "synthetic_rows"})
+OPTIONAL = frozenset({"figures", "human_evaluation", "layout", "mixing", "model", "synthetic_rows"})
 Manifest = DatasetManifest | ModelManifest
 
 

@@ -1,20 +1,30 @@
 """Each method shows what it is about, and says in the lineage what a text was made from."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core.errors import RecipeError
-from sentisynth_hub.core.rows import Request
+from sentisynth_hub.core.rows import Request, Row, by_label
+from sentisynth_hub.core.text import normalised
+from sentisynth_hub.filter.overlap import Overlap
 from sentisynth_hub.generate import stage as generation
+from sentisynth_hub.generate.methods.grounding_texts import texts_in_prompts
 from sentisynth_hub.generate.methods.method_table import METHODS
 from sentisynth_hub.generate.plan_requests import plan_requests
 from sentisynth_hub.generate.prompts import PromptTemplate
+from sentisynth_hub.natural.splits import Sample
+from sentisynth_hub.pretrained.embeddings import embed, unit
 from sentisynth_hub.recipe import Recipe, load_recipe
+from tests.support.quirky_server import quirky_server
+from tests.support.scripted_server import Call
+from tests.support.tiny import reviews, tiny_encoder
 from tests.support.worlds import LABELS, alone, local, natural_rows, samples, stage, tiny_model, write_recipe
 
 
@@ -51,7 +61,8 @@ def test_every_method_names_its_paper_and_has_ready_prompts(method: Any) -> None
     assert method.help()
     if method.options.own_template:
         shipped = Path(__file__).parents[3] / "recipes" / "_prompts"
-        for name in (f"{method.name}.jinja2", f"{method.name}_chat.jinja2"):
+        names = [f"{method.name}_chat.jinja2"] + [f"{method.name}.jinja2"] * (not method.options.needs_chat)
+        for name in names:
             text = (shipped / name).read_text("utf-8")
             assert all(need in text for need in method.needs)
 
@@ -112,6 +123,10 @@ def test_a_recipe_is_copied_with_a_method(tmp_path: Path, method: Any) -> None:
     assert invoked.exit_code == 0, invoked.output
     assert load_recipe(str(first)).generate.method.kind == "rewrite"
     invoked = CliRunner().invoke(sentisynth, ["recipes", "copy", str(first), str(second), "--method", method.name])
+    if method.name in ("verbalised", "mix"):  # the recipe writes raw text, in one language
+        assert "wants" in str(invoked.exception)
+        assert not second.exists()
+        return
     assert invoked.exit_code == 0, invoked.output
     copied, original = ((folder / "recipe.yaml").read_text("utf-8") for folder in (second, first))
     assert load_recipe(str(second)).generate.method.kind == method.name
@@ -124,3 +139,109 @@ def test_a_method_that_is_none_copies_nothing(tmp_path: Path) -> None:
     invoked = CliRunner().invoke(sentisynth, ["recipes", "copy", "quickstart", str(tmp_path / "a"), "--method", "re"])
     assert "no method 're'" in str(invoked.exception)
     assert not (tmp_path / "a").exists()
+
+
+def test_ground_goes_through_the_texts_and_shows_none_that_is_held(tmp_path: Path) -> None:
+    texts = [f"unlabelled text number {number}" for number in range(12)]
+    (tmp_path / "texts.txt").write_text("\n".join([*texts, texts[0], "", natural_rows()[0].text]), "utf-8")
+    made = recipe(tmp_path, {"kind": "ground", "file": "texts.txt"}, num_shots=2)
+    held = frozenset({normalised(texts[3])})
+    requests = list(plan_requests(made, samples()[0], PromptTemplate(made), model="m", sampling={}, held=held))
+    counted = Counter(text for request in requests for text in texts if f"{text}\n" in str(request.prompt))
+    assert set(counted) == set(texts) - {texts[3]}
+    assert set(counted.values()) <= {2, 3, 4}  # 12 prompts of each label go through 11 texts
+    named = texts_in_prompts(made, [{"attributes": json.dumps(dict(request.attributes))} for request in requests])
+    assert {row.text for row in named} == set(counted)
+
+
+def test_ground_takes_texts_near_a_row_of_the_label(tmp_path: Path) -> None:
+    tiny = tiny_encoder(tmp_path / "encoder")
+    texts = [row["text"] for row in reviews()]
+    (tmp_path / "recipe").mkdir()
+    (tmp_path / "recipe" / "texts.jsonl").write_text("".join(json.dumps({"body": text}) + "\n" for text in texts))
+    method = {
+        "kind": "ground", "file": "texts.jsonl", "text_column": "body", "choose": "nearest", "nearest": 2,
+        "encoder": {"model": str(tiny), "threads": 1},
+    }  # fmt: skip
+    made = recipe(tmp_path / "recipe", method, num_shots=0)
+    vectors = unit(embed(texts, str(tiny), threads=1))
+    near = {}
+    for label, group in by_label(natural_rows(), LABELS).items():
+        own = unit(embed([row.text for row in group], str(tiny), threads=1))
+        near[label] = {texts[place] for row in own @ vectors.T for place in np.argsort(-row)[:3]}
+    for request in plan(made):
+        assert any(f"{text}\n" in str(request.prompt) for text in near[request.asked_label])
+    assert near["negative"] != set(texts)
+
+
+def test_what_copies_a_grounding_text_overlaps() -> None:
+    text = Row("a long unlabelled text of the domain that a prompt had shown to the writer", None)
+    overlap = Overlap.against({"grounding": [text]})
+    rows = [Row(text.text, "a"), Row(text.text.replace("long", "lng"), "a"), Row("nothing like it", "a")]
+    assert [decision.reason for decision in overlap.judge(rows)] == ["exact_grounding", "ngram_grounding", None]
+
+
+def test_boundary_names_another_label_and_a_share(tmp_path: Path) -> None:
+    made = recipe(tmp_path, {"kind": "boundary", "shares": [60, 90]}, num_shots=2, verbalizers={"negative": "damning"})
+    for request in plan(made):
+        other = request.attributes["other_label"]
+        assert {request.asked_label, other} == set(LABELS)
+        asked = {"negative": "damning"}.get(request.asked_label, request.asked_label)
+        assert f"{request.attributes['share']} % {asked}" in str(request.prompt)
+    assert Counter(request.attributes["share"] for request in plan(made)) == {"60": 12, "90": 12}
+
+
+def test_verbalised_texts_come_back_without_their_probabilities(tmp_path: Path) -> None:
+    def answer(call: Call) -> str:
+        schema = call.body["response_format"]["json_schema"]["schema"]["properties"]["texts"]
+        assert schema["items"]["required"] == ["text", "probability"]
+        assert "below 0.1" in str(call.body["messages"])
+        items = [{"text": f"a film, number {call.number}-{n}", "probability": 0.04} for n in range(schema["minItems"])]
+        return json.dumps({"texts": items})
+
+    with quirky_server("plain", text=answer) as server:
+        section = {
+            "generator": {"kind": "openai", "model": "m", "base_url": server.url},
+            "method": "verbalised", "candidates": 12, "prompt": {"num_shots": 0, "chat": True, "texts_per_call": 3},
+        }  # fmt: skip
+        made = write_recipe(tmp_path / "recipe", section)
+        folder = stage(tmp_path / "runs", made)
+        generation.generate(made, samples(), folder, alone())
+    rows = generation.load(folder)[0].candidates()
+    assert len(rows) == 12
+    assert all(row.text.startswith("a film, number ") for row in rows)
+
+
+def test_verbalised_wants_a_chat_for_several_texts(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="verbalised wants prompt.chat: true and prompt.texts_per_call over 1"):
+        recipe(tmp_path, "verbalised", chat=True, num_shots=0)
+
+
+def test_mix_asks_for_the_mix_of_the_natural_rows(tmp_path: Path) -> None:
+    hindi = "\u092f\u0939 \u092b\u093f\u0932\u094d\u092e"
+    texts = [f"{hindi} was good", "this film was good", f"good film {hindi} film good very nice"]
+    rows = [Row(text, label, request_id=f"{label}{n}") for label in LABELS for n, text in enumerate(texts)]
+    section = {
+        "generator": MODEL,
+        "method": "mix",
+        "candidates": 6,
+        "samples_per_prompt": 1,
+        "prompt": {"num_shots": 0},
+    }
+    made = write_recipe(tmp_path, section, language=["hi", "en"])
+    requests = list(plan_requests(made, Sample(0, rows, []), PromptTemplate(made), model="m", sampling={}))
+    positive = [request for request in requests if request.asked_label == "positive"]
+    assert sorted((request.attributes["mix"], request.attributes["switches"]) for request in positive) == [
+        ("en 100", "0"), ("en 50 hi 50", "1"), ("en 80 hi 20", "2"),
+    ]  # fmt: skip
+    for request in positive:
+        if request.attributes["switches"] == "2":
+            wanted = "about 80 % of the words in English and 20 % of the words in Hindi, switching 2 times"
+            assert wanted in str(request.prompt)
+        if request.attributes["switches"] == "0":
+            assert "all words in English" in str(request.prompt)
+
+
+def test_a_mix_of_one_language_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="mix wants several languages"):
+        recipe(tmp_path, "mix", num_shots=0)
