@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from sentisynth_hub.pipeline import Pipeline
 
 
-def _recipe_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The arguments of every command here."""
-    command = options.hub(options.runs(options.scale(options.as_json(command))))
-    return click.argument("recipe")(options.overrides(command))
-
-
 def _budget_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--max-minutes", type=float, help="Stop after so many minutes."),
@@ -41,7 +35,8 @@ def _load(recipe: str, overrides: tuple[str, ...], scale: str | None, **budget: 
 
 
 @click.command()
-@_recipe_options
+@options.of_a_run
+@options.as_json
 @_budget_options
 @click.option("--dry-run", is_flag=True, help="Say what would be asked and what it could cost at most; ask nothing.")
 @click.option("--check", is_flag=True, help="Ask the endpoint one request and say what it can do; keep no row.")
@@ -114,7 +109,8 @@ def generate(
 
 
 @click.command()
-@_recipe_options
+@options.of_a_run
+@options.as_json
 @_budget_options
 @click.option("--pilot", type=click.IntRange(min=2), default=20, show_default=True, help="Requests asked to find out.")
 def estimate(
@@ -159,7 +155,8 @@ def prompt() -> None:
 
 
 @prompt.command()
-@_recipe_options
+@options.of_a_run
+@options.as_json
 @click.option("--label", help="Label to ask for; default: the recipe's first.")
 @click.option("--replicate", type=click.IntRange(min=0), default=0, show_default=True, help="Whose demonstrations.")
 @click.option("--number", type=click.IntRange(min=0), default=0, show_default=True, help="Which prompt of this label.")

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ runs = click.option(
 )
 scale = click.option("--scale", help="A named set of overrides from the recipe's `scales`.")
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def of_a_run(command: Callable[..., None]) -> Callable[..., None]:
+    """What every command of a recipe's run takes: RECIPE, overrides, --hub, --runs, --scale."""
+    return click.argument("recipe")(overrides(hub(runs(scale(command)))))
 
 
 def show(record: Any, lines: list[str], as_json: bool) -> None:

@@ -26,11 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("recipe")
-@options.overrides
-@options.hub
-@options.runs
-@options.scale
+@options.of_a_run
 @click.option("--only", type=click.Choice(["dataset", "model"]), help="Publish just this one.")
 @click.option("--dry-run", is_flag=True, help="Print what would be published and why; write nothing.")
 @click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")

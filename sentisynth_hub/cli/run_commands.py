@@ -12,11 +12,7 @@ from sentisynth_hub.run import run_recipe, summary_lines
 
 
 @click.command()
-@click.argument("recipe")
-@options.overrides
-@options.hub
-@options.runs
-@options.scale
+@options.of_a_run
 @click.option("--no-publish", is_flag=True, help="Stop before publishing; nothing leaves this machine.")
 @click.option("--refresh", is_flag=True, help="Ask the generator anew although its answers are stored.")
 @click.option("--create-pr", is_flag=True, help="Propose the new versions as pull requests.")

@@ -16,11 +16,7 @@ from sentisynth_hub.recipe import load_recipe
 
 
 @click.command()
-@click.argument("recipe")
-@options.overrides
-@options.hub
-@options.runs
-@options.scale
+@options.of_a_run
 @click.option(
     "--leave-out",
     metavar="GROUPING",
@@ -88,11 +84,7 @@ def _ask(
 
 
 @click.command()
-@click.argument("recipe")
-@options.overrides
-@options.hub
-@options.runs
-@options.scale
+@options.of_a_run
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to write; default: in the run folder."
 )

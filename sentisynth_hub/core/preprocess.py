@@ -1,7 +1,7 @@
 """The preprocessing of arXiv 2411.00691 as an option: mentions, URLs, punctuation, emoji as words.
 
-    preprocess("@ana lloré 😂😂 https://t.co/x", ["mentions", "urls", "emoji_names"])
-    # 'lloré face with tears of joy face with tears of joy'
+>>> preprocess("@ana lloré 😂😂 https://t.co/x", ["mentions", "urls", "emoji_names"])
+'lloré face with tears of joy face with tears of joy'
 
 A student that was trained on preprocessed text must be given preprocessed text: `sentisynth predict --preprocess` does
 it for a file. Text stays NFC, and nothing here looks at a script: marks, joiners and letters are never touched.

@@ -4,7 +4,7 @@ A label is always its name (a string); integers appear only inside training and 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -307,11 +307,6 @@ def write_table(path: Path, table: Any) -> None:
 
     with replaced(path) as temporary:
         pq.write_table(table, temporary)
-
-
-def row_record(row: Row) -> dict[str, Any]:
-    """The row as a JSON-ready dictionary, its id included."""
-    return {"id": row.id, **asdict(row)}
 
 
 def _row(record: dict[str, Any]) -> Row:

@@ -1,7 +1,9 @@
 """What a model wraps around its answer, taken off before the answer is judged.
 
-    unwrap("<think>short, warm</think>\\n```\\na fine film\\n```")      -> "a fine film"
-    json_values('Here you are: {"texts": ["a", "b"]} Enjoy!')         -> [{"texts": ["a", "b"]}]
+>>> unwrap("<think>short, warm</think>\\n```\\na fine film\\n```")
+'a fine film'
+>>> list(json_values('Here you are: {"texts": ["a", "b"]} Enjoy!'))
+[{'texts': ['a', 'b']}]
 
 Reasoning goes first (tags of any of the usual makes), then marks that end a turn, then a code fence. What the
 journal holds stays as it was sent.

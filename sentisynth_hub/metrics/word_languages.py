@@ -1,7 +1,7 @@
 """The language of each word of a code-mixed text.
 
-    tagger = WordTagger(["ml-Latn", "en"])
-    tagger.tags("padam super aayirunnu, loved it!")     # ['ml-Latn', 'en', 'ml-Latn', None, 'en', 'en', None]
+>>> WordTagger(["ml-Latn", "en"]).tags("padam super aayirunnu, loved it!")
+['ml-Latn', 'en', 'ml-Latn', None, 'en', 'en', None]
 
 A word is settled by the first of these that knows it: its script, where only one of the languages is written in it;
 the lexicons in `lexicons/` (`hi-Latn`, `ml-Latn` and `en`; words that stand in two are left to the next step);

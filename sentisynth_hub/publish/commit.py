@@ -1,7 +1,7 @@
 """Publishing: one `create_commit` on the head that was planned for, then one `create_tag`; nothing where nothing
 changed.
 
-    Published = publish_dataset(release, "org/name")
+    published = publish_dataset(release, "org/name")
 
 A publisher that dies before its commit leaves the repo as it was; one that dies between commit and tag leaves a whole
 version whose tag the next run sets. A lost race (the head moved) is planned again against the new head, so no version

@@ -1,7 +1,9 @@
 """The table of variants: what a study can compare, and everything a reader of a recipe has to know of each.
 
-    variant("mixed").control          # None: no control
-    variant("natural_100").publishable    # False: it trains on labels that the recipe's user does not have
+>>> variant("shuffled_labels").control
+'does not help'
+>>> variant("natural_100").publishable    # it trains on labels that the recipe's user does not have
+False
 
 Whatever lists variants reads this table: the check of a recipe, training, the label budget, the price, the controls,
 what may be published, docs, `--help` and the JSON Schema. The rows of each are made in `study/variants.py`, which a

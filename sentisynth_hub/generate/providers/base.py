@@ -1,6 +1,6 @@
 """What every kind of generator must be able to do, and the one table of them.
 
-    provider = provider_of(recipe.generate.generator)
+    provider = provider_of(recipe)
     model, sampling = provider.identity(recipe, sample)      # part of every request's id
     generator = provider.open(recipe, folder)                # answers batches of requests
 

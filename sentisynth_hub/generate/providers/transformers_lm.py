@@ -57,11 +57,7 @@ def _local(recipe: Recipe) -> LocalGenerator | FineTunedGenerator:
 
 
 class TransformersGenerator:
-    """Answers a batch of requests with a local model.
-
-    >>> generator = TransformersGenerator(recipe.generate.generator, recipe.generate.sampling, recipe.generate.prompt)
-    >>> completions = list(generator.generate(batch))
-    """
+    """Answers a batch of requests with a local model."""
 
     def __init__(
         self,

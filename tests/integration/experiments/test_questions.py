@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from sentisynth_hub.verdict.statistics.components import variance_components
+from tests.support.command import sentisynth
 from tests.support.tiny import tiny_recipe
 
 
@@ -40,14 +41,6 @@ RATIOS = {
     },
 }
 ORACLE = {"question": "What does an oracle teacher change?", "set": {"filter.teacher.labels": "oracle"}}
-
-
-def sentisynth(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "sentisynth_hub", *arguments], cwd=cwd, capture_output=True, text=True
-    )
-    assert done.returncode == code, done.stderr[-3000:]
-    return done
 
 
 def ask(recipe: Path, name: str, *more: str) -> dict[str, Any]:

@@ -8,12 +8,15 @@ same account, role "read"), and are skipped without them.
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sentisynth_hub.localhub.accounts import create_token
-from sentisynth_hub.localhub.control import HubState
+from sentisynth_hub.localhub.control import HubState, running_hub
+from tests.support.raw_client import RawClient
 
 
 REMOTE = os.environ.get("SENTISYNTH_CONTRACT_REMOTE") == "1"
@@ -103,3 +106,37 @@ def rows() -> Any:
     features = Features({"text": Value("string"), "label": ClassLabel(names=["negative", "positive"])})
     texts = ["romba nalla irukku 😀", "மோசமான படம்", "vera level", "mokka padam da"]
     return Dataset.from_dict({"text": texts, "label": [1, 0, 1, 0]}, features=features)
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubState]:
+    """The Hub of a team, for what no well-behaved client sends; a file of tests may have one of its own."""
+    with running_hub(tmp_path_factory.mktemp("team"), options={"max_proposed_bytes": 8 * 1024**2}) as state:
+        owner = RawClient(state.endpoint, state.token)
+        owner.create("acme/public")
+        owner.create("acme/private", private=True)
+        owner.create("acme/data", dataset=True)
+        yield state
+
+
+@pytest.fixture
+def owner(hub: HubState) -> RawClient:
+    """Who owns the Hub and everything in it."""
+    return RawClient(hub.endpoint, hub.token)
+
+
+@pytest.fixture
+def mallory(hub: HubState) -> RawClient:
+    """A member with an account and nothing else."""
+    return RawClient(hub.endpoint, _token_of_mallory(hub.data))
+
+
+@cache
+def _token_of_mallory(data: Path) -> str:
+    return create_token(data, "mallory")
+
+
+@pytest.fixture
+def nobody(hub: HubState) -> RawClient:
+    """A client without a token."""
+    return RawClient(hub.endpoint, None)

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sentisynth_hub.localhub.accounts import create_token
 from sentisynth_hub.localhub.app import ROUTES, WEB_ROUTES
 from sentisynth_hub.localhub.control import HubState, running_hub
 from tests.support.raw_client import RawClient, file_line, lfs_line
@@ -31,21 +30,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubState]:
         owner.upload("models/acme/private", SECRET)
         owner.commit("models/acme/private", lfs_line("secret.bin", SECRET), file_line("README.md", b"# private"))
         yield state
-
-
-@pytest.fixture
-def owner(hub: HubState) -> RawClient:
-    return RawClient(hub.endpoint, hub.token)
-
-
-@pytest.fixture(scope="module")
-def mallory(hub: HubState) -> RawClient:
-    return RawClient(hub.endpoint, create_token(hub.data, "mallory"))
-
-
-@pytest.fixture
-def nobody(hub: HubState) -> RawClient:
-    return RawClient(hub.endpoint, None)
 
 
 def stored(hub: HubState, repo: str = "models/acme/public") -> set[str]:

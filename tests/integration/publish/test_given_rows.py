@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from sentisynth_hub.localhub.control import HubState
-from tests.integration.publish.test_rebuild import DIGEST, checks, sentisynth
+from tests.integration.publish.test_rebuild import DIGEST, checks
+from tests.support.command import sentisynth
 from tests.support.tiny import reviews, tiny_recipe
 
 

@@ -1,27 +1,19 @@
 """`verify --rebuild` makes the published rows again from the published recipe, and tells when they differ."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from sentisynth_hub.localhub.control import HubState
+from tests.support.command import sentisynth
 from tests.support.tiny import reviews, tiny_recipe
 
 
 REPO = "rebuild-tests/rows"
 DIGEST = "content digest of the rows generated again"
 LICENCES = {"licence": "apache-2.0", "licence_reasons": {"encoder": "made by the test", "writer": "made by the test"}}
-
-
-def sentisynth(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "sentisynth_hub", *arguments], cwd=cwd, capture_output=True, text=True
-    )
-    assert done.returncode == code, done.stdout[-2000:] + done.stderr[-3000:]
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +34,7 @@ def paths(recipe: Path, **changed: Path) -> list[str]:
     ]
 
 
-def checks(done: subprocess.CompletedProcess[str]) -> dict[str, bool | None]:
+def checks(done: CompletedProcess[str]) -> dict[str, bool | None]:
     return {check["name"]: check["agrees"] for check in json.loads(done.stdout)}
 
 

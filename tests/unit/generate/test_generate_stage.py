@@ -11,8 +11,8 @@ from sentisynth_hub.core.errors import RecipeError, StageError
 from sentisynth_hub.core.rows import Completion, Request, content_digest
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.generate.providers.fake import QueuedGenerator
 from sentisynth_hub.recipe import Recipe
+from tests.support.queued_generator import QueuedGenerator
 from tests.support.worlds import alone, candidates_of, lineage_of, samples, stage, write_recipe
 
 

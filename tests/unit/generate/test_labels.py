@@ -12,12 +12,12 @@ from sentisynth_hub.core.run_folder import StageFolder, stage_folder
 from sentisynth_hub.filter.filter_result import FilterResult
 from sentisynth_hub.generate import labels as labelling
 from sentisynth_hub.generate import stage as generation
-from sentisynth_hub.generate.providers.fake import QueuedGenerator
 from sentisynth_hub.natural.splits import NaturalData, draw_samples
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.study.predictions import read_predictions
 from sentisynth_hub.study.stage import run_study
 from sentisynth_hub.verdict import stage as judging
+from tests.support.queued_generator import QueuedGenerator
 from tests.support.tiny_study import WORDS, make_corpora, make_natural
 from tests.support.worlds import CHAT, TEMPLATE, alone, write_recipe
 

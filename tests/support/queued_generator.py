@@ -1,4 +1,4 @@
-"""A generator that answers from a queue: for tests, and for trying a recipe's prompts and filters without a model."""
+"""A generator that answers from a queue."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -7,12 +7,7 @@ from sentisynth_hub.core.rows import Completion, Request
 
 
 class QueuedGenerator:
-    """Gives the texts it was given, in the order it is asked; `asked` remembers the requests.
-
-    >>> generator = QueuedGenerator(["a fine film", "dull"])
-    >>> [completion.text for completion in generator.generate(requests[:2])]
-    ['a fine film', 'dull']
-    """
+    """Gives the texts it was given, in the order it is asked; `asked` remembers the requests."""
 
     def __init__(self, texts: Iterable[str] = (), model: str = "queued"):
         self.texts = deque(texts)
