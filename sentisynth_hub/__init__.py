@@ -2,8 +2,8 @@
 
 Importing this package loads nothing heavy; every public name is fetched from its module on first use.
 
->>> from sentisynth_hub import load_recipe, run_recipe
->>> result = run_recipe(load_recipe("quickstart"), hub="local")
+    from sentisynth_hub import load_recipe, run_recipe
+    result = run_recipe(load_recipe("quickstart"), hub="local")
 """
 
 from importlib import import_module

@@ -1,5 +1,6 @@
 """The pipeline: a list of stages, read from top to bottom in the order of the data, and the one runner that walks it.
 
+    from sentisynth_hub.recipe import load_recipe
     pipeline = open_pipeline(load_recipe("quickstart"), hub="local")
     results = pipeline.through("filter")        # runs what is not complete, in order, and loads what is
     results.filter, results.natural, ...

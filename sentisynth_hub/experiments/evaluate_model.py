@@ -1,6 +1,8 @@
 """Scoring any classifier on any labelled texts, and comparing two files of predictions item by item.
 
-    score = score_model("org/model", read_labelled("org/dataset", split="test"))
+    score, predicted = score_model("org/model", read_labelled("org/dataset", split="test"))
+
+    from sentisynth_hub.experiments.prediction_tables import read_variant
     difference = compare_predictions(read_variant("a.parquet"), read_variant("b.parquet"), metric="macro_f1")
 
 Both speak of these test items only: one training run has no say on what the next one would do

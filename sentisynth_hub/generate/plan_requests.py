@@ -1,6 +1,6 @@
 """What is asked: a replicate's requests, prompt after prompt as the recipe's method says.
 
-    for request in plan_requests(recipe, sample, PromptTemplate(recipe), model="..."):
+    for request in plan_requests(recipe, sample, PromptTemplate(recipe), model="...", sampling={}):
         request.prompt                      # exactly what is sent
 
 Everything drawn for a prompt follows from the recipe's seed, the replicate and the prompt's number; the labelled rows

@@ -4,6 +4,7 @@
     from sentisynth_hub.localhub.testing import local_hub  # noqa: F401
 
     # any test
+    from huggingface_hub import HfApi
     def test_push(local_hub):                 # a `HubState`: endpoint, token, data
         HfApi().create_repo("acme/model")     # HF_ENDPOINT, HF_TOKEN and the rest are set
 

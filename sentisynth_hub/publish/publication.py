@@ -1,6 +1,7 @@
 """What publishing a dataset and publishing a model have in common: from a checked release and the head of its repo to
 the files of one commit.
 
+    from sentisynth_hub.publish.dataset_repo import DatasetPublication
     publication = DatasetPublication(release, "org/name", folder)     # raises where the release may not be published
     plan = publication.plan(head)                                     # any head; nothing is written
 
