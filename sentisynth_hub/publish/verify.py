@@ -11,8 +11,9 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Row, content_digest
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
-from sentisynth_hub.core.text import normalised, text_id
+from sentisynth_hub.core.text import text_id
 from sentisynth_hub.core.untrusted import one_line
+from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
 from sentisynth_hub.filter.personal_data import PersonalData
 from sentisynth_hub.generate.prompts import template_digest
 from sentisynth_hub.natural.splits import NaturalData
@@ -226,7 +227,7 @@ def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dic
     yield _check("candidates without lineage", [], sorted(unknown))
     texts = {(row.label, row.text[:300]) for row in kept}
     yield _check("examples that are not rows", [], [e for e in manifest.examples if tuple(e) not in texts])
-    copies = len(kept) - len({normalised(row.text) for row in kept})
+    copies = sum(not decision.keep for decision in ExactDuplicates().judge(kept))
     deduplicated = "exact_duplicates" in _recipe_section(head, "filter")
     yield Check("duplicates", copies == 0 if deduplicated else None, 0 if deduplicated else "not filtered", copies)
 

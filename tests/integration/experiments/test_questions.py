@@ -68,7 +68,7 @@ def test_every_cell_is_a_row_with_its_interval_and_verdict(sensitivity: dict[str
     for row in sensitivity["rows"]:
         assert row["difference"] == pytest.approx(np.mean(row["differences"]))
         assert row["score"] - row["natural"] == pytest.approx(row["difference"])
-        assert row["natural_rows"] == 4 * int(row["cell"]["rows"])  # two labels, as many rows again from validation
+        assert row["natural_rows"] == 2 * int(row["cell"]["rows"])  # two labels, and no further rows to validate on
         assert row["rows"] >= row["natural_rows"] if row["variant"] == "mixed" else row["rows"] == row["kept"]
     assert {row["reads"] for row in sensitivity["rows"] if row["variant"] == "mixed"} == {"no verdict"}  # 2 replicates
     assert json.loads((recipe / "runs/tiny/questions/sensitivity.json").read_text()) == sensitivity
@@ -118,14 +118,14 @@ def test_class_ratios_and_the_two_by_two(recipe: Path) -> None:
     assert "imbalance or coverage? (setting=80:20)" in shown
     trials = [json.loads(path.read_text("utf-8")) for path in (recipe / "runs/tiny/trials").glob("*.json")]
     rebalanced = {tuple(trial["training_rows"]) for trial in trials if trial["option"] == "rebalanced"}
-    assert sorted(rebalanced) == [(40,), (64,)]  # 20 rows to train and 20 more: 32 of each label at 80:20
+    assert sorted(rebalanced) == [(20,), (32,)]  # 16 of each label at 80:20
 
 
 def test_an_oracle_teacher_is_counted_and_said(recipe: Path) -> None:
     answer = ask(recipe, "oracle")
-    # 240 reviews, 96 of them test and 48 validation rows: 96 are left to train on, 16 + 16 a replicate may see
+    # 240 reviews, 96 of them test and 48 validation rows: 96 are left to train on, 16 of them a replicate's own
     assert answer["oracle_teacher"] == 96
-    assert answer["rows"][0]["human_labels"] == 96 + 16
+    assert answer["rows"][0]["human_labels"] == 96
     assert any(warning.startswith("oracle teacher") for warning in answer["warnings"])
     filtered = [json.loads(path.read_text()) for path in (recipe / "runs/tiny/filter").glob("*/manifest.json")]
     marked = [one["replicates"]["0"]["facts"]["teacher"]["labels"] for one in filtered]
