@@ -107,7 +107,71 @@ def against_few_shot(outcome: Outcome, plain: Outcome, arm: str, labels: int) ->
     return evaluate_study(pair, config)
 
 
-def page(outcomes: dict[tuple[str, int], Outcome], replicates: int) -> str:
+def mixing(data: Path) -> dict[str, Any]:
+    """Code-mixing of GPT-4's Malayalam-English rows beside 400 natural ones, before and after it is matched; and of
+    natural rows rewritten by a word list, and of 2,000 other natural rows.
+    """
+    from sentisynth_hub.core.random import rng
+    from sentisynth_hub.core.rows import Row
+    from sentisynth_hub.filter.mixing_match import MixingMatch, MixingMatchOptions
+    from sentisynth_hub.study.augment import translated_rows
+
+    def read(name: str) -> list[Row]:
+        lines = (data / "enma_cmsa" / f"{name}.jsonl").read_text("utf-8").split("\n")
+        records = [json.loads(line) for line in lines if line]
+        return [Row(record["text"], record["label"], request_id=record["id"]) for record in records]
+
+    recipe = load_recipe("malayalam-english")
+    train = read("train")
+    sample, others = train[:400], train[400:2400]
+    rewritten = [copy for copy, _ in translated_rows(sample, 2000, recipe, rng(0, "word list"))]
+    corpora = {"released": read("synthetic_llm")[:6000], "word_list": rewritten, "natural": others}
+    measured: dict[str, Any] = {}
+    for name, rows in corpora.items():
+        match = MixingMatch(MixingMatchOptions(least_kept=0.1), sample, recipe.language, seed=0)
+        kept = sum(decision.keep for decision in match.judge(rows))
+        measured[name] = {"rows": len(rows), "kept": kept, **match.facts().model_dump()}
+    return measured
+
+
+def mixing_lines(measured: dict[str, Any]) -> list[str]:
+    """The section on code-mixing."""
+    names = {
+        "released": "rows that GPT-4 wrote",
+        "word_list": "natural rows rewritten by a word list",
+        "natural": "other natural rows",
+    }
+    lines = [
+        "",
+        "## Code-mixing as a target",
+        "",
+        "Malayalam-English comments, 400 of them as the target; the largest gap between two cumulative distributions",
+        "(0 to 1), of the code-mixing index and of the switches between words. `mixing_match` rejects rows of what is",
+        "there too often. Other natural rows say how near two samples of the same comments come.",
+        "",
+        "| corpus | rows | kept | index, before | after | switches, before | after |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, of in measured.items():
+        cells = [f"{of['rows']:,}", f"{of['kept']:,}"]
+        cells += [
+            f"{of[f'{part}_distance_{when}']:.3f}" for part in ("cmi", "i_index") for when in ("before", "after")
+        ]
+        lines.append(f"| {names[name]} | {' | '.join(cells)} |")
+    written = measured["released"]
+    cmi, switches = (
+        [written[f"{part}_distance_{when}"] for when in ("before", "after")] for part in ("cmi", "i_index")
+    )
+    return [
+        *lines,
+        "",
+        f"The index of the written rows comes from {cmi[0]:.3f} to {cmi[1]:.3f} at a cost of "
+        f"{1 - written['kept'] / written['rows']:.0%} of them; their switches, which nothing matches, from "
+        f"{switches[0]:.3f} to {switches[1]:.3f}.",
+    ]
+
+
+def page(outcomes: dict[tuple[str, int], Outcome], replicates: int, measured: dict[str, Any]) -> str:
     """The results page."""
     papers = {each.name: each.options.paper for each in METHODS}
     lines = [
@@ -129,6 +193,32 @@ def page(outcomes: dict[tuple[str, int], Outcome], replicates: int) -> str:
         "`kept` weighs every kept row like a human one; `mixed` chooses in the folds how, and whether, to use them.",
         "Both are compared with the same arm of few-shot, and with natural rows alone.",
         "",
+    ]
+    lines += _comparison(outcomes) if outcomes else ["**Nothing of it has been run to its end yet.**"]
+    lines += mixing_lines(measured)
+    lines += ["", "## Where each is from", ""]
+    lines += [f"- `{name}`: {papers[name]}" for name in papers]
+    left = [
+        f"`{each.name}` beside {labels} labels a class"
+        + (f" ({UNSUITED[each.name]})" if each.name in UNSUITED else "")
+        for each in METHODS
+        for labels in LABELS
+        if (each.name, labels) not in outcomes
+    ]
+    if left:
+        lines += ["", f"**Not run**: {'; '.join(left)}."]
+    lines += [
+        "",
+        "**Limits.** One writer of 135M parameters, one task, one language, one draw of prompts a replicate. A method",
+        "that asks more of a writer (to rewrite, to stay between two labels) may need a larger one: nothing is said",
+        "of those here.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _comparison(outcomes: dict[tuple[str, int], Outcome]) -> list[str]:
+    """The table of the methods, and a sentence for each."""
+    lines = [
         "| method | labels a class | parsed | overlap dropped | kept | `kept` − few-shot's | `mixed` − few-shot's "
         "| verdict on `mixed` | `kept` − `natural` | `mixed` − `natural` |",
         "|---|---:|---:|---:|---:|---:|---:|---|---:|---:|",
@@ -148,24 +238,7 @@ def page(outcomes: dict[tuple[str, int], Outcome], replicates: int) -> str:
             cells += [pairs["mixed"].verdict.outcome]
         cells += [_difference(outcome.evaluation, arm, "natural") for arm in ("kept", "mixed")]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "## What it says", "", *_findings(outcomes), "", "## Where each is from", ""]
-    lines += [f"- `{name}`: {papers[name]}" for name in dict.fromkeys(method for method, _ in outcomes)]
-    left = [
-        f"`{each.name}` beside {labels} labels a class"
-        + (f" ({UNSUITED[each.name]})" if each.name in UNSUITED else "")
-        for each in METHODS
-        for labels in LABELS
-        if (each.name, labels) not in outcomes
-    ]
-    if left:
-        lines += ["", f"**Not run**: {'; '.join(left)}."]
-    lines += [
-        "",
-        "**Limits.** One writer of 135M parameters, one task, one language, one draw of prompts a replicate. A method",
-        "that asks more of a writer (to rewrite, to stay between two labels) may need a larger one: nothing is said",
-        "of those here.",
-    ]
-    return "\n".join(lines) + "\n"
+    return [*lines, "", "## What it says", "", *_findings(outcomes)]
 
 
 def _findings(outcomes: dict[tuple[str, int], Outcome]) -> list[str]:
@@ -195,25 +268,29 @@ def _difference(evaluation: Any, variant: str, baseline: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="Folder with sst2/.")
+    parser.add_argument("--data", type=Path, required=True, help="Folder with sst2/ and enma_cmsa/.")
     parser.add_argument("--generator", required=True, help="Folder or Hub id of the writer.")
     parser.add_argument("--student", required=True, help="Folder or Hub id of the encoder.")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="Folder of run folders.")
     known = [each.name for each in METHODS if each.name not in UNSUITED]
     parser.add_argument("--methods", nargs="*", default=known, choices=known)
     parser.add_argument("--labels", nargs="*", type=int, default=list(LABELS))
+    parser.add_argument("--replicates", type=int, default=REPLICATES)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    arguments.replicates = 2 if arguments.quick else REPLICATES
     if arguments.quick:
+        arguments.replicates = 2
         arguments.methods, arguments.labels = known[:2], [LABELS[0]]
     methods = ["few_shot", *(name for name in arguments.methods if name != "few_shot")]
     outcomes: dict[tuple[str, int], Outcome] = {}
+    measured = mixing(arguments.data)
+    if not arguments.quick:
+        PAGE.write_text(page(outcomes, arguments.replicates, measured), "utf-8")
     for labels, method in itertools.product(arguments.labels, methods):
         outcomes[method, labels] = study(arguments, method, labels)
         if not arguments.quick:  # after every study, so that what is done is on the page
-            PAGE.write_text(page(outcomes, arguments.replicates), "utf-8")
+            PAGE.write_text(page(outcomes, arguments.replicates, measured), "utf-8")
     if arguments.json:
         record = {
             f"{method}-{labels}-labels": against_few_shot(outcome, outcomes["few_shot", labels], "kept", labels)
@@ -221,7 +298,7 @@ def main() -> None:
             .difference
             for (method, labels), outcome in outcomes.items()
             if method != "few_shot"
-        }
+        } | {"mixing": measured}
         print(json.dumps(record))
 
 
