@@ -22,10 +22,14 @@ _PUBLIC = {
     "Row": "core.rows",
     "SentisynthError": "core.errors",
     "StageError": "core.errors",
+    "corpus_report": "experiments.compare_given",
     "filter_rows": "filter.filter_rows",
     "judge": "verdict.judge_models",
     "load_recipe": "recipe",
+    "publish_dataset": "publish.publish_given",
+    "publish_model": "publish.publish_given",
     "run_recipe": "run",
+    "verify_version": "publish.publish_given",
 }
 __all__ = sorted([*_PUBLIC, "__version__"])  # noqa: PLE0605
 
@@ -40,7 +44,9 @@ if TYPE_CHECKING:
         StageError,
     )
     from sentisynth_hub.core.rows import Row
+    from sentisynth_hub.experiments.compare_given import corpus_report
     from sentisynth_hub.filter.filter_rows import filter_rows
+    from sentisynth_hub.publish.publish_given import publish_dataset, publish_model, verify_version
     from sentisynth_hub.recipe import Recipe, load_recipe
     from sentisynth_hub.run import run_recipe
     from sentisynth_hub.verdict.judge_models import judge

@@ -16,7 +16,7 @@ EXAMPLES = {
     "prompt show": "sentisynth prompt show recipes/reviews --label positive --number 3",
     "estimate": "sentisynth estimate recipes/reviews --pilot 20 --max-usd 1",
     "generate": "sentisynth generate recipes/reviews --max-usd 5 --resume",
-    "filter": "sentisynth filter reviews.csv --recipe quickstart --out kept filter.length.min_tokens=5",
+    "filter": "sentisynth filter reviews.csv --length 3,80 --near-duplicates 0.8 --text review",
     "inspect": "sentisynth inspect me/reviews-synthetic@v1.0.0 --recipe recipes/reviews",
     "sweep": "sentisynth sweep recipes/reviews filter.teacher.min_confidence=0.5:0.9:0.1",
     "study": "sentisynth study recipes/reviews study.margin=0.01",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sentisynth_hub.cli import options
+from sentisynth_hub.cli.filter_options import filter_alone, filter_options, named
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import is_first
 from sentisynth_hub.core.errors import InputError
@@ -40,6 +41,7 @@ class _ListsFilters(click.Command):
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for FILE's kept and rejected rows."
 )
+@filter_options
 @options.hub
 @options.runs
 @options.as_json
@@ -51,12 +53,21 @@ def filter_command(
     hub: str | None,
     runs: Path,
     as_json: bool,
+    **alone: Any,
 ) -> None:
     """Decide which candidates of RECIPE stay, or which rows of a FILE of yours.
 
     Every dropped row keeps its filter, reason and score. Teachers, thresholds and windows come from the natural rows
-    of the replicate; for a FILE, from replicate 0's.
+    of the replicate; for a FILE, from replicate 0's. A FILE can be filtered without a recipe, by the options that say
+    so; kept and rejected rows are written beside it.
     """
+    if named(alone):
+        if recipe is not None:
+            raise InputError("--recipe names the filters; leave it out, or the filters on the command line")
+        filter_alone(Path(source), out, alone, as_json=as_json)
+        return
+    if recipe is None and Path(source).is_file():
+        raise InputError(f"{source}: a file needs filters, e.g. --length 3,80 --near-duplicates 0.8, or --recipe")
     if recipe is None:
         results = _filter_recipe(load_recipe(source, overrides), hub, runs)
     else:

@@ -9,6 +9,7 @@ import click
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError, PublishError
+from sentisynth_hub.core.hub_endpoint import hub_api
 from sentisynth_hub.localhub import control
 from sentisynth_hub.localhub.config import DEFAULT_PORT
 
@@ -94,11 +95,10 @@ def import_folder(
 ) -> None:
     """Bring a FOLDER, such as a snapshot of a repo of the real Hub, into REPO_ID as one commit."""
     os.environ.update(control.client_environment(_running(data_dir)))
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        api = HfApi()
+        api = hub_api()
         api.create_repo(repo_id, repo_type=repo_type, private=not public, exist_ok=True)
         commit = api.upload_folder(
             repo_id=repo_id, repo_type=repo_type, folder_path=folder, commit_message=f"Import {folder.name}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sentisynth_hub.cli import options
+from sentisynth_hub.cli.given_options import given_options, only_with_to, publish_given
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import DriftError, InputError, SentisynthError
 from sentisynth_hub.core.hub_endpoint import use_hub
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.of_a_run
+@given_options
 @click.option("--only", type=click.Choice(["dataset", "model"]), help="Publish just this one.")
 @click.option("--dry-run", is_flag=True, help="Print what would be published and why; write nothing.")
 @click.option("--create-pr", is_flag=True, help="Propose the new version as a pull request.")
@@ -59,11 +61,19 @@ def publish(
     refresh: bool,
     summary: Path | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Publish the dataset and the model of RECIPE: one commit and one tag each, or nothing where nothing changed.
 
-    Stages that are not complete are run first.
+    Stages that are not complete are run first. With --to, what is in a FILE (CSV, JSONL, Parquet), in a FOLDER with a
+    file a split, or in the FOLDER of a saved classifier is published as it is, without a recipe: a computed version,
+    a card from the rows and your own words, and every digest read back and compared.
     """
+    if given["to"] is not None:
+        use_hub(hub)
+        publish_given(recipe, given, create_pr=create_pr, dry_run=dry_run, as_json=as_json)
+        return
+    only_with_to(given)
     loaded = load_recipe(recipe, overrides, scale=scale)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
     pipeline.may_run = not no_run
@@ -85,7 +95,7 @@ def publish(
         _append_summary(summary, results)
     lines: list[str] = []
     for result in results:
-        lines += result.plan.lines() if dry_run and result.plan is not None else _published_lines(result)
+        lines += result.plan.lines() if dry_run and result.plan is not None else result.lines()
     options.show([result.record() for result in results], lines, as_json)
     first = results[0]
     options.next_step(
@@ -128,9 +138,13 @@ def verify(
     """
     use_hub(hub)
     from sentisynth_hub.publish.verify import published_recipe, read_version, verify_dataset, verify_model
+    from sentisynth_hub.publish.verify_given import is_given, verify_given
 
     head = read_version(version)
     tag = version.partition("@")[2]
+    if is_given(head):
+        _say_checks(version, verify_given(head, tag), strict, as_json)
+        return
     with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
         recipe = published_recipe(head, Path(folder), overrides)
         natural = _natural(recipe, overrides)
@@ -145,6 +159,15 @@ def verify(
             from sentisynth_hub.publish.rebuild import rebuild as generate_again
 
             checks += generate_again(recipe, head.manifest, Path(folder) / "run")
+    _say_checks(version, checks, strict, as_json)
+
+
+def _say_checks(version: str, checks: "list[Check]", strict: bool, as_json: bool) -> None:
+    """Show every check.
+
+    Raises:
+        DriftError: One does not agree, or, under `strict`, could not be made.
+    """
     options.show([check.record() for check in checks], [_check_line(check) for check in checks], as_json)
     wrong = [check.name for check in checks if check.agrees is False]
     unchecked = [check.name for check in checks if check.agrees is None]
@@ -220,11 +243,6 @@ def _unchanged(pipeline: "Pipeline") -> bool:
         already_published(pipeline.inputs_digest, repo_id, kind) for kind, repo_id in repos if repo_id is not None
     ]
     return all(version is not None and version.tagged for version in standing)
-
-
-def _published_lines(result: "Published") -> list[str]:
-    where = result.pull_request or result.url
-    return [f"{result.repo_type} {result.repo_id} {result.version}: {result.why}", f"  {where}"]
 
 
 def _append_summary(path: Path, results: "list[Published]") -> None:

@@ -3,9 +3,33 @@ refused."""
 
 import os
 import sys
+from typing import TYPE_CHECKING, TypedDict
 
+from sentisynth_hub import __version__
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
+
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+
+class Library(TypedDict):
+    """How a library names itself to the Hub's client."""
+
+    library_name: str
+    library_version: str
+
+
+LIBRARY: Library = {"library_name": "sentisynth-hub", "library_version": __version__}
+"""What the Hub is told of who is calling."""
+
+
+def hub_api() -> "HfApi":
+    """The Hub's client, which says in every call that it is this library's."""
+    from huggingface_hub import HfApi
+
+    return HfApi(**LIBRARY)
 
 
 def use_hub(hub: str | None) -> str:

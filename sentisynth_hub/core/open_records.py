@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core.errors import DataError, StageError, did_you_mean
-from sentisynth_hub.core.hub_endpoint import refusal, unreachable
+from sentisynth_hub.core.hub_endpoint import hub_api, refusal, unreachable
 from sentisynth_hub.core.read_files import READERS, FileTable, ending_of, read_file
 
 
@@ -125,11 +125,10 @@ def open_dataset(
         StageError: The Hub cannot be reached.
     """
     import datasets
-    from huggingface_hub import HfApi
 
     where = f"{key}: {repo_id}" if key else repo_id
     try:
-        info = HfApi().dataset_info(repo_id, revision=revision)
+        info = hub_api().dataset_info(repo_id, revision=revision)
     except Exception as error:
         if (why := refusal(error, "dataset", revision, here="file")) is not None:
             raise DataError(f"{where} {why}") from None

@@ -41,6 +41,22 @@ class FilteredRows:
     funnel: list[FunnelCount]
     scores: list[dict[str, float]]
 
+    def frame(self) -> Any:
+        """The funnel as a pandas DataFrame: `filter`, `reason`, `rejected`."""
+        import pandas as pd
+
+        return pd.DataFrame([step.model_dump() for step in self.funnel], columns=["filter", "reason", "rejected"])
+
+    def __str__(self) -> str:
+        rows = len(self.kept) + len(self.rejected)
+        steps = [f"  {step.filter:<20} {step.reason:<20} {step.rejected:>8,}" for step in self.funnel if step.rejected]
+        return "\n".join([f"{len(self.kept):,} of {rows:,} rows stay", *steps])
+
+    def _repr_html_(self) -> str:
+        rows = len(self.kept) + len(self.rejected)
+        table = self.frame().query("rejected > 0").to_html(index=False, escape=True)
+        return f"<p><b>{len(self.kept):,} of {rows:,} rows stay</b></p>{table}"
+
 
 def filter_rows(rows: Any, *filters: FilterOrMaker, text: str = "text", label: str | None = None) -> FilteredRows:
     """Let filters judge rows, each what the ones before it left.

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
-from sentisynth_hub.core.hub_endpoint import refusal
+from sentisynth_hub.core.hub_endpoint import LIBRARY, refusal
 from sentisynth_hub.pretrained.head_model import FILES, MODULES_FILE, read_head_model
 from sentisynth_hub.pretrained.load_model import load_pretrained
 
@@ -79,7 +79,7 @@ def _open(name: str, folder: Path | None, revision: str | None, modules: bool) -
     if folder is None:
         from huggingface_hub import snapshot_download
 
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=FILES))
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=FILES, **LIBRARY))
     if (folder / "model_head.pkl").is_file() or (folder / "config_setfit.json").is_file():
         raise InputError(
             f"{name}: its head is a pickle (SetFit's model_head.pkl), which can hold code and is not opened; save the "
@@ -99,7 +99,7 @@ def _has_modules(repo_id: str, revision: str | None) -> bool:
     from huggingface_hub.errors import EntryNotFoundError
 
     try:
-        hf_hub_download(repo_id, MODULES_FILE, revision=revision)
+        hf_hub_download(repo_id, MODULES_FILE, revision=revision, **LIBRARY)
     except EntryNotFoundError:  # or not known to be there without a network: then `transformers` decides
         return False
     except Exception as error:

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import PublishError
-from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE
+from sentisynth_hub.core.hub_endpoint import hub_api
+from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, DatasetManifest, ModelManifest
 from sentisynth_hub.publish.dataset_repo import DatasetPublication
 from sentisynth_hub.publish.model_repo import ModelPublication
+from sentisynth_hub.publish.publication import Publication
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
 from sentisynth_hub.publish.repo_head import RepoHead, check_ours, heal_tag, read_head, set_tag
 from sentisynth_hub.publish.version_plan import Plan
@@ -29,6 +31,8 @@ from sentisynth_hub.publish.versions.tags import Version
 if TYPE_CHECKING:
     from huggingface_hub import CommitInfo, HfApi
     from huggingface_hub.errors import HfHubHTTPError
+
+    from sentisynth_hub.publish.card_check import Check
 
 
 _ATTEMPTS = 100  # of planning again; each lost race means that another publisher got through
@@ -46,6 +50,7 @@ class Published:
         changed: Whether a commit was made (or would be).
         why: One line.
         plan: Files and version as planned; None where nothing changed.
+        checks: What was computed again afterwards, where that was asked for.
         pull_request: Address of the pull request, where one was asked for.
     """
 
@@ -58,11 +63,38 @@ class Published:
     why: str
     plan: Plan | None = None
     pull_request: str | None = None
+    checks: "tuple[Check, ...]" = ()
 
     def record(self) -> dict[str, Any]:
         """JSON-ready."""
-        fields = {name: value for name, value in vars(self).items() if name != "plan"}
-        return fields | {"plan": self.plan.record() if self.plan is not None else None}
+        fields = {name: value for name, value in vars(self).items() if name not in ("plan", "checks")}
+        checks = {"checks": [check.record() for check in self.checks]} if self.checks else {}
+        return fields | {"plan": self.plan.record() if self.plan is not None else None} | checks
+
+    def lines(self) -> list[str]:
+        """For people: version, reason, where it is, what was checked afterwards."""
+        lines = [f"{self.repo_type} {self.repo_id} {self.version}: {self.why}", f"  {self.pull_request or self.url}"]
+        if self.checks:
+            agreeing = sum(check.agrees is True for check in self.checks)
+            lines.append(f"  read back and verified: {agreeing} of {len(self.checks)} checks agree, none disagrees")
+        return lines
+
+    def frame(self) -> Any:
+        """A pandas DataFrame of the files the version needed: `path`, `bytes`; empty where nothing changed."""
+        import pandas as pd
+
+        sizes = self.plan.sizes if self.plan is not None else {}
+        return pd.DataFrame({"path": list(sizes), "bytes": list(sizes.values())})
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        from markupsafe import escape
+
+        first, where, *more = self.lines()
+        link = f'<a href="{escape(where.strip())}">{escape(where.strip())}</a>'
+        return f"<p><b>{escape(first)}</b><br>{link}</p>" + "".join(f"<p>{escape(line.strip())}</p>" for line in more)
 
 
 def publish_dataset(
@@ -81,7 +113,7 @@ def publish_dataset(
     """
     with tempfile.TemporaryDirectory(prefix="sentisynth-") as folder:
         publication = DatasetPublication(release, repo_id, Path(folder))
-        return _publish(publication, private=private, create_pr=create_pr, dry_run=dry_run)
+        return publish_publication(publication, private=private, create_pr=create_pr, dry_run=dry_run)
 
 
 def publish_model(
@@ -89,7 +121,7 @@ def publish_model(
 ) -> Published:
     """Publish a classifier as the next version of `repo_id`; arguments and errors as for `publish_dataset`."""
     publication = ModelPublication(release, repo_id)
-    return _publish(publication, private=private, create_pr=create_pr, dry_run=dry_run)
+    return publish_publication(publication, private=private, create_pr=create_pr, dry_run=dry_run)
 
 
 @dataclass(frozen=True)
@@ -103,29 +135,25 @@ class Standing:
 def already_published(inputs_digest: str, repo_id: str, repo_type: str) -> Standing | None:
     """The version at the head if it was made from the very same inputs, else None: then there is nothing to generate,
     let alone to publish. Nothing is written; `set_missing_tag` sets a tag that is not there."""
-    from huggingface_hub import HfApi
-
-    head = read_head(HfApi(), repo_id, repo_type)
-    if head is None or head.manifest is None or head.manifest.inputs_digest != inputs_digest:
+    head = read_head(hub_api(), repo_id, repo_type)
+    manifest = head.manifest if head is not None else None
+    if head is None or not isinstance(manifest, DatasetManifest | ModelManifest):
         return None
-    return Standing(head.manifest.tag, head.manifest.tag in head.tags)
+    return Standing(manifest.tag, manifest.tag in head.tags) if manifest.inputs_digest == inputs_digest else None
 
 
 def set_missing_tag(repo_id: str, repo_type: str) -> bool:
     """Set the tag that a publisher who died after its commit could not set; return whether one was missing."""
-    from huggingface_hub import HfApi
-
-    api = HfApi()
+    api = hub_api()
     head = read_head(api, repo_id, repo_type)
     return head is not None and head.manifest is not None and heal_tag(api, head)
 
 
-def _publish(
-    publication: DatasetPublication | ModelPublication, *, private: bool, create_pr: bool, dry_run: bool
+def publish_publication(
+    publication: Publication[Any], *, private: bool = True, create_pr: bool = False, dry_run: bool = False
 ) -> Published:
-    from huggingface_hub import HfApi
-
-    api = HfApi()
+    """Publish what is ready to be; arguments and errors as for `publish_dataset`."""
+    api = hub_api()
     publication.check()
     for attempt in range(_ATTEMPTS):
         head = read_head(api, publication.repo_id, publication.repo_type)
@@ -166,7 +194,7 @@ def _standing_commit(head: RepoHead | None, plan: Plan) -> str | None:
     return head.tags.get(plan.version.tag, head.commit) if head is not None else None
 
 
-def _create_repo(api: "HfApi", publication: DatasetPublication | ModelPublication, private: bool) -> None:
+def _create_repo(api: "HfApi", publication: Publication[Any], private: bool) -> None:
     from huggingface_hub.errors import HfHubHTTPError
 
     try:

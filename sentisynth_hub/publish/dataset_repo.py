@@ -22,7 +22,7 @@ from sentisynth_hub.publish.checks.safety import (
     hidden_texts,
 )
 from sentisynth_hub.publish.dataset_tables import SCORES, Table, dataset_tables, read_config, write_parquet
-from sentisynth_hub.publish.publication import Content, Publication, natural_source
+from sentisynth_hub.publish.publication import Content, Publication, natural_source, release_parts
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.publish.versions.changes import (
@@ -65,14 +65,15 @@ class DatasetPublication(Publication[DatasetManifest]):
     manifest_kind = DatasetManifest
 
     def __init__(self, release: DatasetRelease, repo_id: str, folder: Path):
-        super().__init__(release, repo_id)
+        texts, common, natural = release_parts(release)
+        super().__init__(repo_id, texts, common, natural=natural)
         self.release, self.folder = release, folder
         check_funnel(release)
         check_budget(release)
-        check_rows(release, self.natural)
-        hidden = hidden_texts(release, self.natural)
+        check_rows(release, natural)
+        hidden = hidden_texts(release, natural)
         self.tables = dataset_tables(release, hidden, release.hiding_key)
-        check_tables(self.tables, release.recipe)
+        check_tables(self.tables, allow_invented_keys=release.recipe.publish.allow_invented_keys)
         if release.prompt_text:
             self.texts["prompt.jinja2"] = release.prompt_text
         self.facts = self._facts(sum(hidden))

@@ -119,8 +119,14 @@ def dataset_tables(release: DatasetRelease, hidden: Sequence[bool], salt: str) -
     return {table.name: table for table in tables}
 
 
-def write_parquet(table: Table, folder: Path, labels: Sequence[str]) -> tuple[ConfigRecord, dict[str, Path]]:
-    """Write a table's shards under `folder`; return its record and the local file of each path in the repo."""
+def write_parquet(
+    table: Table, folder: Path, labels: Sequence[str], *, place: str | None = None, split: str = "train"
+) -> tuple[ConfigRecord, dict[str, Path]]:
+    """Write a table's shards under `folder`; return its record and the local file of each path in the repo.
+
+    Args:
+        place: Folder in the repo; None: the one of the config that the table is.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -128,7 +134,7 @@ def write_parquet(table: Table, folder: Path, labels: Sequence[str]) -> tuple[Co
     shards = max(1, -(-table.rows // _SHARD_ROWS))
     written: dict[str, Path] = {}
     for shard in range(shards):
-        path = f"{FOLDERS[table.name]}/train-{shard:05d}-of-{shards:05d}.parquet"
+        path = f"{place or FOLDERS[table.name]}/{split}-{shard:05d}-of-{shards:05d}.parquet"
         local = folder / path
         local.parent.mkdir(parents=True, exist_ok=True)
         start = shard * table.rows // shards
@@ -314,11 +320,4 @@ def _arrow_type(kind: str) -> Any:
 
     if kind.startswith("list<"):
         return pa.list_(_arrow_type(kind[5:-1]))
-    return {
-        "label": pa.int64(),
-        "string": pa.string(),
-        "bool": pa.bool_(),
-        "int32": pa.int32(),
-        "int64": pa.int64(),
-        "float64": pa.float64(),
-    }[kind]
+    return pa.int64() if kind == "label" else pa.type_for_alias(kind)

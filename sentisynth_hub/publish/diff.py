@@ -9,12 +9,14 @@ from typing import Any
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import read_json
+from sentisynth_hub.core.hub_endpoint import hub_api
 from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Row, read_rows
 from sentisynth_hub.core.run_folder import MANIFEST, current_stage
-from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, rounded
+from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, GivenDatasetManifest, rounded
 from sentisynth_hub.publish.dataset_repo import published_rows, said_by
 from sentisynth_hub.publish.dataset_tables import ROW_COLUMNS
+from sentisynth_hub.publish.given_dataset import published_splits
 from sentisynth_hub.publish.repo_head import read_head
 from sentisynth_hub.publish.versions.changes import Changes, RowChanges, compare_rows, dataset_changes
 from sentisynth_hub.publish.versions.corpus_statistics import side_by_side
@@ -51,13 +53,16 @@ def read_side(spec: str) -> Side:
     repo_id, _, revision = spec.partition("@")
     if (problem := repo_id_problem(repo_id)) is not None:
         raise InputError(f"{spec}: neither a folder here nor a repo written namespace/name@tag ({problem})")
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import RevisionNotFoundError
 
     try:
-        head = read_head(HfApi(), repo_id, "dataset", revision or "main")
+        head = read_head(hub_api(), repo_id, "dataset", revision or "main")
     except RevisionNotFoundError:
         raise InputError(f"{spec}: {repo_id} has no revision {revision!r}; see its tags on its page") from None
+    if head is not None and isinstance(head.manifest, GivenDatasetManifest):
+        given = head.manifest
+        everything = [row for rows in published_splits(head, given).values() for row in rows]
+        return Side(spec, given.labels, given.columns, everything)
     if head is None or not isinstance(head.manifest, DatasetManifest):
         raise InputError(
             f"{spec}: no dataset published by sentisynth-hub there that you may read; check the id and HF_TOKEN"

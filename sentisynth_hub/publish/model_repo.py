@@ -9,7 +9,7 @@ from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.pretrained.head_model import ENCODER_FOLDER, MODULES_FILE, read_head_model
 from sentisynth_hub.publish.cards.published_manifest import ModelManifest, rounded
 from sentisynth_hub.publish.checks.safety import check_model_files
-from sentisynth_hub.publish.publication import Content, Publication, natural_source
+from sentisynth_hub.publish.publication import Content, Publication, natural_source, release_parts
 from sentisynth_hub.publish.release import ModelRelease
 from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.publish.versions.changes import Changes, model_changes
@@ -34,9 +34,10 @@ class ModelPublication(Publication[ModelManifest]):
     shows_natural_rows = False
 
     def __init__(self, release: ModelRelease, repo_id: str):
-        super().__init__(release, repo_id)
+        texts, common, natural = release_parts(release)
+        super().__init__(repo_id, texts, common, natural=natural)
         self.release = release
-        self.weights = _model_files(release.folder)
+        self.weights = model_files(release.folder)
         check_model_files(self.weights)
         _check_labels(release)
         self.facts = self._facts()
@@ -98,7 +99,7 @@ class ModelPublication(Publication[ModelManifest]):
         return cast(dict[str, Any], rounded(facts))
 
 
-def _model_files(folder: Path) -> dict[str, bytes | Path]:
+def model_files(folder: Path) -> dict[str, bytes | Path]:
     """Every file of the model by its path in the repo; notes of where this machine keeps its base model are taken
     out."""
     encoder = folder / ENCODER_FOLDER if (folder / MODULES_FILE).is_file() else folder

@@ -1,5 +1,5 @@
-"""What publishing a dataset and publishing a model have in common: from a checked release and the head of its repo to
-the files of one commit.
+"""What publishing anything has in common: from a checked release, or what was there already, and the head of its repo
+to the files of one commit.
 
     from sentisynth_hub.publish.dataset_repo import DatasetPublication
     publication = DatasetPublication(release, "org/name", folder)     # raises where the release may not be published
@@ -19,10 +19,13 @@ from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.core.files import canonical_json
 from sentisynth_hub.publish.card_figures import Pictures
+from sentisynth_hub.publish.cards.front_matter import front_matter, split_card
 from sentisynth_hub.publish.cards.published_manifest import (
     MANIFEST_FILE,
     SCHEMA,
     DatasetManifest,
+    GivenDatasetManifest,
+    GivenModelManifest,
     ModelManifest,
     rounded,
 )
@@ -34,14 +37,15 @@ from sentisynth_hub.publish.repo_head import RepoHead
 from sentisynth_hub.publish.version_plan import Plan
 from sentisynth_hub.publish.versions.changes import Changes
 from sentisynth_hub.publish.versions.recipe_changes import RecipeChange, recipe_changes
-from sentisynth_hub.publish.versions.tags import FIRST
+from sentisynth_hub.publish.versions.tags import FIRST, Version, parse_tag
 
 
 CARD, CHANGELOG = "README.md", "CHANGELOG.md"
-_VOLATILE = frozenset({"schema", "toolkit", "inputs_digest"})  # differ between runs that publish the very same thing
+_VOLATILE = frozenset({"schema", "toolkit", "inputs_digest", "earlier"})  # may differ where nothing else does
+_MOST_EARLIER = 50  # versions that a card links to
 _FOLLOWING = frozenset({"figures", "files"})  # follow from other keys, and are named where nothing else changed
 
-ManifestT = TypeVar("ManifestT", DatasetManifest, ModelManifest)
+ManifestT = TypeVar("ManifestT", DatasetManifest, ModelManifest, GivenDatasetManifest, GivenModelManifest)
 
 
 @dataclass(frozen=True)
@@ -60,37 +64,31 @@ class Content:
 
 
 class Publication(ABC, Generic[ManifestT]):
-    """A checked release, ready to be planned against any head of its repo.
+    """What is to be published, checked, ready to be planned against any head of its repo.
 
     Attributes:
         repo_type: `dataset` or `model`.
         texts: Text files that are published as they are, by path.
+        people: What is to stand around the generated part of the card; None: what stands there is kept.
         facts: The manifest's content that does not depend on the head.
     """
 
     repo_type: str
     manifest_kind: type[ManifestT]
 
-    def __init__(self, release: DatasetRelease | ModelRelease, repo_id: str):
-        self.repo_id, self.inputs_digest = repo_id, release.inputs_digest
-        self.natural = NaturalTexts(release.natural)
-        self.texts = {"recipe.yaml": publishable_recipe(release.recipe)}
-        self.figures = Pictures(cast(dict[str, Any] | None, rounded(release.evaluation)))
+    def __init__(
+        self,
+        repo_id: str,
+        texts: Mapping[str, str],
+        common: Mapping[str, Any],
+        *,
+        natural: NaturalTexts | None = None,
+        people: str | None = None,
+    ):
+        self.repo_id, self.texts, self.natural, self.people = repo_id, dict(texts), natural, people
+        self.figures = Pictures(cast(dict[str, Any] | None, rounded(common["evaluation"])))
         self.facts: dict[str, Any] = {}
-        self._common = {
-            "schema": SCHEMA,
-            "repo_id": repo_id,
-            "recipe": {
-                "name": release.recipe.name,
-                "description": release.recipe.description,
-                "digest": recipe_digest(self.texts["recipe.yaml"]),
-            },
-            "language": release.recipe.language,
-            "labels": release.recipe.labels,
-            "licence": gather_licences(release.recipe, release.pins, written_by_generator=release.synthetic_rows != 0),
-            "evaluation": release.evaluation,
-            "label_budget": release.label_budget,
-        }
+        self._common = {"schema": SCHEMA, "repo_id": repo_id, **common}
 
     @abstractmethod
     def changed_content(self, head: RepoHead, standing: ManifestT) -> list[str]:
@@ -128,7 +126,7 @@ class Publication(ABC, Generic[ManifestT]):
         version = FIRST if head is None or head.version is None else head.version.next(changes["level"])
         figures, pictures = self.figures.plan(head, standing)
         content = self.content(standing)
-        manifest = self._manifest(version.tag[1:], changes, content, figures)
+        manifest = self._manifest(version.tag[1:], changes, content, figures, _earlier(head, version))
         additions = {**content.files, **self._rendered(manifest, head), **pictures}
         old = set(standing.files) if standing is not None else set()
         stale = (old - set(manifest.files)) & head.paths if head is not None else set()
@@ -162,15 +160,15 @@ class Publication(ABC, Generic[ManifestT]):
         if differing:
             return differing
         figures, _ = self.figures.plan(head, standing)
-        again = self._manifest(standing.version, standing.changes, self.kept_content(standing), figures).content()
+        kept = self.kept_content(standing)
+        again = self._manifest(standing.version, standing.changes, kept, figures, standing.earlier).content()
         before = standing.content()
         keys = [key for key in {**again, **before} if key not in _VOLATILE]
         changed = [key for key in keys if canonical_json(again.get(key)) != canonical_json(before.get(key))]
         if changed:
             causes = [key for key in changed if key not in _FOLLOWING] or changed
             return [f"{key.replace('_', ' ')} changed" for key in causes]
-        card = head.text(CARD) or ""
-        return [] if card == render_card(standing, card) else ["card changed"]
+        return [] if head.text(CARD) == render_card(standing, self._card_before(head)) else ["card changed"]
 
     def _changed_text(self, head: RepoHead, path: str) -> str:
         changes = self.recipe_changes(head) if path == "recipe.yaml" else []
@@ -185,31 +183,74 @@ class Publication(ABC, Generic[ManifestT]):
         before = head.text("recipe.yaml") if head is not None else None
         return [] if before is None else recipe_changes(before, self.texts["recipe.yaml"])
 
-    def _manifest(self, version: str, changes: Changes, content: "Content", figures: list[str]) -> ManifestT:
+    def _card_before(self, head: RepoHead | None) -> str:
+        """README.md as people want it around the generated part: as it stands, or with the text that was given."""
+        standing = (head.text(CARD) if head is not None else None) or ""
+        if self.people is None:
+            return standing
+        metadata, text = split_card(self.people)
+        metadata = {**split_card(standing)[0], **metadata}
+        return (front_matter(metadata) if metadata else "") + text
+
+    def _manifest(
+        self, version: str, changes: Changes, content: "Content", figures: list[str], earlier: list[str] | None
+    ) -> ManifestT:
         files = sorted({*content.paths, *figures, *self.texts, CARD, CHANGELOG, MANIFEST_FILE})
         whole = {
             **self._common,
             **self.facts,
             **content.record,
             "toolkit": __version__,
-            "inputs_digest": self.inputs_digest,
             "version": version,
             "changes": changes,
             "files": files,
             **({"figures": figures} if figures else {}),
+            **({"earlier": earlier} if earlier else {}),
         }
         return self.manifest_kind.model_validate(rounded(whole))
 
     def _rendered(self, manifest: ManifestT, head: RepoHead | None) -> dict[str, bytes | Path]:
-        before = {path: (head.text(path) if head is not None else None) or "" for path in (CARD, CHANGELOG)}
+        changelog = (head.text(CHANGELOG) if head is not None else None) or ""
         texts = {
             **self.texts,
-            CARD: render_card(manifest, before[CARD]),
-            CHANGELOG: render_changelog(manifest, before[CHANGELOG]),
+            CARD: render_card(manifest, self._card_before(head)),
+            CHANGELOG: render_changelog(manifest, changelog),
             MANIFEST_FILE: manifest.text(),
         }
         check_files(texts, None if self.shows_natural_rows else self.natural)
         return {path: content.encode("utf-8") for path, content in texts.items()}
+
+
+def release_parts(
+    release: DatasetRelease | ModelRelease,
+) -> tuple[dict[str, str], dict[str, Any], NaturalTexts]:
+    """What a run's release says of itself whatever it publishes: texts by path, keys of the manifest, natural rows.
+
+    Raises:
+        RecipeError: A licence is unknown or clashes.
+    """
+    recipe = publishable_recipe(release.recipe)
+    common = {
+        "recipe": {
+            "name": release.recipe.name,
+            "description": release.recipe.description,
+            "digest": recipe_digest(recipe),
+        },
+        "language": release.recipe.language,
+        "labels": release.recipe.labels,
+        "licence": gather_licences(release.recipe, release.pins, written_by_generator=release.synthetic_rows != 0),
+        "evaluation": release.evaluation,
+        "label_budget": release.label_budget,
+        "inputs_digest": release.inputs_digest,
+    }
+    return {"recipe.yaml": recipe}, common, NaturalTexts(release.natural)
+
+
+def _earlier(head: RepoHead | None, version: Version) -> list[str] | None:
+    """Tags of the versions before `version`, newest first; None where there are none."""
+    tags = head.tags if head is not None else ()
+    versions = sorted((before for tag in tags if (before := parse_tag(tag)) and before < version), reverse=True)
+    return [before.tag for before in versions[:_MOST_EARLIER]] or None
 
 
 def _said(value: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import PublishError
+from sentisynth_hub.core.hub_endpoint import LIBRARY
 from sentisynth_hub.publish.cards.published_manifest import MANIFEST_FILE, Manifest, read_manifest
 from sentisynth_hub.publish.versions.tags import Version, latest, parse_tag
 
@@ -75,7 +76,7 @@ class RepoHead:
             return None
         from huggingface_hub import hf_hub_download
 
-        return Path(hf_hub_download(self.repo_id, path, repo_type=self.repo_type, revision=self.commit))
+        return Path(hf_hub_download(self.repo_id, path, repo_type=self.repo_type, revision=self.commit, **LIBRARY))
 
 
 def read_head(api: "HfApi", repo_id: str, repo_type: str, revision: str = "main") -> RepoHead | None:

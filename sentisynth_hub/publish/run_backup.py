@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError, PublishError, StageError
 from sentisynth_hub.core.files import replaced
+from sentisynth_hub.core.hub_endpoint import LIBRARY, hub_api
 from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.run_folder import locked
 from sentisynth_hub.generate.journal import union_journals
@@ -40,10 +41,8 @@ def restore_run(run: Path, repo_id: str) -> int:
         InputError: Another process is running in the folder, or `repo_id` can be no repo's.
         PublishError: The repo is public, or holds what no run folder can hold; nothing of that was written.
     """
-    from huggingface_hub import HfApi
-
     _check_repo_id(repo_id)
-    api = HfApi()
+    api = hub_api()
     if read_head(api, repo_id, "dataset") is None:
         return 0
     _must_be_private(api, repo_id)
@@ -59,11 +58,11 @@ def save_run(run: Path, repo_id: str) -> int:
         InputError: Another process is running in the folder, or `repo_id` can be no repo's.
         PublishError: The repo is public, or the Hub refused.
     """
-    from huggingface_hub import CommitOperationAdd, HfApi
+    from huggingface_hub import CommitOperationAdd
     from huggingface_hub.errors import HfHubHTTPError
 
     _check_repo_id(repo_id)
-    api = HfApi()
+    api = hub_api()
     with locked(run):
         if read_head(api, repo_id, "dataset") is None:
             api.create_repo(repo_id, repo_type="dataset", private=True, exist_ok=True)
@@ -112,7 +111,7 @@ def _fetch(api: "HfApi", run: Path, repo_id: str) -> int:
         local = _inside(run, path, repo_id)
         if local.exists() and (local.suffix != _JOURNAL or _same(local, remote)):
             continue
-        fetched = Path(hf_hub_download(repo_id, path, repo_type="dataset", revision=head.commit))
+        fetched = Path(hf_hub_download(repo_id, path, repo_type="dataset", revision=head.commit, **LIBRARY))
         if not local.exists():
             with replaced(local) as temporary:
                 shutil.copyfile(fetched, temporary)

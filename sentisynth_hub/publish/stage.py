@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sentisynth_hub.annotate.rating_files import RESULT_FILE
 from sentisynth_hub.core import log
 from sentisynth_hub.core.files import read_json, write_json
+from sentisynth_hub.core.hub_endpoint import hub_api
 from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.core.run_folder import make_run_folder
 from sentisynth_hub.filter.filter_result import FilteredReplicate
@@ -178,11 +179,9 @@ def dataset_reference(published: Published) -> dict[str, str] | None:
 
 def published_dataset(repo_id: str | None) -> dict[str, str] | None:
     """The version at the head of a dataset that an earlier step published; None where there is none."""
-    from huggingface_hub import HfApi
-
     from sentisynth_hub.publish.repo_head import read_head
 
-    head = read_head(HfApi(), repo_id, "dataset") if repo_id is not None else None
+    head = read_head(hub_api(), repo_id, "dataset") if repo_id is not None else None
     if head is None or head.version is None or head.manifest is None:
         return None
     return {"id": head.repo_id, "version": head.version.tag, "commit": head.tags.get(head.version.tag, head.commit)}

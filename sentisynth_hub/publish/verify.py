@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.hub_endpoint import hub_api
 from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Row, content_digest
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
@@ -49,7 +50,6 @@ def read_version(spec: str, repo_type: str | None = None) -> RepoHead:
     Raises:
         InputError: There is no such repo, tag or manifest.
     """
-    from huggingface_hub import HfApi
     from huggingface_hub.errors import RevisionNotFoundError
 
     repo_id, _, tag = spec.partition("@")
@@ -59,7 +59,7 @@ def read_version(spec: str, repo_type: str | None = None) -> RepoHead:
         raise InputError(f"{spec}: {problem}; write namespace/name@vX.Y.Z")
     for kind in [repo_type] if repo_type else ["dataset", "model"]:
         try:
-            head = read_head(HfApi(), repo_id, kind, tag)
+            head = read_head(hub_api(), repo_id, kind, tag)
         except RevisionNotFoundError:
             raise InputError(f"{spec}: {repo_id} has no tag {tag}; see its tags on its page") from None
         if head is not None and head.manifest is not None:
@@ -78,11 +78,11 @@ def verify_dataset(
     """
     manifest = _manifest(head, DatasetManifest)
     tables = {name: _columns(head, record) for name, record in manifest.configs.items()}
-    checks = [*_identity(head, tag), *_files(head, manifest.files)]
+    checks = [*identity_checks(head, tag), *file_checks(head, manifest.files)]
     for name, record in manifest.configs.items():
-        checks += _made(name, _config(head, name, record, tables[name], manifest.labels, manifest.format))
-    checks += _made("numbers", _numbers(head, manifest, tables))
-    checks += _made("privacy", _privacy(tables, natural, allow_personal_data))
+        checks += readable(name, _config(head, name, record, tables[name], manifest.labels, manifest.format))
+    checks += readable("numbers", _numbers(head, manifest, tables))
+    checks += readable("privacy", _privacy(tables, natural, allow_personal_data))
     checks += _natural_rows(manifest, natural)
     checks += check_card(head, partial(render_card, manifest))
     return checks
@@ -91,7 +91,7 @@ def verify_dataset(
 def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -> list[Check]:
     """Check a model version; with `natural` rows its test scores are measured again."""
     manifest = _manifest(head, ModelManifest)
-    checks = [*_identity(head, tag), *_files(head, manifest.files)]
+    checks = [*identity_checks(head, tag), *file_checks(head, manifest.files)]
     checks += check_card(head, partial(render_card, manifest))
     checks += _natural_rows(manifest, natural)
     if natural is None:
@@ -124,26 +124,30 @@ def _manifest(head: RepoHead, kind: type[ManifestT]) -> ManifestT:
     return manifest
 
 
-def _check(name: str, published: Any, recomputed: Any) -> Check:
+def agreement(name: str, published: Any, recomputed: Any) -> Check:
+    """A check that two values are equal."""
     return Check(name, published == recomputed, published, recomputed)
 
 
-def _identity(head: RepoHead, tag: str) -> Iterator[Check]:
+def identity_checks(head: RepoHead, tag: str) -> Iterator[Check]:
+    """Whether manifest, tag, recipe and prompt belong together."""
     assert head.manifest is not None
     if head.manifest.format < SCHEMA:
         format_line = f"format {head.manifest.format}, read as format {SCHEMA}"
         yield Check("format of the manifest", None, SCHEMA, format_line)
-    yield _check("version in the manifest", tag, head.manifest.tag)
-    yield _check("repo in the manifest", head.repo_id, head.manifest.repo_id)
-    yield _check("commit of the tag", head.tags.get(tag), head.commit)
-    yield _check("recipe digest", head.manifest.recipe["digest"], recipe_digest(head.text("recipe.yaml") or ""))
+    yield agreement("version in the manifest", tag, head.manifest.tag)
+    yield agreement("repo in the manifest", head.repo_id, head.manifest.repo_id)
+    yield agreement("commit of the tag", head.tags.get(tag), head.commit)
+    if isinstance(head.manifest, DatasetManifest | ModelManifest):
+        recorded, recipe = head.manifest.recipe["digest"], head.text("recipe.yaml") or ""
+        yield agreement("recipe digest", recorded, recipe_digest(recipe))
     if isinstance(head.manifest, DatasetManifest):  # a model's manifest has none: its dataset's has
         prompt = head.text("prompt.jinja2")
         prompt_digest = None if prompt is None else template_digest(prompt)
-        yield _check("prompt digest", head.manifest.prompt_digest, prompt_digest)
+        yield agreement("prompt digest", head.manifest.prompt_digest, prompt_digest)
 
 
-def _made(name: str, checks: Iterator[Check]) -> Iterator[Check]:
+def readable(name: str, checks: Iterator[Check]) -> Iterator[Check]:
     """The checks; where the files hold what cannot even be compared (no such column, another type), that is drift."""
     try:
         yield from checks
@@ -152,8 +156,9 @@ def _made(name: str, checks: Iterator[Check]) -> Iterator[Check]:
         yield Check(f"{name}: files hold what the manifest says", False, "columns and values to compare", why)
 
 
-def _files(head: RepoHead, listed: Sequence[str]) -> Iterator[Check]:
-    yield _check("files that are missing", [], sorted(set(listed) - head.paths))
+def file_checks(head: RepoHead, listed: Sequence[str]) -> Iterator[Check]:
+    """Whether every file that the manifest lists is there."""
+    yield agreement("files that are missing", [], sorted(set(listed) - head.paths))
 
 
 def _columns(head: RepoHead, record: ConfigRecord) -> dict[str, list[Any]]:
@@ -173,12 +178,12 @@ def _config(
     labels: Sequence[str],
     written_in: int,
 ) -> Iterator[Check]:
-    yield _check(f"{name}: columns", list(record["columns"]), list(columns))
+    yield agreement(f"{name}: columns", list(record["columns"]), list(columns))
     if list(record["columns"]) != list(columns):
         return
-    yield _check(f"{name}: rows", record["rows"], len(next(iter(columns.values()))))
+    yield agreement(f"{name}: rows", record["rows"], len(next(iter(columns.values()))))
     sizes = {path: local.stat().st_size for path in record["files"] if (local := head.file(path)) is not None}
-    yield _check(f"{name}: bytes", record["files"], sizes)
+    yield agreement(f"{name}: bytes", record["files"], sizes)
     named = {
         column: [None if value is None else labels[value] for value in columns[column]]
         if kind == "label"
@@ -191,15 +196,15 @@ def _config(
     if written_in < SCHEMA and "text_hash" in columns:
         yield Check(f"{name}: digest", None, record["digest"], "format 1 counted the hashes of hidden texts")
         return
-    yield _check(f"{name}: digest", record["digest"], exact)
-    yield _check(f"{name}: digest with scores", record["values_digest"], values)
+    yield agreement(f"{name}: digest", record["digest"], exact)
+    yield agreement(f"{name}: digest with scores", record["values_digest"], values)
     if "text" in columns:
         wrong = [
             i
             for i, text in zip(columns["id"], columns["text"], strict=True)
             if text is not None and i != text_id(text)
         ]
-        yield _check(f"{name}: ids that are not their text's", [], wrong)
+        yield agreement(f"{name}: ids that are not their text's", [], wrong)
 
 
 def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
@@ -208,25 +213,25 @@ def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dic
     kept = read_config(paths, manifest.labels)
     rejected, lineage = tables["rejected"], tables["lineage"]
     measured = statistics(kept, manifest.labels, words=manifest.statistics["distinct_2_words"])
-    yield _check("content digest", manifest.content_digest, content_digest(kept))
-    yield _check("statistics", manifest.statistics, rounded(measured))
-    yield _check("candidates", manifest.candidates, len(kept) + len(rejected["request_id"]))
+    yield agreement("content digest", manifest.content_digest, content_digest(kept))
+    yield agreement("statistics", manifest.statistics, rounded(measured))
+    yield agreement("candidates", manifest.candidates, len(kept) + len(rejected["request_id"]))
     counted = Counter(f"{name}: {reason}" for name, reason in zip(rejected["filter"], rejected["reason"], strict=True))
     counts = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest.funnel}
-    yield _check("funnel", counts, dict(counted))
-    yield _check("hidden texts", manifest.hidden, sum(text is None for text in rejected["text"]))
+    yield agreement("funnel", counts, dict(counted))
+    yield agreement("hidden texts", manifest.hidden, sum(text is None for text in rejected["text"]))
     cost = manifest.cost
-    yield _check("prompt tokens", cost["prompt_tokens"], sum(lineage["prompt_tokens"]))
-    yield _check("completion tokens", cost["completion_tokens"], sum(lineage["completion_tokens"]))
+    yield agreement("prompt tokens", cost["prompt_tokens"], sum(lineage["prompt_tokens"]))
+    yield agreement("completion tokens", cost["completion_tokens"], sum(lineage["completion_tokens"]))
     usd = None if None in lineage["cost_usd"] else sum(lineage["cost_usd"])
-    yield _check("dollars", cost["usd"], rounded(usd))
+    yield agreement("dollars", cost["usd"], rounded(usd))
     unfiltered = tables["unfiltered"]
     ids = Counter(i for i, is_kept in zip(unfiltered["id"], unfiltered["kept"], strict=True) if is_kept)
-    yield _check("kept rows of unfiltered are those of default", True, ids == Counter(row.id for row in kept))
+    yield agreement("kept rows of unfiltered are those of default", True, ids == Counter(row.id for row in kept))
     unknown = {*unfiltered["request_id"], *rejected["request_id"]} - set(lineage["request_id"])
-    yield _check("candidates without lineage", [], sorted(unknown))
+    yield agreement("candidates without lineage", [], sorted(unknown))
     texts = {(row.label, row.text[:300]) for row in kept}
-    yield _check("examples that are not rows", [], [e for e in manifest.examples if tuple(e) not in texts])
+    yield agreement("examples that are not rows", [], [e for e in manifest.examples if tuple(e) not in texts])
     copies = sum(not decision.keep for decision in ExactDuplicates().judge(kept))
     deduplicated = "exact_duplicates" in _recipe_section(head, "filter")
     yield Check("duplicates", copies == 0 if deduplicated else None, 0 if deduplicated else "not filtered", copies)
@@ -244,18 +249,18 @@ def _privacy(
         for request, name, text in zip(rejected["request_id"], rejected["filter"], rejected["text"], strict=True)
         if name in HIDING and text is not None
     ]
-    yield _check("texts that should be hidden", [], open_ones)
+    yield agreement("texts that should be hidden", [], open_ones)
     personal = PersonalData()
     texts = [text for name in ("unfiltered", "rejected") for text in tables[name]["text"] if text is not None]
     count = sum(personal.find(text) is not None for text in texts)
     expected = "allowed by whoever verifies" if allow_personal_data else 0
     yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), expected, count)
-    yield _check("texts with something like a secret", 0, len(texts_with_secrets(pa.array(texts, pa.large_string()))))
+    yield agreement("texts with something like a secret", 0, len(texts_with_secrets(pa.array(texts, pa.large_string()))))
     if natural is None:
         yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
         return
     index = NaturalTexts(natural)
-    yield _check("natural rows among the texts", 0, sum(index.is_copy(text) for text in texts))
+    yield agreement("natural rows among the texts", 0, sum(index.is_copy(text) for text in texts))
 
 
 def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalData | None) -> Iterator[Check]:
@@ -264,7 +269,7 @@ def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalDat
         return
     splits = natural.source["splits"]
     for split, published in manifest.natural.get("splits", {}).items():
-        yield _check(f"natural {split} rows", published["content_digest"], splits[split]["content_digest"])
+        yield agreement(f"natural {split} rows", published["content_digest"], splits[split]["content_digest"])
 
 
 def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core.errors import RecipeError, StageError
-from sentisynth_hub.core.hub_endpoint import refusal, unreachable
+from sentisynth_hub.core.hub_endpoint import hub_api, refusal, unreachable
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.recipe import Recipe
@@ -116,11 +116,11 @@ def _check_model_folder(recipe: Recipe, name: str, where: str) -> None:
 
 
 def _pin_repo(repo_id: str, revision: str | None, repo_type: str, where: str) -> Pin:
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 
     try:
-        info = HfApi().repo_info(repo_id, revision=revision, repo_type=repo_type)
+        info = hub_api().repo_info(repo_id, revision=revision, repo_type=repo_type)
     except OfflineModeIsEnabled:
         try:  # the cache names a snapshot's folder by its commit
             snapshot = Path(snapshot_download(repo_id, revision=revision, repo_type=repo_type, local_files_only=True))

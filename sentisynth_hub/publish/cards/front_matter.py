@@ -8,7 +8,14 @@ import yaml
 
 from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
-from sentisynth_hub.publish.cards.published_manifest import ConfigRecord, DatasetManifest, ModelManifest
+from sentisynth_hub.publish.cards.published_manifest import (
+    BaseManifest,
+    ConfigRecord,
+    DatasetManifest,
+    GivenDatasetManifest,
+    GivenModelManifest,
+    ModelManifest,
+)
 
 
 if TYPE_CHECKING:
@@ -104,6 +111,62 @@ def model_metadata(manifest: ModelManifest) -> dict[str, Any]:
     return dict(card.to_dict())  # type: ignore[no-untyped-call]
 
 
+def given_dataset_metadata(manifest: GivenDatasetManifest) -> dict[str, Any]:
+    """Metadata of the card of a data set that was there already."""
+    from huggingface_hub import DatasetCardData
+
+    labels = manifest.labels
+    task = "sentiment-classification" if set(labels) <= _SENTIMENT else "multi-class-classification"
+    features = [feature(name, kind, labels) for name, kind in manifest.columns.items()]
+    splits = manifest.splits
+    card = DatasetCardData(
+        pretty_name=manifest.pretty_name,
+        language=_languages(manifest),
+        license=manifest.licence["id"],
+        task_categories=["text-classification"] if labels else None,
+        task_ids=[task] if labels else None,
+        language_details=list(manifest.language),
+        source_datasets=list(manifest.made_from) or None,
+        size_categories=[size_category(sum(record["rows"] for record in splits.values()))],
+        tags=[*(TAGS if manifest.synthetic else TAGS[1:]), "text"],
+        configs=[
+            {
+                "config_name": "default",
+                "data_files": [{"split": name, "path": sorted(record["files"])} for name, record in splits.items()],
+            }
+        ],
+        dataset_info={
+            "features": features,
+            "splits": [
+                {"name": name, "num_bytes": record["num_bytes"], "num_examples": record["rows"]}
+                for name, record in splits.items()
+            ],
+            "download_size": sum(sum(record["files"].values()) for record in splits.values()),
+            "dataset_size": sum(record["num_bytes"] for record in splits.values()),
+        },
+    )
+    return dict(card.to_dict())  # type: ignore[no-untyped-call]
+
+
+def given_model_metadata(manifest: GivenModelManifest) -> dict[str, Any]:
+    """Metadata of the card of a model that was there already."""
+    from huggingface_hub import ModelCardData
+
+    base = manifest.base_model
+    card = ModelCardData(
+        pretty_name=manifest.pretty_name,
+        language=_languages(manifest),
+        license=manifest.licence["id"],
+        library_name=manifest.layout,
+        pipeline_tag="text-classification",
+        datasets=[name.partition("@")[0] for name in manifest.trained_on] or None,
+        tags=[*TAGS[1:], "text-classification"],
+        base_model=base,
+        base_model_relation="finetune" if base else None,
+    )
+    return dict(card.to_dict())  # type: ignore[no-untyped-call]
+
+
 def size_category(rows: int) -> str:
     """The Hub's name for a number of rows."""
     return next((name for limit, name in _SIZES if rows < limit), "10M<n<100M")
@@ -118,7 +181,7 @@ def feature(name: str, kind: str, labels: Sequence[str]) -> dict[str, Any]:
     return {"name": name, "dtype": kind}
 
 
-def _languages(manifest: DatasetManifest | ModelManifest) -> list[str]:
+def _languages(manifest: BaseManifest) -> list[str]:
     """The languages alone, as the Hub's filter knows them."""
     return list(dict.fromkeys(tag.split("-")[0].lower() for tag in manifest.language))
 

@@ -5,8 +5,9 @@ result computed twice gives the same manifest.
 """
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
@@ -161,27 +162,34 @@ class TrainedOn(TypedDict):
     commit: str
 
 
-class _Manifest(BaseModel):
-    """What both kinds of manifest have; every key is required, but for those that may be None."""
+class SplitRecord(TypedDict):
+    """One split of a data set that was there already: `digest` is a sha256 over its lines, every column counted."""
+
+    rows: int
+    digest: str
+    num_bytes: int
+    files: dict[FilePath, int]
+
+
+class BaseManifest(BaseModel):
+    """What every manifest has; every key is required, but for those that may be None. `earlier`: tags of the versions
+    before, newest first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
     format: int = Field(alias="schema", ge=1)
     repo_id: Annotated[str, AfterValidator(_repo_id)]
-    recipe: RecipeRecord
     pretty_name: str
     language: list[str]
-    labels: list[str] = Field(min_length=1)
+    labels: list[str]
     licence: Licence
     evaluation: dict[str, Any] | None
-    natural: NaturalRecord
-    label_budget: dict[str, Any] | None
     toolkit: str
-    inputs_digest: str
     version: str = Field(pattern=r"^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$")
     changes: Changes
     files: list[FilePath]
     figures: list[FilePath] | None = None
+    earlier: list[str] | None = None
 
     @property
     def tag(self) -> str:
@@ -198,7 +206,17 @@ class _Manifest(BaseModel):
         return json.dumps(self.content(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-class DatasetManifest(_Manifest):
+class _RunManifest(BaseManifest):
+    """What the manifests of a recipe's run have beside that."""
+
+    labels: list[str] = Field(min_length=1)
+    recipe: RecipeRecord
+    natural: NaturalRecord
+    label_budget: dict[str, Any] | None
+    inputs_digest: str
+
+
+class DatasetManifest(_RunManifest):
     """Manifest of a dataset repo. `human_evaluation`: what people said of these very rows, where they were asked;
     `looks`: how often the test rows were looked at over the versions; `mixing`: where code-mixing was matched."""
 
@@ -229,7 +247,7 @@ class DatasetManifest(_Manifest):
         return configs
 
 
-class ModelManifest(_Manifest):
+class ModelManifest(_RunManifest):
     """Manifest of a model repo. `dataset`: the synthetic rows it learned from; None where it learned from none, or
     where they were not published; `synthetic_rows`: how many they were; `layout`: of the library that loads it."""
 
@@ -244,8 +262,46 @@ class ModelManifest(_Manifest):
     max_length: int | None
 
 
-OPTIONAL = frozenset({"figures", "human_evaluation", "layout", "mixing", "model", "synthetic_rows"})
-Manifest = DatasetManifest | ModelManifest
+class GivenDatasetManifest(BaseManifest):
+    """Manifest of a data set that was there already. `columns`: name to type. `synthetic`: whether a machine wrote the
+    texts, where the owner says so. `repeated`: rows that repeat a text, `in_split` and, of other splits, `in_train`.
+    `gates`: what it was asked for before it was published."""
+
+    splits: dict[str, SplitRecord] = Field(min_length=1)
+    columns: dict[str, str]
+    text_column: str
+    label_column: str | None
+    synthetic: bool | None
+    made_from: list[str]
+    statistics: Statistics
+    repeated: dict[str, int]
+    examples: list[tuple[str, str]]
+    gates: list[str]
+
+    @field_validator("splits")
+    @classmethod
+    def _has_columns(cls, splits: dict[str, SplitRecord]) -> dict[str, SplitRecord]:
+        bad = [name for name in splits if not re.fullmatch(r"\w+(\.\w+)*", name)]
+        if bad:
+            raise ValueError(f"{bad[0][:80]!r} is no name of a split")
+        return splits
+
+
+class GivenModelManifest(BaseManifest):
+    """Manifest of a classifier that was there already. `weights`: sha256 of every file of the model, by path.
+    `scores` stand on `test_rows` rows; empty where nobody measured."""
+
+    labels: list[str] = Field(min_length=1)
+    layout: Literal["transformers", "sentence-transformers"]
+    base_model: str | None
+    trained_on: list[str]
+    weights: dict[FilePath, str]
+    scores: dict[str, float]
+    test_rows: int
+
+
+OPTIONAL = frozenset({"earlier", "figures", "human_evaluation", "layout", "mixing", "model", "synthetic_rows"})
+Manifest = DatasetManifest | ModelManifest | GivenDatasetManifest | GivenModelManifest
 
 
 def read_manifest(text: str, where: str) -> Manifest:
@@ -268,9 +324,14 @@ def read_manifest(text: str, where: str) -> Manifest:
     written_in = content.get("schema")
     if isinstance(written_in, int) and written_in > SCHEMA:
         raise PublishError(f"{where}: was published by a newer sentisynth-hub; update this one")
-    kind = DatasetManifest if "configs" in content else ModelManifest
+    kinds: dict[str, type[BaseManifest]] = {
+        "configs": DatasetManifest,
+        "splits": GivenDatasetManifest,
+        "weights": GivenModelManifest,
+    }
+    kind: type[BaseManifest] = next((kind for key, kind in kinds.items() if key in content), ModelManifest)
     try:
-        return kind.model_validate(content)
+        return cast(Manifest, kind.model_validate(content))
     except (ValidationError, RecursionError) as error:
         raise PublishError(
             f"{where}: cannot be read ({_first(error)}); restore it from the last version's tag"

@@ -18,11 +18,18 @@ from sentisynth_hub.publish.cards.escape import environment
 from sentisynth_hub.publish.cards.front_matter import (
     dataset_metadata,
     front_matter,
+    given_dataset_metadata,
+    given_model_metadata,
     merged,
     model_metadata,
     split_card,
 )
-from sentisynth_hub.publish.cards.published_manifest import DatasetManifest, Manifest, ModelManifest
+from sentisynth_hub.publish.cards.published_manifest import (
+    DatasetManifest,
+    GivenDatasetManifest,
+    Manifest,
+    ModelManifest,
+)
 from sentisynth_hub.verdict import evaluation_text as words
 from sentisynth_hub.verdict.evaluation import parse_evaluation
 
@@ -48,8 +55,12 @@ def render_card(manifest: Manifest, existing: str) -> str:
     with _showing(manifest):
         if isinstance(manifest, DatasetManifest):
             metadata, template = dataset_metadata(manifest), "dataset_card.md.jinja2"
-        else:
+        elif isinstance(manifest, ModelManifest):
             metadata, template = model_metadata(manifest), "model_card.md.jinja2"
+        elif isinstance(manifest, GivenDatasetManifest):
+            metadata, template = given_dataset_metadata(manifest), "given_dataset_card.md.jinja2"
+        else:
+            metadata, template = given_model_metadata(manifest), "given_model_card.md.jinja2"
     people, text = split_card(existing)
     return front_matter(merged(people, metadata)) + with_generated(text, _rendered(template, manifest))
 
@@ -143,6 +154,7 @@ def _names(manifest: Manifest) -> Mapping[str, Any]:
     )
     return {
         "layout": None,
+        "earlier": [],
         **manifest.content(),
         "tag": manifest.tag,
         "evaluation": evaluation,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError, PublishError
+from sentisynth_hub.core.hub_endpoint import hub_api
 from sentisynth_hub.core.rows import Row
-from sentisynth_hub.pretrained.classifier import TextClassifier, open_classifier
+from sentisynth_hub.pretrained.classifier import open_classifier
 from sentisynth_hub.publish.release import DatasetRelease
 from sentisynth_hub.publish.repo_head import read_head
 from sentisynth_hub.publish.versions.changes import ScoreChange
@@ -95,21 +96,28 @@ def check_not_worse(
     Raises:
         PublishError: The new model is worse.
     """
-    published = _published_model(recipe)
-    if published is None:
+    if recipe.publish.model is None:
         return None
-    tag, old = published
+    head = read_head(hub_api(), recipe.publish.model, "model")
+    if head is None or head.version is None:
+        return None
+    tag = head.version.tag
     texts, truth = [row.text for row in test], [str(row.label) for row in test]
     gates, margin = recipe.publish.gates, recipe.publish.gates.non_inferiority_margin
-    comparison = non_inferiority(
+    predicted = open_classifier(folder).predict(texts)
+    comparison = against_published(
+        head.repo_id,
+        tag,
+        texts,
         truth,
-        open_classifier(folder).predict(texts),
-        old.predict(texts),
+        predicted,
         recipe.labels,
         recipe.study.metric,
-        gates.alpha,
-        recipe.seed,
+        alpha=gates.alpha,
+        seed=recipe.seed,
     )
+    if comparison is None:
+        return None
     difference = comparison.new - comparison.old
     numbers = (
         f"{comparison.metric} {comparison.new:.3f} against {comparison.old:.3f} of {tag} on the same "
@@ -131,28 +139,33 @@ def check_not_worse(
             f"the new model {'is worse' if worse else 'may be worse'}: {numbers}; it {rule}. Nothing was published; "
             "publish it all the same with `sentisynth publish --allow-worse`"
         )
-    return replace(comparison, tag=tag)
+    return comparison
 
 
-def _published_model(recipe: Recipe) -> tuple[str, TextClassifier] | None:
-    """The tag and the model at the head of the recipe's model repo; None where there is none that can be compared."""
-    if recipe.publish.model is None:
-        return None
-    from huggingface_hub import HfApi
-
-    head = read_head(HfApi(), recipe.publish.model, "model")
-    if head is None or head.version is None:
-        return None
-    tag = head.version.tag
+def against_published(
+    repo_id: str,
+    tag: str,
+    texts: Sequence[str],
+    truth: Sequence[str],
+    predicted: Sequence[str],
+    labels: Sequence[str],
+    metric: str,
+    *,
+    alpha: float = 0.05,
+    seed: int = 0,
+) -> NonInferiority | None:
+    """A new model's predictions beside those of a published version on the same texts; None, with a warning, where
+    that one cannot be opened or has other labels."""
     try:
-        classifier = open_classifier(recipe.publish.model, tag)
+        classifier = open_classifier(repo_id, tag)
     except InputError as error:
         log.warn(f"the new model is not compared with {tag}, which cannot be opened: {error}")
         return None
-    if set(classifier.labels) != set(recipe.labels):
+    if set(classifier.labels) != set(labels):
         log.warn(f"the new model is not compared with {tag}, whose labels are {', '.join(classifier.labels)}")
         return None
-    return tag, classifier
+    comparison = non_inferiority(truth, predicted, classifier.predict(texts), labels, metric, alpha, seed)
+    return replace(comparison, tag=tag)
 
 
 def non_inferiority(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sentisynth_hub.core.errors import PublishError, RecipeError
+from sentisynth_hub.core.hub_endpoint import hub_api
 from sentisynth_hub.publish.checks.licences import gather_licences
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin
@@ -30,11 +31,9 @@ def check_publishable(recipe: Recipe, pins: Mapping[str, Pin]) -> None:
         if repo_id is not None and repo_id.startswith("YOUR-NAME/"):
             raise RecipeError(f"publish.{repo_type}: {repo_id} still says YOUR-NAME; put your Hub name there")
     gather_licences(recipe, pins)
-    from huggingface_hub import HfApi
-
     for repo_type, repo_id in repos.items():
         if repo_id is not None:
-            _check_write(HfApi(), repo_id, repo_type)
+            _check_write(hub_api(), repo_id, repo_type)
 
 
 def _check_write(api: "HfApi", repo_id: str, repo_type: str) -> None:

@@ -155,13 +155,15 @@ def check_files(files: Mapping[str, str], natural: NaturalTexts | None) -> None:
                 raise PublishError(f"{path}: line {number} is a natural row, which must not be published; take it out")
 
 
-def check_tables(tables: Mapping[str, Table], recipe: Recipe) -> None:
+def check_tables(tables: Mapping[str, Table], *, allow_invented_keys: bool) -> None:
     """Look through every text of every table for secrets; those of hidden texts are not there any more.
+
+    Args:
+        allow_invented_keys: Let pass, in the column `text`, what only looks like a key.
 
     Raises:
         PublishError: One holds the value of a secret variable of this environment, or looks like a key.
     """
-    invented = recipe.publish.allow_invented_keys
     for name, table in tables.items():
         for column, kind in table.kinds.items():
             if kind not in ("string", "list<string>"):
@@ -171,7 +173,7 @@ def check_tables(tables: Mapping[str, Table], recipe: Recipe) -> None:
             if variable is not None:
                 raise PublishError(f"config {name}, column {column}: would publish the value of {variable}")
             for place, kind_of_secret in texts_with_secrets(values).items():
-                if column != "text" or not invented:
+                if column != "text" or not allow_invented_keys:
                     excerpt = log.printable(values[place].as_py(), 30)
                     raise PublishError(
                         f"config {name}, column {column}: {excerpt!r} holds something that "

@@ -12,6 +12,7 @@ from typing import Any
 
 from sentisynth_hub import __version__
 from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core.hub_endpoint import hub_api
 from sentisynth_hub.publish.checks.secret_scan import find_secret, secret_variable
 from sentisynth_hub.recipe import Recipe
 
@@ -103,13 +104,13 @@ def submit_job(job: Job) -> str:
     Raises:
         InputError: A secret it needs is not set here.
     """
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import get_token
 
     values = {name: get_token() if name == "HF_TOKEN" else os.environ.get(name) for name in job.secrets}
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise InputError(f"jobs: {missing[0]} is not set here, and the job needs it")
-    info = HfApi().run_job(
+    info = hub_api().run_job(
         image=job.image, command=job.command, flavor=job.flavor, timeout=job.timeout, secrets=values
     )
     return str(info.url)

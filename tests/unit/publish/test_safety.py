@@ -31,7 +31,7 @@ from sentisynth_hub.publish.checks.safety import (
 )
 from sentisynth_hub.publish.checks.secret_scan import find_secret, texts_with_secrets
 from sentisynth_hub.publish.dataset_tables import dataset_tables
-from sentisynth_hub.publish.release import last_part, publishable_recipe
+from sentisynth_hub.publish.release import DatasetRelease, last_part, publishable_recipe
 from sentisynth_hub.recipe.revisions import Pin
 from tests.support.releases import LABELS, NATURAL_TEST, TEXTS, natural_data, recipe_in, release, synthetic
 
@@ -65,6 +65,10 @@ def test_a_label_that_cannot_be_seen_is_refused(tmp_path: Path, label: str) -> N
     recipe = recipe_in(tmp_path / "other", labels=["negative", label])
     with pytest.raises(DataError, match="rename it"):
         check_rows(release(tmp_path, kept=[Row("x", "negative")], recipe=recipe), NATURAL)
+
+
+def allowed(given: DatasetRelease) -> bool:
+    return given.recipe.publish.allow_invented_keys
 
 
 def test_a_funnel_that_disagrees_with_the_rows_is_refused(tmp_path: Path) -> None:
@@ -148,11 +152,11 @@ def test_what_looks_like_a_secret_is_never_published_wherever_it_stands(tmp_path
     rows = synthetic([f"the key is {secret}", *TEXTS])
     given = release(tmp_path, kept=rows)
     with pytest.raises(PublishError, match=r"config default, column text: .* looks like a secret"):
-        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), given.recipe)
+        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), allow_invented_keys=allowed(given))
     lineage = [{**line, "attributes": {"topic": secret}} for line in given.lineage]
     given = replace(release(tmp_path), lineage=lineage[1:])
     with pytest.raises(PublishError, match="config lineage, column attributes"):
-        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), given.recipe)
+        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), allow_invented_keys=allowed(given))
 
 
 @pytest.mark.parametrize("text", HARMLESS)
@@ -165,11 +169,11 @@ def test_a_secret_that_a_model_made_up_is_published_only_on_request_and_never_in
     given = release(
         tmp_path, kept=synthetic([SECRETS["AWS"], *TEXTS]), recipe=recipe_in(tmp_path / "allowed", publish=publish)
     )
-    check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), given.recipe)
+    check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), allow_invented_keys=allowed(given))
     lineage = [{**line, "sampling": SECRETS["AWS"]} for line in given.lineage]
     given = replace(given, lineage=lineage)
     with pytest.raises(PublishError, match="config lineage, column sampling"):
-        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), given.recipe)
+        check_tables(dataset_tables(given, hidden_texts(given, NATURAL), "key"), allow_invented_keys=allowed(given))
 
 
 def test_a_rejected_row_with_a_secret_hides_its_text(tmp_path: Path) -> None:
@@ -190,7 +194,7 @@ def test_a_secret_variable_is_found_in_every_column_and_every_model_file(
         lines = [{**line, column: value} for line in given.lineage]
         tables = dataset_tables(replace(given, lineage=lines), hidden_texts(given, NATURAL), "key")
         with pytest.raises(PublishError, match=f"column {column}: would publish the value of SOME_SERVICE_TOKEN"):
-            check_tables(tables, given.recipe)
+            check_tables(tables, allow_invented_keys=allowed(given))
     (tmp_path / "weights.safetensors").write_bytes(b"\xff" * 2_000_000 + b"canary-3f9b2c71")
     with pytest.raises(PublishError, match="weights.safetensors: would publish the value of SOME_SERVICE_TOKEN"):
         check_model_files({"weights.safetensors": tmp_path / "weights.safetensors"})
