@@ -7,6 +7,7 @@
 """
 
 import ast
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,112 @@ def decisions_page() -> str:
     return "\n".join(lines)
 
 
+_SKILL_HEAD = """---
+name: sentisynth-hub
+description: >-
+  Judge two text classifiers from their predictions, filter labelled texts, publish data sets and
+  classifiers as versions on the Hugging Face Hub, generate labelled synthetic text and say whether it
+  helps. Use it where someone compares classifiers, cleans or publishes a text-classification corpus, or
+  asks whether synthetic data is worth it.
+---
+
+# sentisynth-hub
+
+Made by `python docs/reference/make.py` from the README, the commands, the schema and the public names.
+"""
+_SKILL_ADVICE = """## How to work with it
+
+1. Commands with a result take `--json` and print one JSON document on stdout; progress goes to stderr.
+2. Exit code 2: the input is wrong, and the one line on stderr says where, what was found and what to do.
+   Exit code 1: something failed although the input was right. Nothing is half published.
+3. To write a recipe, read `sentisynth schema` (JSON Schema), write `recipe.yaml`, and run
+   `sentisynth recipes check FOLDER --json` until it passes; nothing is generated or paid for before that.
+   `sentisynth init FILE` writes one from data.
+4. Try on this machine first: `--hub local` is an embedded Hub that the unmodified clients speak to,
+   `--dry-run` and `estimate` spend nothing.
+5. Report a verdict in its own sentence, interval and all; *too small to tell* is a result.
+
+## Commands
+
+| command | what it does | example |
+| --- | --- | --- |"""
+
+
+def skill_page() -> str:
+    """What an agent reads first: made of the README, the commands, the schema and the public names."""
+    import sentisynth_hub
+    from sentisynth_hub.cli import sentisynth
+    from sentisynth_hub.cli.examples import EXAMPLES
+    from sentisynth_hub.core import errors
+    from sentisynth_hub.recipe import recipe_schema
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    schema = recipe_schema()
+    context = click.Context(sentisynth, info_name="sentisynth")
+    commands = [(name, sentisynth.get_command(context, name)) for name in sentisynth.list_commands(context)]
+    lines = [_SKILL_HEAD, readme.split("\n\n")[1], "", _SKILL_ADVICE]
+    for name, command in commands:
+        assert command is not None
+        help_line = _one_line((command.help or "").split("\n\n")[0])
+        lines.append(f"| `{name}` | {help_line} | `{EXAMPLES.get(name, f'sentisynth {name} --help')}` |")
+    lines += [
+        "",
+        "[Every option](reference/cli.md).",
+        "",
+        "## A recipe's keys",
+        "",
+        "| key | needed | what |",
+        "| --- | --- | --- |",
+    ]
+    for key, field in schema["properties"].items():
+        whole = _resolved(schema, field)
+        text = _one_line(field.get("description") or whole.get("description", ""))
+        inner = f" ({', '.join(f'`{name}`' for name in whole['required'])} inside)" if whole.get("required") else ""
+        lines.append(f"| `{key}` | {'yes' + inner if key in schema['required'] else 'no'} | {text} |")
+    lines += [
+        "",
+        "[Every key](reference/recipe.md).",
+        "",
+        "## From Python",
+        "",
+        "| name | what it does |",
+        "| --- | --- |",
+    ]
+    for name in sentisynth_hub.__all__:
+        value = getattr(sentisynth_hub, name)
+        if callable(value) and not isinstance(value, type):
+            lines.append(f"| `{name}` | {_one_line((value.__doc__ or '').split(chr(10) * 2)[0])} |")
+    tree = (errors.__doc__ or "").split("\n\n")[1]
+    return "\n".join([*lines, "", "[Each with examples](reference/api.md).", "", "## Errors", "", "```", tree, "```"])
+
+
+def _resolved(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
+    return dict(schema["$defs"][field["$ref"].rpartition("/")[2]]) if "$ref" in field else field
+
+
+def llms_page() -> str:
+    """The list of pages for a program that reads documentation, as llmstxt.org has it."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    lines = ["# sentisynth-hub", "", f"> {_one_line(readme.split(chr(10) * 2)[1]).replace('**', '')}", ""]
+    lines += ["An agent begins with [SKILL.md](SKILL.md).", ""]
+    sections = ("tutorial", "how-to", "concepts", "reference", "results", "hub", "decisions")
+    for section in sections:
+        pages = sorted((ROOT / "docs" / section).glob("*.md"))
+        lines += [f"## {section.capitalize()}", ""] if pages else []
+        for page in pages:
+            title, _, rest = page.read_text("utf-8").lstrip().partition("\n")
+            entry = f"- [{title.removeprefix('# ')}]({section}/{page.name})"
+            first = next((part for part in rest.split("\n\n") if part.strip() and part.strip()[0].isalpha()), "")
+            plain = _one_line(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", first))
+            explained = section in ("tutorial", "how-to", "concepts", "reference")
+            lines.append(f"{entry}: {plain.partition('. ')[0].rstrip('.:')}" if explained else entry)
+        lines += [""] if pages else []
+    return "\n".join(lines).rstrip("\n")
+
+
 PAGES = {
+    "docs/SKILL.md": skill_page,
+    "docs/llms.txt": llms_page,
     "docs/decisions/README.md": decisions_page,
     "docs/reference/cli.md": command_page,
     "docs/reference/recipe.md": recipe_page,

@@ -287,8 +287,9 @@ def _both(
 def _examples(rows: Sequence[Row], labels: Sequence[str]) -> list[tuple[str, str]]:
     """The first rows of every label in the order of ids, which is as good as drawn by lot and always the same."""
     ordered = sorted(rows, key=lambda row: row.id)
-    examples = []
-    for label in [*labels] or [None]:
+    examples: list[tuple[str, str]] = []
+    names: list[str | None] = [*labels] or [None]
+    for label in names:
         texts = [nfc(row.text)[:_EXAMPLE_LENGTH] for row in ordered if row.label == label and row.text.strip()]
         examples += [(label or "", text) for text in texts[:_EXAMPLES_PER_LABEL]]
     return examples
