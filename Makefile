@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready
 READY_DEV := .venv/ready-dev
 
-.PHONY: help install quickstart test test-all bench quality style clean
+.PHONY: help install quickstart test test-all bench quality style site clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -59,6 +59,15 @@ quality: $(READY_DEV)  ## what CI checks: ruff and mypy
 style: $(READY_DEV)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+READY_DOCS := .venv/ready-docs
+$(READY_DOCS): $(READY)
+	@$(BIN)/python -m pip install --constraint constraints.txt $(PIP_ARGS) --editable '.[docs]'
+	@touch $(READY_DOCS)
+
+site: $(READY_DOCS)  ## the documentation site, into build/site; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "== Look at it: .venv/bin/mkdocs serve"
 
 clean:  ## remove .venv and run folders
 	rm -rf .venv runs

@@ -34,7 +34,9 @@ class Writer:
         if "const" in part:
             return part["const"]
         if "properties" in part:
-            wanted = [name for name in part["properties"] if name in part.get("required", []) or self._named(path, name)]
+            wanted = [
+                name for name in part["properties"] if name in part.get("required", []) or self._named(path, name)
+            ]
             return {name: self.write(part["properties"][name], f"{path}.{name}".lstrip(".")) for name in wanted}
         raise AssertionError(f"{path}: the schema needs a value ({part}) that no fact gives")
 
