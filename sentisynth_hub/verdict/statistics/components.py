@@ -20,7 +20,7 @@ same test items, so the items' luck moves all cells alike and is in none of thes
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import Array
@@ -176,5 +176,5 @@ def _source(
 ) -> VarianceSource:
     p = None
     if against is not None and ms[against] > 0:
-        p = float(f_distribution.sf(ms[name] / ms[against], df[name], df[against]))
+        p = float(fdtrc(df[name], df[against], ms[name] / ms[against]))
     return VarianceSource(name=name, df=df[name], mean_square=ms[name], component=max(component, 0.0), share=0.0, p=p)

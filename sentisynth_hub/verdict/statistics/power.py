@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from scipy.optimize import brentq
-from scipy.stats import multivariate_normal, norm, t
+from scipy.special import ndtr, ndtri, stdtrit
 
 from sentisynth_hub.verdict.evaluation import Remedy
 from sentisynth_hub.verdict.statistics.crossed import Estimate
@@ -28,8 +28,10 @@ def power_each(power: float, correlation: float) -> float:
     if correlation > 0.999:
         return power
     spread = [[1.0, max(correlation, 0.0)], [max(correlation, 0.0), 1.0]]
+    from scipy.stats import multivariate_normal  # slow to import, and few need it
+
     both = lambda z: float(multivariate_normal.cdf([z, z], cov=spread)) - power  # noqa: E731
-    return float(norm.cdf(brentq(both, norm.ppf(power), norm.ppf((1 + power) / 2) + 1e-6)))
+    return float(ndtr(brentq(both, ndtri(power), ndtri((1 + power) / 2) + 1e-6)))
 
 
 def remedy(estimate: Estimate, replicates: int, items: int, alpha: float, power: float, target: float) -> Remedy:
@@ -125,7 +127,7 @@ def detectable_effect_cross_fitted(
     count = folds * repetitions
     spread = math.sqrt((1 / count + 1 / (folds - 2)) * each)
     both = power_each(power, _SHARED_VARIANT)
-    return float((t.ppf(1 - alpha / 2, count - 1) + t.ppf(both, count - 1)) * spread)
+    return float((stdtrit(count - 1, 1 - alpha / 2) + stdtrit(count - 1, both)) * spread)
 
 
 def _first(effect: Callable[[int], float], start: int, limit: int, target: float) -> int | None:

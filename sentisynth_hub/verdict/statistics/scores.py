@@ -1,7 +1,7 @@
 """The scores of one variant, and the per-trial detail of a comparison."""
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from sentisynth_hub.metrics.classification import (
     NO_ANSWER,
@@ -105,7 +105,7 @@ def by_replicate(study: StudyPredictions, variant: str, baseline: str, *, cluste
     first, second = study.predicted(variant) == study.y, study.predicted(baseline) == study.y
     only_first, only_second = (first & ~second).sum(axis=1), (second & ~first).sum(axis=1)
     fewer, both = np.minimum(only_first, only_second), only_first + only_second
-    p = np.minimum(1.0, 2 * binom.cdf(fewer, both, 0.5))
+    p = np.minimum(1.0, 2 * bdtr(fewer, both, 0.5))
     return [
         ReplicateCounts(
             replicate=place, only_variant=int(gained), only_baseline=int(lost), p=None if clustered else float(value)
