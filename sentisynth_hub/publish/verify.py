@@ -255,7 +255,9 @@ def _privacy(
     count = sum(personal.find(text) is not None for text in texts)
     expected = "allowed by whoever verifies" if allow_personal_data else 0
     yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), expected, count)
-    yield agreement("texts with something like a secret", 0, len(texts_with_secrets(pa.array(texts, pa.large_string()))))
+    yield agreement(
+        "texts with something like a secret", 0, len(texts_with_secrets(pa.array(texts, pa.large_string())))
+    )
     if natural is None:
         yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
         return
