@@ -63,7 +63,7 @@ def test_a_corpus_cleaned_and_published(local_hub: HubState) -> None:
 
 
 def test_a_whole_study(tmp_path: Path) -> None:
-    names = run("study.ipynb", ENCODER=str(tiny_encoder(tmp_path / "encoder")), REPLICATES=5)
+    names = run("study.ipynb", ENCODER=str(tiny_encoder(tmp_path / "films" / "encoder")), REPLICATES=5)
     assert names["result"].evaluation.primary == "mixed"
     assert names["result"].evaluation.replicates == 5
 
