@@ -62,6 +62,7 @@ def test_a_corpus_cleaned_and_published(local_hub: HubState) -> None:
     assert (len(names["first"]), len(names["latest"])) == (12, 13)
 
 
+@pytest.mark.slow
 def test_a_whole_study(tmp_path: Path) -> None:
     names = run("study.ipynb", ENCODER=str(tiny_encoder(tmp_path / "films" / "encoder")), REPLICATES=5)
     assert names["result"].evaluation.primary == "mixed"
