@@ -60,8 +60,8 @@ def publish_given(source: str, given: dict[str, Any], *, create_pr: bool, dry_ru
     path = Path(source)
     if not path.exists():
         raise InputError(f"{source}: no such file or folder; --to publishes a file or a folder that is there")
-    said = {name: given[name] for name in ("licence", "title", "card")}
-    said |= {
+    described = {name: given[name] for name in ("licence", "title", "card")}
+    described |= {
         "language": given["language"].split(",") if given["language"] else None,
         "gates": list(given["gate"]),
         "private": not given["public"],
@@ -72,12 +72,12 @@ def publish_given(source: str, given: dict[str, Any], *, create_pr: bool, dry_ru
     if path.is_dir() and ((path / "config.json").is_file() or (path / "modules.json").is_file()):
         trained_on = list(given["trained_on"]) or None
         model = {"test": given["test"], "base_model": given["base_model"], "datasets": trained_on}
-        result = publish_model(path, given["to"], **said, **model)
+        result = publish_model(path, given["to"], **described, **model)
     else:
         wrong = next((name for name in ("test", "base_model", "trained_on") if given[name]), None)
         if wrong is not None:
             raise InputError(f"--{wrong.replace('_', '-')}: {source} is a data set; this option is for a model")
-        result = publish_dataset(path, given["to"], **said)
+        result = publish_dataset(path, given["to"], **described)
     lines = result.plan.lines() if dry_run and result.plan is not None else result.lines()
     options.show(result.record(), lines, as_json)
     options.next_step(
