@@ -3,7 +3,7 @@
 A label is always its name (a string); integers appear only inside training and in published ClassLabel columns.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,12 +57,15 @@ class Decision:
     """What one filter says of one row: `keep` True means the row stays.
 
     A dropped row always has a `reason` (snake_case, from a small fixed set a filter documents); `score` is what was
-    measured, kept for kept rows too.
+    measured, kept for kept rows too. `label` is what a kept row is called from now on; None: as before. `scores` are
+    further measures by name, which stay with the row.
     """
 
     keep: bool
     reason: str | None = None
     score: float | None = None
+    label: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,9 @@ class Completion:
     `finish_reason` is "stop", "length" (cut at the token limit), "interrupted" (cut by anything else), "refusal" or
     "error" (then `text` is empty and `error` says why). Token counts are the server's own where it reports them.
     `cost_usd` is None where no price is known, never 0. `left_out` names the fields of a call that the server refused
-    and that were not sent, with commas between. Every string is cleaned here, whoever wrote it: what UTF-8
-    cannot hold (half an emoji) becomes U+FFFD.
+    and that were not sent, with commas between. `logprob` is the sum of its tokens' log-probabilities,
+    where a server was asked for them and gave them. Every string is cleaned here, whoever wrote it: what UTF-8 cannot
+    hold (half an emoji) becomes U+FFFD.
     """
 
     request_id: str
@@ -117,6 +121,7 @@ class Completion:
     system_fingerprint: str | None = None
     error: str | None = None
     left_out: str = ""
+    logprob: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("text", "model", "system_fingerprint", "error"):

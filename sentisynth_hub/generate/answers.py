@@ -76,6 +76,8 @@ _FIELDS = tuple(Completion.__dataclass_fields__)
 def completion_record(completion: Completion, *, batch: str | None = None, call: str | None = None) -> dict[str, Any]:
     """The journal's line of a completion; `call` names the reservation it settles."""
     fields = {name: getattr(completion, name) for name in _FIELDS}
+    if completion.logprob is None:
+        del fields["logprob"]
     return {"kind": "completion", "batch": batch, "call": call, **fields}
 
 

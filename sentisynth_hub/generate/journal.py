@@ -15,6 +15,7 @@ newline is what a crash left of a write: it is never read, and cut off before th
 import asyncio
 import contextlib
 import json
+import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -264,6 +265,10 @@ def _dollars(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and 0 <= value < float("inf"))
 
 
+def _number_or_none(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and math.isfinite(value))
+
+
 def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
@@ -273,6 +278,7 @@ _PARTS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "request_id": _text, "batch": _text_or_none, "call": _text_or_none, "text": _text, "finish_reason": _text,
         "model": _text, "prompt_tokens": _count, "completion_tokens": _count, "cost_usd": _dollars,
         "system_fingerprint": _text_or_none, "error": _text_or_none, "left_out": _text_or_none,
+        "logprob": _number_or_none,
     },
     "reservation": {"call": _text, "request_ids": _texts, "tokens": _count, "cost_usd": _dollars},
     "release": {"call": _text, "tokens": _count, "cost_usd": _dollars},

@@ -16,6 +16,7 @@ from sentisynth_hub.core.errors import RecipeError
 from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.generate.plan_requests import plan_requests
 from sentisynth_hub.generate.prompts import PromptTemplate
+from sentisynth_hub.generate.providers.openai_protocol import by_server
 from sentisynth_hub.natural import stage as natural_stage
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData
@@ -92,7 +93,7 @@ def _missing_data(recipe: Recipe) -> str | None:
 def endpoint_note(recipe: Recipe) -> str:
     """What would be sent where; a key that is not set yet is no mistake of the recipe."""
     try:
-        return endpoint_access(recipe).sentence
+        return "; ".join(endpoint_access(each).sentence for each in by_server(recipe))
     except RecipeError:
         raise
     except Exception as error:

@@ -110,18 +110,20 @@ class EndpointGenerator(GeneratorSection):
     """`openai`: a hosted or self-hosted server that speaks OpenAI's protocol."""
     model: str = Field(min_length=1)
     """Model name as the server knows it."""
-    base_url: str | None = None
-    """Address of the server; None: `OPENAI_BASE_URL` or OpenAI's own. Never published."""
+    base_url: str | list[str] | None = None
+    """Address of the server; None: `OPENAI_BASE_URL` or OpenAI's own. Or a list of servers of the same model, which
+    share the requests; one that is down is left out. Never published.
+    """
     api_key_variable: str = "OPENAI_API_KEY"
     """Environment variable that holds the key: a name that ends in `_API_KEY`. It is sent to its own provider, and to
     servers that you allowed with `sentisynth trust HOST` or that your environment or command line names.
     """
     concurrency: int = Field(default=8, ge=1)
-    """Calls in flight, in each process."""
+    """Calls in flight, in each process, to each server."""
     requests_per_minute: float | None = Field(default=None, gt=0)
-    """The server's limit of calls, shared by all processes; None: no limit of ours."""
+    """A server's limit of calls, shared by all processes; None: no limit of ours."""
     tokens_per_minute: float | None = Field(default=None, gt=0)
-    """The server's limit of tokens, prompt and completion, shared by all processes; None: no limit of ours."""
+    """A server's limit of tokens, prompt and completion, shared by all processes; None: no limit of ours."""
     timeout_seconds: float = Field(default=120, gt=0)
     """Seconds a call may take."""
     max_attempts: int = Field(default=6, ge=1)
@@ -161,6 +163,11 @@ class EndpointGenerator(GeneratorSection):
         return [self.api_key_variable]
 
     @property
+    def addresses(self) -> list[str | None]:
+        """The servers' addresses; None: the one that the environment names, or OpenAI's."""
+        return [*self.base_url] if isinstance(self.base_url, list) else [self.base_url]
+
+    @property
     def reasoning_tokens(self) -> int:
         """As the recipe says."""
         return self.thinking_tokens
@@ -169,13 +176,19 @@ class EndpointGenerator(GeneratorSection):
         """Fields are those of the protocol, each said once."""
         if generate.sampling.top_k is not None:
             raise ValueError("sampling.top_k: OpenAI's protocol has no such field; use top_p, or generator.extra_body")
+        if self.batch_api and len(self.addresses) > 1:
+            raise ValueError("generator.batch_api: a batch goes to one server; give one base_url, or leave it out")
         if taken := sorted(_OWN_FIELDS & self.extra_body.keys()):
             raise ValueError(f"generator.extra_body.{taken[0]}: the toolkit sets this field itself; leave it out")
 
     @field_validator("base_url")
     @classmethod
-    def _is_an_address(cls, url: str | None) -> str | None:
-        return None if url is None else check_base_url(url)
+    def _is_an_address(cls, url: str | list[str] | None) -> str | list[str] | None:
+        if not isinstance(url, list):
+            return None if url is None else check_base_url(url)
+        if not url or len(set(url)) != len(url):
+            raise ValueError("a list of servers names each address once, and at least one")
+        return [check_base_url(address) for address in url]
 
     @field_validator("api_key_variable")
     @classmethod

@@ -71,7 +71,7 @@ class EndpointAccess:
 
 
 def endpoint_access(recipe: Recipe) -> EndpointAccess:
-    """Decide whether the recipe's endpoint gets the recipe's key.
+    """Decide whether the recipe's endpoint gets the recipe's key; the recipe names one server of it.
 
     Raises:
         RecipeError: A key is there, and the server is neither its provider's nor one the user allowed.
@@ -81,12 +81,13 @@ def endpoint_access(recipe: Recipe) -> EndpointAccess:
     assert isinstance(endpoint, EndpointGenerator)
     variable = check_key_name(endpoint.api_key_variable)
     environment = os.environ.get("OPENAI_BASE_URL")
-    url = check_base_url(endpoint.base_url or environment or f"https://{DEFAULT_HOST}/v1")
+    [address] = endpoint.addresses
+    url = check_base_url(address or environment or f"https://{DEFAULT_HOST}/v1")
     host = _host_of(url)
-    by_user = environment is not None if endpoint.base_url is None else url == environment or url in recipe.named
+    by_user = environment is not None if address is None else url == environment or url in recipe.named
     own = url.startswith("https://") and host in PROVIDERS.get(variable, ())
     key = os.environ.get(variable) or None
-    if key is None and (own or (endpoint.base_url is None and not environment)):
+    if key is None and (own or (address is None and not environment)):
         raise InputError(f"no key in the environment variable {variable}; set it, or set base_url")
     allowed = own or by_user or host in trusted_hosts()
     if key is not None and not allowed and not _is_this_machine(host):

@@ -1,17 +1,22 @@
-"""Any OpenAI-compatible endpoint, many calls at once, none of them paid twice.
+"""Any OpenAI-compatible endpoint, on one server or several, many calls at once, none of them paid twice.
 
 A call goes: place in the rate limits · worst case reserved in the ledger · reservation on disk · sent · answered ·
 completions on disk · ledger settled · completion handed on. What a crash leaves between two of these steps is a
 reservation without an answer, and that counts as spent.
+
+Several servers take calls from one line, each as fast as its limits let it. What one fails goes back into the line for
+whoever is free, and a server that fails one call after the other is left out for the rest of the run.
 """
 
 import asyncio
-import itertools
+import contextlib
 import time
 import uuid
+from collections import deque
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from typing import Any
 
+from sentisynth_hub.core import log
 from sentisynth_hub.core.rows import Completion, Request
 from sentisynth_hub.core.untrusted import one_line
 from sentisynth_hub.generate.answers import completion_record
@@ -19,9 +24,9 @@ from sentisynth_hub.generate.budget import Ledger, TokenCost, worst_case
 from sentisynth_hub.generate.journal import GroupedJournal, Journal
 from sentisynth_hub.generate.providers import openai_protocol as protocol
 from sentisynth_hub.generate.providers.call_failures import CallFailure, lost_connection, meaning, status_of
-from sentisynth_hub.generate.providers.openai_client import client_settings, without_key
-from sentisynth_hub.generate.providers.rate_limits import RateLimits, backoff, retry_after
-from sentisynth_hub.generate.providers.server_fields import ServerFields
+from sentisynth_hub.generate.providers.endpoint_servers import Server, WaitingCall, calls_of, paused, untried
+from sentisynth_hub.generate.providers.openai_client import without_key
+from sentisynth_hub.generate.providers.rate_limits import backoff, retry_after
 from sentisynth_hub.recipe import Recipe
 
 
@@ -30,10 +35,10 @@ _REFUSALS = 30  # times a call may be told to come later, which takes a quarter 
 
 
 class EndpointCaller:
-    """Asks a server; `stopped` says why it ended before every request was answered, None where it did not."""
+    """Asks the servers; `stopped` says why it ended before every request was answered, None where it did not."""
 
     def __init__(self, recipe: Recipe, ledger: Ledger, journal: Journal, *, processes: int = 1, proven: bool = False):
-        """Every process of a launch has its share (one of `processes`) of the rate limits.
+        """Every process of a launch has its share (one of `processes`) of each server's rate limits.
 
         Args:
             proven: The server answered requests of this plan before. Then a last few that it refuses are at fault
@@ -43,9 +48,9 @@ class EndpointCaller:
         self.endpoint = protocol.endpoint_of(recipe)
         self.stopped: str | None = None
         self._journal = GroupedJournal(journal)
-        per_minute = self.endpoint.requests_per_minute, self.endpoint.tokens_per_minute
-        self._limits = RateLimits(*(limit / processes if limit is not None else None for limit in per_minute))
-        self._fields = ServerFields(protocol.host(self.endpoint), self.endpoint.model)
+        self._servers = [Server(each, processes) for each in protocol.by_server(recipe)]
+        self._returned: deque[WaitingCall] = deque()
+        self._open = 0  # calls that a worker has taken and not finished
         self._in_flight = 0
         self._slowest = 0.0
         self._proven = proven
@@ -59,7 +64,7 @@ class EndpointCaller:
 
     def generate(self, requests: Iterable[Request]) -> Generator[Completion]:
         """Yield completions as they come, each on disk before it is yielded. Memory holds only the calls in flight."""
-        calls = _calls(requests, self.endpoint.choices_per_call)
+        calls = calls_of(requests, self.endpoint.choices_per_call)
         with asyncio.Runner() as runner:
             stream = self._stream(calls)
             try:
@@ -68,16 +73,19 @@ class EndpointCaller:
             finally:
                 runner.run(stream.aclose())
 
-    async def _stream(self, calls: Iterator[list[Request]]) -> AsyncGenerator[list[Completion]]:
+    async def _stream(self, calls: Iterator[WaitingCall]) -> AsyncGenerator[list[Completion]]:
         """Yield what has been answered whenever there is something."""
-        from openai import AsyncOpenAI
-
         self._settled = asyncio.Condition()
-        self._probing = asyncio.Lock()
         self._answers: list[Completion] = []
         self._news = asyncio.Event()
-        async with AsyncOpenAI(**client_settings(self.recipe)) as self._client:
-            workers = [asyncio.create_task(self._work(calls)) for _ in range(self.endpoint.concurrency)]
+        async with contextlib.AsyncExitStack() as clients:
+            for server in self._servers:
+                await clients.enter_async_context(server.connect())
+            workers = [
+                asyncio.create_task(self._work(server, calls))
+                for _ in range(self.endpoint.concurrency)
+                for server in self._servers
+            ]
             everyone = asyncio.create_task(self._finish(workers))
             try:
                 while self._answers or not everyone.done():
@@ -109,53 +117,94 @@ class EndpointCaller:
         self._answers += completions
         self._news.set()
 
-    async def _work(self, calls: Iterator[list[Request]]) -> None:
-        for waiting in calls:
-            await self._answer(waiting)
-            if self.stopped is not None:
+    async def _work(self, server: Server, calls: Iterator[WaitingCall]) -> None:
+        """Take calls while there are any, and while a call of another server may still come back."""
+        while self.stopped is None and server.down is None:
+            call = self._returned_for(server) or next(calls, None)
+            if call is None and not self._open:
                 return
+            if call is None:
+                async with self._settled:
+                    await self._settled.wait()
+                continue
+            self._open += 1
+            try:
+                await self._answer(server, call)
+            finally:
+                self._open -= 1
+                async with self._settled:
+                    self._settled.notify_all()
 
-    async def _answer(self, waiting: list[Request]) -> None:
+    def _returned_for(self, server: Server) -> WaitingCall | None:
+        """A call that another server passed on; one that this server failed before only where nobody else is left."""
+        for call in self._returned:
+            if server in (untried(call, self._servers) or [server]):
+                self._returned.remove(call)
+                return call
+        return None
+
+    async def _answer(self, server: Server, call: WaitingCall) -> None:
         """Answer the requests of one prompt: again for those an answer left out, and for all where there was none."""
-        failure, attempts, refusals = CallFailure(""), 0, 0
-        while attempts < self.endpoint.max_attempts and refusals < _REFUSALS:
-            outcome = await self._attempt(waiting)
+        failure = CallFailure("")
+        while call.attempts < self.endpoint.max_attempts and call.refusals < _REFUSALS:
+            outcome = await self._attempt(server, call.waiting)
             if outcome is None:
                 return
             if isinstance(outcome, list):
-                waiting = waiting[len(outcome) :]  # a server that ignores or refuses `n` gives one at a time
-                if not waiting:
+                server.failures = 0
+                call.waiting = call.waiting[len(outcome) :]  # who ignores or refuses `n` gives one at a time
+                if not call.waiting:
                     return
-                attempts = refusals = 0
+                call.attempts = call.refusals = 0
                 continue
             failure = outcome
+            if self._passes_on(server, call, failure):
+                return
             if failure.stop:
                 self.stop(failure.why)
                 return
             if not failure.retry:
                 break
-            attempts, refusals = attempts + (not failure.later), refusals + failure.later
-            await asyncio.sleep(backoff(attempts + refusals) if failure.wait is None else failure.wait)
-        await self._give_up(waiting, failure)
+            call.attempts, call.refusals = call.attempts + (not failure.later), call.refusals + failure.later
+            wait = backoff(call.attempts + call.refusals) if failure.wait is None else failure.wait
+            await asyncio.sleep(wait)
+        await self._give_up(call.waiting, failure)
 
-    async def _attempt(self, waiting: list[Request]) -> list[Completion] | CallFailure | None:
+    def _passes_on(self, server: Server, call: WaitingCall, failure: CallFailure) -> bool:
+        """Leave to others what this server failed, where there are any; note that it is down where it fails on and
+        on.
+        """
+        if not (failure.stop or (failure.retry and not failure.later)):
+            return False
+        call.failed_by.add(server.name)
+        if not untried(call, self._servers):
+            return False
+        server.failures += 1
+        if server.down is None and (failure.stop or server.failures >= max(_DEAD, self.endpoint.concurrency)):
+            server.down = failure.why
+            others = ", ".join(other.name for other in self._servers if other.down is None)
+            log.warn(f"{server.name} is asked nothing more in this run ({failure.why}); going on with {others}")
+        self._returned.append(call)
+        return True
+
+    async def _attempt(self, server: Server, waiting: list[Request]) -> list[Completion] | CallFailure | None:
         """Make one call; return the completions, or what went wrong, or None where nothing may be sent any more.
 
         The first call goes alone, until it is known which fields the server takes.
         """
-        if not self._fields.settled:
-            async with self._probing:
-                if not self._fields.settled:
-                    outcome = await self._call(waiting)
+        if not server.fields.settled:
+            async with server.probing:
+                if not server.fields.settled:
+                    outcome = await self._call(server, waiting)
                     if not isinstance(outcome, CallFailure) or outcome.field is None:
-                        self._fields.settle(keep=isinstance(outcome, list))
+                        server.fields.settle(keep=isinstance(outcome, list))
                     return outcome
-        return await self._call(waiting)
+        return await self._call(server, waiting)
 
-    async def _call(self, waiting: list[Request]) -> list[Completion] | CallFailure | None:
+    async def _call(self, server: Server, waiting: list[Request]) -> list[Completion] | CallFailure | None:
         new_tokens = self.recipe.generate.new_tokens * len(waiting)
         bound = worst_case(waiting[0].prompt, new_tokens)
-        await self._limits.wait(bound)
+        await server.limits.wait(bound)
         worst = self.ledger.cost(bound - new_tokens, new_tokens)
         if not await self._reserve(worst):
             return None
@@ -174,7 +223,7 @@ class EndpointCaller:
                 ]
             )
             started = time.monotonic()
-            answer = await self._send(waiting)
+            answer = await self._send(server, waiting)
             self._slowest = max(self._slowest, time.monotonic() - started)
             if isinstance(answer, CallFailure):
                 if not answer.billed:
@@ -182,9 +231,9 @@ class EndpointCaller:
                 return answer
             used = answer.usage or (bound - new_tokens, new_tokens)
             cost = self.ledger.cost(*used)
-            completions = protocol.completions(waiting, answer, used, cost.usd, left_out=self._fields.left_out)
+            completions = protocol.completions(waiting, answer, used, cost.usd, left_out=server.fields.left_out)
             self._silent = False
-            self._limits.learn(bound, cost.tokens)
+            server.limits.learn(bound, cost.tokens)
             await self._settle(call, worst, cost, completions)
             if completions:
                 return completions
@@ -248,7 +297,7 @@ class EndpointCaller:
             await self._journal.append([completion_record(completion) for completion in failed])
             self._hand_on(failed)
 
-    async def _send(self, waiting: list[Request]) -> protocol.ServerAnswer | CallFailure:
+    async def _send(self, server: Server, waiting: list[Request]) -> protocol.ServerAnswer | CallFailure:
         import openai
 
         left = self.ledger.seconds_left()
@@ -256,8 +305,8 @@ class EndpointCaller:
             self.endpoint.timeout_seconds if left is None else min(self.endpoint.timeout_seconds, max(left, 0.001))
         )
         chat = self.recipe.generate.prompt.chat
-        kind: Any = self._client.chat.completions if chat else self._client.completions
-        body = self._fields.apply(protocol.body(self.recipe, waiting[0], len(waiting)))
+        kind: Any = server.client.chat.completions if chat else server.client.completions
+        body = server.fields.apply(protocol.body(self.recipe, waiting[0], len(waiting)))
         required = {name: body[name] for name in ("model", "messages" if chat else "prompt")}
         try:
             async with asyncio.timeout(seconds):
@@ -265,7 +314,7 @@ class EndpointCaller:
         except TimeoutError:
             return CallFailure(f"no answer within {seconds:g} seconds", billed=True)
         except openai.APIStatusError as error:
-            return self._refused(error, body)
+            return self._refused(server, error, body)
         except openai.APIConnectionError as error:
             return lost_connection(error)
         try:
@@ -275,37 +324,24 @@ class EndpointCaller:
             self._silent = self._silent and not error.billed
             if error.billed or status is None:
                 return CallFailure(self._mask(str(error)), billed=error.billed)
-            return self._paused(
-                meaning(self.recipe, status, error.code, self._mask(str(error)), retry_after(response.headers))
+            return paused(
+                server, meaning(self.recipe, status, error.code, self._mask(str(error)), retry_after(response.headers))
             )
 
-    def _refused(self, error: Any, body: dict[str, Any]) -> CallFailure:
+    def _refused(self, server: Server, error: Any, body: dict[str, Any]) -> CallFailure:
         """What an HTTP error means for the call of this `body`. None of them is billed."""
         status, content = error.status_code, error.response.content
         words, code, parameter = protocol.read_refusal(content)
         if status in (400, 422):
-            field = self._fields.learn(body, content[:4000].decode("utf-8", "replace"), parameter)
+            field = server.fields.learn(body, content[:4000].decode("utf-8", "replace"), parameter)
             if field is not None:
                 return CallFailure(f"the server refuses {field}", wait=0.0, later=True, field=field)
         hint = f"; {protocol.BASE_URL_HINT}" if content.lstrip()[:1] == b"<" else ""
         why = self._mask(f"HTTP {status}: {words}{hint}")
-        return self._paused(meaning(self.recipe, status, code, why, retry_after(error.response.headers)))
-
-    def _paused(self, failure: CallFailure) -> CallFailure:
-        """Hold all calls where the server asked for a pause."""
-        if failure.pause is not None:
-            self._limits.pause(failure.pause)
-        return failure
+        return paused(server, meaning(self.recipe, status, code, why, retry_after(error.response.headers)))
 
     def _mask(self, words: str) -> str:
         return without_key(words, self.endpoint)
-
-
-def _calls(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
-    """Requests of one prompt, up to `size` in a call."""
-    for _, group in itertools.groupby(requests, key=lambda request: request.prompt_id):
-        while call := list(itertools.islice(group, size)):
-            yield call
 
 
 async def _next(stream: AsyncGenerator[list[Completion]]) -> list[Completion]:

@@ -31,7 +31,7 @@ def client_settings(recipe: Recipe) -> dict[str, Any]:
         )
     return {
         "api_key": key or _NO_KEY,
-        "base_url": protocol.endpoint_of(recipe).base_url,
+        "base_url": protocol.endpoint_of(recipe).addresses[0],
         "max_retries": 0,
         "timeout": None,
     }

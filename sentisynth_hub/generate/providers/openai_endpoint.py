@@ -60,9 +60,10 @@ class EndpointProvider(Provider):
         return protocol.body(recipe, request)
 
     def check(self, recipe: Recipe, request: Request) -> tuple[dict[str, Any], list[str]]:
-        """Ask the server one request."""
-        result = check_server(recipe, request)
-        return result.record(), result.lines()
+        """Ask each server one request."""
+        results = [check_server(each, request) for each in protocol.by_server(recipe)]
+        record = results[0].record() if len(results) == 1 else {"servers": [result.record() for result in results]}
+        return record, [line for result in results for line in result.lines()]
 
     def cost_note(self, section: GeneratorSection) -> str:
         """Every endpoint has a price, known or not."""

@@ -4,6 +4,7 @@ Nothing a server says is believed: choices are counted, usage is checked, JSON i
 asked for.
 """
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
@@ -28,11 +29,12 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One text of an answer; `finish_reason` as in `Completion`, with `error` the server's words where it is one."""
+    """One text of an answer; fields as in `Completion`, with `error` the server's words where it is one."""
 
     text: str
     finish_reason: str
     error: str | None = None
+    logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,19 @@ def endpoint_of(recipe: Recipe) -> EndpointGenerator:
     generator = recipe.generate.asked
     assert isinstance(generator, EndpointGenerator)
     return generator
+
+
+def by_server(recipe: Recipe) -> list[Recipe]:
+    """The recipe once for each address of its endpoint, naming that alone."""
+    addresses = endpoint_of(recipe).addresses
+    if len(addresses) == 1:
+        return [recipe]
+    content = recipe.model_dump(mode="json")
+    recipes = []
+    for address in addresses:
+        content["generate"]["generator"]["base_url"] = address
+        recipes.append(recipe.with_content(content))
+    return recipes
 
 
 def path(recipe: Recipe) -> Literal["/v1/chat/completions", "/v1/completions"]:
@@ -175,7 +190,7 @@ def read_refusal(content: bytes) -> tuple[str, str | None, str | None]:
 
 def host(endpoint: EndpointGenerator) -> str:
     """Host and port of an endpoint, without anything secret an address may hold."""
-    address = urlsplit(endpoint.base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1")
+    address = urlsplit(endpoint.addresses[0] or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1")
     try:
         return f"{address.hostname}:{address.port}" if address.port else str(address.hostname)
     except ValueError:  # no port there is
@@ -206,6 +221,7 @@ def completions(
                 cost_usd=cost if place == 0 or cost is None else 0.0,
                 system_fingerprint=answer.system_fingerprint,
                 left_out=left_out,
+                logprob=choice.logprob,
             )
         )
     return result
@@ -219,7 +235,7 @@ def _choice(choice: dict[str, Any]) -> Choice:
         return Choice("", "error", words or "the server ended the text with an error")
     message = choice.get("message")
     if not isinstance(message, dict):
-        return Choice(_content(choice.get("text")), finish_reason)
+        return Choice(_content(choice.get("text")), finish_reason, logprob=_logprob(choice.get("logprobs")))
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         return Choice(refusal, "refusal")
@@ -227,7 +243,22 @@ def _choice(choice: dict[str, Any]) -> Choice:
     for part in parts if isinstance(parts, list) else []:
         if isinstance(part, dict) and isinstance(part.get("refusal"), str) and part["refusal"]:
             return Choice(part["refusal"], "refusal")
-    return Choice(_content(parts) or _content(choice.get("text")), finish_reason)
+    text = _content(parts) or _content(choice.get("text"))
+    return Choice(text, finish_reason, logprob=_logprob(choice.get("logprobs")))
+
+
+def _logprob(content: Any) -> float | None:
+    """The sum of the tokens' log-probabilities, of a chat or of a completion; None where a server gives none."""
+    if not isinstance(content, dict):
+        return None
+    tokens = content.get("content")
+    values = [token.get("logprob") for token in tokens if isinstance(token, dict)] if isinstance(tokens, list) else []
+    if not values:
+        listed = content.get("token_logprobs")
+        values = listed if isinstance(listed, list) else []
+    numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    total = math.fsum(number for number in numbers if number <= 0)
+    return total if numbers and len(numbers) == len(values) and math.isfinite(total) else None
 
 
 def _content(value: Any) -> str:
