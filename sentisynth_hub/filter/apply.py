@@ -63,10 +63,11 @@ def run_filters(filters: Iterable[Filter], rows: Sequence[Row]) -> tuple[list[Ro
         staying = []
         for row, decision in zip(kept, decisions, strict=True):
             scored = row
-            if decision.score is not None:
-                scored = replace(row, scores={**row.scores, each.score_name: decision.score})
+            if decision.score is not None or decision.scores:
+                own = {} if decision.score is None else {each.score_name: decision.score}
+                scored = replace(row, scores={**row.scores, **decision.scores, **own})
             if decision.keep:
-                staying.append(scored)
+                staying.append(scored if decision.label is None else replace(scored, label=decision.label))
             elif decision.reason in each.reasons:
                 rejected.append(Rejected(scored, each.name, str(decision.reason), decision.score))
             else:

@@ -63,7 +63,7 @@ class FilterFacts(BaseModel):
 
 
 class Filter(ABC):
-    """Judges rows; never changes them.
+    """Judges rows; changes nothing of them but, where a decision says so, the label.
 
     Attributes:
         name: Its key in the recipe, and `filter` in the table of rejected rows.
@@ -85,6 +85,12 @@ class Filter(ABC):
     @abstractmethod
     def build(cls, options: Any, context: FilterContext) -> Self:
         """Make the filter for one replicate. `options` is an instance of `cls.options`."""
+
+    @classmethod
+    def decides(cls, options: Any) -> dict[str, Any]:
+        """What of its options decides its result, JSON-ready: changing anything else judges no row again."""
+        content: dict[str, Any] = options.model_dump(mode="json")
+        return content
 
     @abstractmethod
     def judge(self, rows: Sequence[Row]) -> list[Decision]:

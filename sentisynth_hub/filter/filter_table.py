@@ -17,6 +17,7 @@ from sentisynth_hub.filter.contract import Filter
 from sentisynth_hub.filter.diversity_selection import DiversitySelection
 from sentisynth_hub.filter.echo import Echo
 from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
+from sentisynth_hub.filter.judge import Judge
 from sentisynth_hub.filter.language import Language
 from sentisynth_hub.filter.length import Length
 from sentisynth_hub.filter.mixing_match import MixingMatch
@@ -46,6 +47,7 @@ FILTERS: tuple[type[Filter], ...] = (
     Overlap,
     CodeMixingWindow,
     Teacher,
+    Judge,
     PerplexityWindow,
     ConfidentLearning,
     DiversitySelection,

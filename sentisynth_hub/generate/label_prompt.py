@@ -51,11 +51,20 @@ def demonstrations(recipe: Recipe, sample: Sample) -> list[Row]:
 def label_prompt(recipe: Recipe, examples: Sequence[Row], text: str) -> str:
     """Text to be continued by a label: the choices, examples, and the text in question, a line each."""
     names = {label: recipe.generate.prompt.verbalizers.get(label, label) for label in recipe.labels}
-    lines = [f"Label each text as one of: {', '.join(names.values())}.", ""]
+    lines = [f"Label each text as one of: {', '.join(names.values())}."]
+    lines += [f"{names[label]} means: {_line(meaning)}" for label, meaning in recipe.label_descriptions.items()]
+    lines.append("")
     for row in examples:
         assert row.label is not None
         lines += [f"Text: {_line(row.text)}", f"Label: {names[row.label]}", ""]
     return "\n".join([*lines, f"Text: {_line(text)}", "Label:"])
+
+
+def rating_prompt(rubric: str, text: str) -> str:
+    """Text to be continued by a score from 1 to 5."""
+    return (
+        f"Rate the text from 1 to 5. A 5 is {_line(rubric)}; a 1 is nothing of that.\n\nText: {_line(text)}\nRating:"
+    )
 
 
 def answer_tokens(recipe: Recipe) -> int:

@@ -13,6 +13,7 @@ from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.core.run_folder import stage_folder
 from sentisynth_hub.filter import stage as filtering
 from sentisynth_hub.generate import stage as generation
+from sentisynth_hub.generate.top_up import Batch, next_batch
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.stage import load_natural
 from sentisynth_hub.publish.card_check import Check
@@ -40,9 +41,10 @@ def rebuild(recipe: Recipe, manifest: Manifest, folder: Path) -> list[Check]:
     """
     if not isinstance(manifest, DatasetManifest):
         raise InputError("verify --rebuild: this is a model; verify the dataset that its card names with --rebuild")
-    if not recipe.generate.generator.repeatable:
+    if not all(section.repeatable for section in recipe.generators.values()):
         raise InputError(
-            "verify --rebuild: the rows came from an endpoint, which answers differently every time; leave it out"
+            "verify --rebuild: the rows came from an endpoint, or were judged by one, which answers differently every "
+            "time; leave it out"
         )
     share_cores()
     recipe = _without_zero_shot(recipe)
@@ -50,12 +52,23 @@ def rebuild(recipe: Recipe, manifest: Manifest, folder: Path) -> list[Check]:
     pinned, pins = pin_recipe(recipe, _NEEDED)
     natural = load_natural(pinned)
     samples = study_samples(pinned, natural)[:1]
-    generated = stage_folder(folder, "generate", version=generation.VERSION, recipe={})
-    filtered = stage_folder(folder, "filter", version=filtering.VERSION, recipe={})
     refresh = manifest.generator.get("refresh", 0)
-    generation.generate(pinned, samples, generated, Processes(), refresh=refresh, natural=natural)
-    filtering.filter_candidates(pinned, samples, natural, generation.load(generated), filtered, Processes())
-    rebuilt = content_digest(filtering.load(filtered).kept(0))
+    further: list[Batch] = []
+    first = None
+    while True:
+        generated = stage_folder(folder, "generate", version=generation.VERSION, recipe=further)
+        first = first or generated
+        generation.generate(
+            pinned, samples, generated, Processes(), refresh=refresh, further=further, first=first, natural=natural
+        )
+        filtered = stage_folder(folder, "filter", version=filtering.VERSION, recipe=further)
+        filtering.filter_candidates(pinned, samples, natural, generation.load(generated), filtered, Processes())
+        kept = filtering.load(filtered)
+        batch = next_batch(pinned, further, kept.per_label)
+        if batch is None:
+            break
+        further = [*further, batch]
+    rebuilt = content_digest(kept.kept(0))
     published = manifest.content_digest
     return [
         _models(pins, manifest),

@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,10 +114,10 @@ def publishable_recipe(recipe: Recipe) -> str:
     """The recipe as YAML that anyone may read: no endpoint address, of a path its last part; the prompt lies beside
     it."""
     content = recipe.model_dump(mode="json", exclude_unset=True, exclude={"scales": True})
-    content["generate"]["generator"].pop("base_url", None)
     if recipe.generate.generator.has_prompt:
         content["generate"].setdefault("prompt", {})["template"] = "prompt.jinja2"
-    served = recipe.generate.generator.leaves_machine  # such a model has a name of the server's making
+    # The name of a model behind an endpoint is of the server's making.
+    served = {(*key.split("."), "model") for key, section in recipe.generators.items() if section.leaves_machine}
     return yaml.safe_dump(
         {key: _without_paths(value, (key,), served) for key, value in content.items()},
         allow_unicode=True,
@@ -140,16 +140,20 @@ def last_part(path: str) -> str:
     return re.split(r"[\\/]+", path.rstrip("\\/"))[-1]
 
 
-def _without_paths(value: Any, key: tuple[str, ...], served: bool) -> Any:
-    """`value` with of every path inside it the last part; ids of Hub repos stay."""
+def _without_paths(value: Any, key: tuple[str, ...], served: Collection[tuple[str, ...]]) -> Any:
+    """`value` without endpoints' addresses, and with of every path inside it the last part; ids of Hub repos stay."""
     if isinstance(value, dict):
-        return {last_part_of_paths(name): _without_paths(inner, (*key, name), served) for name, inner in value.items()}
+        return {
+            last_part_of_paths(name): _without_paths(inner, (*key, name), served)
+            for name, inner in value.items()
+            if name != "base_url"
+        }
     if isinstance(value, list):
         return [_without_paths(inner, key, served) for inner in value]
     if not isinstance(value, str):
         return value
     is_file = key[-1] in _NAMES_A_FILE or key[:-1] == ("natural", "files")
-    if not is_file or (served and key == ("generate", "generator", "model")):
+    if not is_file or key in served:
         return last_part_of_paths(value)
     is_repo = repo_id_problem(value) is None and not Path(value).expanduser().exists()
     return value if is_repo and key[-1] in ("dataset", "model") else last_part(value)

@@ -76,11 +76,13 @@ class StudyLabels(Record):
         used: Distinct labels any variant used in any replicate, for whatever purpose but testing.
         test: Distinct labels the variants were tested with.
         total: Both together; less than their sum when rows were tested in one fold and used in another.
+        machine: Labels that models gave: a judge of the filters', the generator's. None of them is a human's.
     """
 
     used: Count
     test: Count
     total: Count
+    machine: Count = 0
 
 
 class Remedy(Record):

@@ -109,6 +109,8 @@ def label_sentence(evaluation: Evaluation, variant: str) -> str:
         f"Human labels, each counted once: {variant} used {budget.distinct:,} in one replicate and "
         f"{budget.study_distinct:,} over all replicates; all variants together used {study.used:,}."
     )
+    if study.machine:
+        used += f" Models gave {study.machine:,} labels more, which are not among them."
     shared = study.used + study.test - study.total
     if not shared:
         return f"{used} The {study.test:,} test rows have labels of their own: {study.total:,} in all."

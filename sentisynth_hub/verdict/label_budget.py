@@ -27,6 +27,8 @@ class LabelLedger:
     3
     """
 
+    machine: int = 0
+    """Labels that models gave, in the whole study."""
     _ids: dict[str, dict[int, dict[Use, set[str]]]] = field(default_factory=dict, init=False)
 
     def record(self, variant: str, replicate: int, use: Use, ids: Iterable[str]) -> None:
@@ -58,12 +60,12 @@ class LabelLedger:
         >>> ledger = LabelLedger()
         >>> ledger.record("natural", 0, "train", ["a", "b"])
         >>> ledger.study(["b", "t"])
-        StudyLabels(used=2, test=2, total=3)
+        StudyLabels(used=2, test=2, total=3, machine=0)
         """
         by_variant = [by_use for replicates in self._ids.values() for by_use in replicates.values()]
         used = set().union(*(ids for by_use in by_variant for ids in by_use.values()))
         tested = set(test_ids)
-        return StudyLabels(used=len(used), test=len(tested), total=len(used | tested))
+        return StudyLabels(used=len(used), test=len(tested), total=len(used | tested), machine=self.machine)
 
     def overlap(self, variant: str) -> float:
         """Mean share of their labels that two replicates of `variant` have in common; 0 with one replicate."""

@@ -154,9 +154,10 @@ def label_ledger(
     labels: LabelsResult | None = None,
 ) -> LabelLedger:
     """Every human label each variant used, in every stage: what a variant's corpus cost counts for the variant too."""
-    ledger = LabelLedger()
+    judged = sum(record.judge.machine_labels for record in filtered.replicates.values() if record.judge is not None)
     prompts, teachers = generated.replicates, filtered.replicates
     questions = labels.replicates if labels is not None else {}
+    ledger = LabelLedger(judged + sum(each.requests for each in questions.values()))
     for variant_name, by_replicate in studied.human_labels.items():
         made_of = variant(variant_name).corpus
         for replicate, uses in by_replicate.items():

@@ -137,8 +137,9 @@ def _source(path: str, pin: Pin, recipe: Recipe) -> LicenceSource:
 
 def _endpoint(recipe: Recipe) -> list[LicenceSource]:
     """A model behind an endpoint is no repo: its provider's terms decide, and a person has to have read them."""
-    generator = recipe.generate.generator
-    if not generator.leaves_machine:
-        return []
-    reason = recipe.publish.licence_reasons.get(generator.name)
-    return [{"id": generator.name, "repo_type": "model", "commit": "", "licence": None, "reason": reason}]
+    names = dict.fromkeys(section.name for section in recipe.generators.values() if section.leaves_machine)
+    reasons = recipe.publish.licence_reasons
+    return [
+        {"id": name, "repo_type": "model", "commit": "", "licence": None, "reason": reasons.get(name)}
+        for name in names
+    ]

@@ -93,7 +93,7 @@ def plan_job(
         # The answers are saved even when a later stage fails: they are what was paid for.
         f"(accelerate launch -m sentisynth_hub run {named}; status=$?; sentisynth runs save {name}; exit $status)",
     ]
-    keys = recipe.generate.generator.key_variables
+    keys = sorted({key for section in recipe.generators.values() for key in section.key_variables})
     secrets = ["HF_TOKEN", *keys, *(["OPENAI_BASE_URL"] if keys and "OPENAI_BASE_URL" in os.environ else [])]
     return Job(IMAGE, ["bash", "-c", " && ".join(steps)], flavor, timeout, tuple(secrets))
 

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 
 from benchmarks.llama_server import LlamaServer, smollm2_gguf
+from sentisynth_hub.filter.candidate_features import CandidateFeatures
+from sentisynth_hub.filter.contract import FilterContext
+from sentisynth_hub.filter.judge import Judge, JudgeOptions
 from sentisynth_hub.generate import stage as generation
+from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.recipe import Recipe
-from tests.support.worlds import CHAT, TEMPLATE, alone, candidates_of, samples, stage, write_recipe
+from tests.support.worlds import CHAT, TEMPLATE, alone, candidates_of, natural_rows, samples, stage, write_recipe
 
 
 GGUF = smollm2_gguf()
@@ -84,3 +88,23 @@ def test_choices_are_counted(tmp_path: Path, server: LlamaServer) -> None:
     assert record["requests"] == len(texts) + len(reasons) == 6
     assert set(reasons) <= {"unfinished", "empty"}
     assert record["completion_tokens"] >= sum(len(text.split()) for text in texts)
+
+
+def test_a_judge_gives_its_labels_with_probabilities(tmp_path: Path, server: LlamaServer) -> None:
+    endpoint = {"kind": "openai", "model": "SmolLM2", "base_url": server.url, "timeout_seconds": 300}
+    writer = {"generator": {"kind": "transformers", "model": "none"}, "candidates": 4}
+    made = write_recipe(tmp_path / "recipe", writer, filter={"judge": {"generator": endpoint, "min_confidence": 0}})
+    options = made.filter.of(JudgeOptions)
+    assert options is not None
+    rows = natural_rows(1)[:6]
+    context = FilterContext(
+        made, samples()[0], NaturalData([], [], []), rows, [], CandidateFeatures(), tmp_path / "features"
+    )
+    judge = Judge.build(options, context)
+    decisions = judge.judge(rows)
+    assert {decision.reason for decision in decisions} <= {None, "disagrees"}, "eight examples, and no label in answer"
+    certain = [decision.score for decision in decisions if decision.keep]
+    assert certain
+    assert all(score is not None and 0 < score < 1 for score in certain), "the server gave no log-probabilities"
+    facts = judge.facts().model_dump()
+    assert (facts["machine_labels"], facts["unanswered"], facts["agreed"]) == (6, 0, len(certain))

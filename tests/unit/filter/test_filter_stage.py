@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import DataError, RecipeError, StageError
@@ -71,7 +73,10 @@ def generated_corpora(folder: Path, replicates: int) -> GenerateResult:
     for replicate in range(replicates):
         path = folder / "generate" / f"replicate-{replicate}"
         path.mkdir(parents=True)
-        write_rows(path / "candidates.parquet", candidates_of(replicate))
+        candidates = candidates_of(replicate)
+        write_rows(path / "candidates.parquet", candidates)
+        lineage = {"request_id": [row.request_id for row in candidates], "attributes": ["{}"] * len(candidates)}
+        parquet.write_table(pa.table(lineage), path / "lineage.parquet")
         write_rejected(path / "unparsed.parquet", [])
     return read_corpora(folder, replicates)
 
