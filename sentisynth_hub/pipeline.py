@@ -29,6 +29,7 @@ from sentisynth_hub.generate import labels as labels_stage
 from sentisynth_hub.generate import stage as generate_stage
 from sentisynth_hub.generate.labels import LabelsResult
 from sentisynth_hub.generate.result import GenerateResult
+from sentisynth_hub.generate.top_up import Batch, next_batch, shortfall
 from sentisynth_hub.model import stage as model_stage
 from sentisynth_hub.model.saved_model import ModelResult
 from sentisynth_hub.natural import stage as natural_stage
@@ -82,7 +83,9 @@ STAGES = (
         generate_stage.VERSION,
         "asking the generator for candidate rows",
         decides=lambda pipeline: (
-            generate_stage.decides(pipeline.recipe) | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
+            generate_stage.decides(pipeline.recipe)
+            | ({"refresh": pipeline.refreshed} if pipeline.refreshed else {})
+            | ({"further": pipeline.further} if pipeline.further else {})
         ),
         inputs=lambda pipeline: {
             "samples": samples_digest(pipeline.samples),
@@ -95,6 +98,8 @@ STAGES = (
             results.processes,
             refresh=results.refreshed,
             natural=results.natural,
+            further=results.further,
+            first=results.first_round,
         ),
     ),
     Stage(
@@ -188,6 +193,7 @@ class Pipeline:
         run: The recipe's run folder, `runs/<name>`.
         processes: The processes of this launch.
         refreshed: How often the generator was to be asked anew in this run folder.
+        further: Under `generate.rows`, what is asked for after the first batch, round by round.
         may_run: Whether a stage that is not complete is run; otherwise it is an error.
     """
 
@@ -200,6 +206,7 @@ class Pipeline:
     def __init__(self, recipe: Recipe, pins: dict[str, Pin], run: Path, processes: Processes, refreshed: int = 0):
         self.recipe, self.pins, self.run = recipe, pins, run
         self.processes, self.refreshed = processes, refreshed
+        self.further: list[Batch] = []
         self.may_run = True
         self._folders: dict[str, StageFolder] = {}
 
@@ -257,11 +264,31 @@ class Pipeline:
             InputError: Another process is running this recipe in this folder.
             SentisynthError: A stage failed; the next run continues from what is complete.
         """
+        if last == "generate" and self.recipe.wanted_rows is not None:
+            last = "filter"  # which says what is kept, and so what is asked for
         for stage in STAGES[: STAGES.index(_stage(last)) + 1]:
             if stage.name not in self.results.folders and stage.needed(self.recipe):
-                self.results.folders[stage.name] = self._run(stage)
-                getattr(self.results, stage.name)  # read once, now, so that what is damaged stops here
+                self._complete(stage)
+                if stage.name == "filter":
+                    self._top_up()
         return self.results
+
+    def _complete(self, stage: Stage) -> None:
+        self.results.folders[stage.name] = self._run(stage)
+        getattr(self.results, stage.name)  # read once, now, so that what is damaged stops here
+
+    def _top_up(self) -> None:
+        """Let generate and filter take turns until there are as many rows as the recipe wants, or its cap is
+        reached.
+        """
+        while batch := next_batch(self.recipe, self.further, self.results.filter.per_label):
+            self.results.begin_round(self.folder("generate"))
+            self.further = [*self.further, batch]
+            self._folders.clear()
+            for name in ("generate", "filter"):
+                self._complete(_stage(name))
+        for sentence in shortfall(self.recipe, self.results.filter.per_label) if self.processes.is_main else ():
+            log.warn(sentence)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -301,6 +328,20 @@ class Results:
         self.recipe, self.natural, self.samples = pipeline.recipe, pipeline.natural, pipeline.samples
         self.processes, self.refreshed = pipeline.processes, pipeline.refreshed
         self.folders: dict[str, StageFolder] = {}
+        self.first_round: StageFolder | None = None
+        self._pipeline = pipeline
+
+    @property
+    def further(self) -> list[Batch]:
+        """What is asked for after the first batch."""
+        return self._pipeline.further
+
+    def begin_round(self, generated: StageFolder) -> None:
+        """Forget what generate and filter left, which the next round of both will replace."""
+        self.first_round = self.first_round or generated
+        for name in ("generate", "filter"):
+            del self.folders[name]
+            self.__dict__.pop(name)  # as `cached_property` keeps it
 
     @cached_property
     def generate(self) -> GenerateResult:
@@ -360,9 +401,10 @@ class Results:
     @property
     def funnel(self) -> dict[str, Any]:
         """Replicate 0's rows from requests to kept: `requests`, `funnel` (filter, reason, rejected), `kept`,
-        `per_label`."""
+        `per_label`, `writers`."""
         record = self.filter.replicates[0].model_dump(mode="json")
-        return {"requests": self.generate[0].requests, **{key: record[key] for key in ("funnel", "kept", "per_label")}}
+        keys = ("funnel", "kept", "per_label", "writers")
+        return {"requests": self.generate[0].requests, **{key: record[key] for key in keys}}
 
 
 def open_pipeline(

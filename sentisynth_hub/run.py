@@ -195,7 +195,10 @@ def _funnel_lines(funnel: dict[str, Any]) -> list[str]:
     lines = [f"funnel of replicate 0: {funnel['requests']} requests"]
     lines += [f"  - {step['rejected']:>6}  {step['filter']}: {step['reason']}" for step in funnel["funnel"]]
     labels = ", ".join(f"{label} {count}" for label, count in funnel["per_label"].items())
-    return [*lines, f"  = {funnel['kept']:>6}  kept ({labels})"]
+    lines.append(f"  = {funnel['kept']:>6}  kept ({labels})")
+    for name, rows in funnel["writers"].items():
+        lines.append(f"    {rows['kept']:>6}  of {rows['candidates']:,} rows by {name}")
+    return lines
 
 
 def _budget_lines(evaluation: Evaluation) -> list[str]:

@@ -186,6 +186,8 @@ def _corpus(pipeline: "Pipeline", setting: str) -> "RatedCorpus":
                 f"{pipeline.run}: the {stage} stage of recipe {pipeline.recipe.name}{given} is not complete here; "
                 "run it first: `sentisynth filter RECIPE` with the same overrides, --scale and --runs"
             )
+    pipeline.may_run = False
     results = pipeline.through("filter")
     attributes = {line["request_id"]: json.loads(line["attributes"] or "{}") for line in results.generate[0].lineage()}
-    return RatedCorpus(results.filter.kept(0), pipeline.recipe.generate.candidates, setting, attributes)
+    volume = pipeline.recipe.generate.candidates or results.generate[0].candidate_count
+    return RatedCorpus(results.filter.kept(0), volume, setting, attributes)

@@ -64,6 +64,7 @@ def generate(
     Every answer is on disk before it is read; an interrupted run goes on where it was, and a changed parser, filter or
     limit asks nothing again.
     """
+    from sentisynth_hub.generate import pilot as piloting
     from sentisynth_hub.generate import stage as generation
     from sentisynth_hub.generate.providers.base import provider_of
     from sentisynth_hub.generate.result import read_result
@@ -79,7 +80,7 @@ def generate(
         options.next_step(f"sentisynth estimate {recipe}")
         return
     if dry_run:
-        plan = generation.dry_run(pipeline.recipe, pipeline.samples, limit=limit)
+        plan = piloting.dry_run(pipeline.recipe, pipeline.samples, limit=limit)
         options.show(plan, _plan_lines(plan), as_json)
         return
     folder = pipeline.folder("generate")
@@ -90,7 +91,7 @@ def generate(
         )
     with pipeline.lock():
         if limit is None:
-            pipeline.through("generate")
+            folder = pipeline.through("generate").folders["generate"]
             manifest = folder.manifest()
         else:
             manifest = generation.generate(
@@ -129,12 +130,12 @@ def estimate(
 
     The pilot's answers are kept and used by `sentisynth generate`.
     """
-    from sentisynth_hub.generate import stage as generation
+    from sentisynth_hub.generate import pilot as piloting
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
     with pipeline.lock():
-        figures = generation.pilot(
+        figures = piloting.pilot(
             pipeline.recipe,
             pipeline.samples,
             pipeline.folder("generate"),

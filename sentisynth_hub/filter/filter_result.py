@@ -11,6 +11,7 @@ from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.rows import Rejected, Row, read_rejected, read_rows
 from sentisynth_hub.filter.contract import FilterFacts, LabelUse
 from sentisynth_hub.filter.filter_table import FILTERS
+from sentisynth_hub.filter.judge import JudgeFacts
 from sentisynth_hub.filter.teacher import TeacherFacts
 
 
@@ -36,6 +37,15 @@ class FunnelCount(BaseModel):
     rejected: int = Field(ge=0)
 
 
+class WriterYield(BaseModel):
+    """How many rows one of several writers gave, and how many of them stay."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    candidates: int = Field(ge=0)
+    kept: int = Field(ge=0)
+
+
 class FilteredReplicate(BaseModel):
     """A replicate's outcome in numbers.
 
@@ -48,6 +58,7 @@ class FilteredReplicate(BaseModel):
         facts: What each filter learned and stands on, by the filter's name.
         human_labels: `request_id`s of the natural rows whose labels the filters used, by use, once each.
         evaluation_overlap: `request_id`s of the candidates that overlap a row something is evaluated on.
+        writers: What became of each model's rows, where several wrote.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,6 +71,7 @@ class FilteredReplicate(BaseModel):
     facts: dict[str, SerializeAsAny[FilterFacts]]
     human_labels: dict[LabelUse, tuple[str, ...]]
     evaluation_overlap: tuple[str, ...]
+    writers: dict[str, WriterYield] = {}
 
     @field_validator("facts", mode="before")
     @classmethod
@@ -77,6 +89,12 @@ class FilteredReplicate(BaseModel):
         """What the teacher knows; None where the recipe has none."""
         facts = self.facts.get("teacher")
         return facts if isinstance(facts, TeacherFacts) else None
+
+    @property
+    def judge(self) -> JudgeFacts | None:
+        """What the judge was asked; None where the recipe has none."""
+        facts = self.facts.get("judge")
+        return facts if isinstance(facts, JudgeFacts) else None
 
     @property
     def oracle_labels(self) -> int:
@@ -98,6 +116,11 @@ class FilterResult:
 
     folder: Path
     replicates: Mapping[int, FilteredReplicate]
+
+    @property
+    def per_label(self) -> dict[int, dict[str, int]]:
+        """How many rows stay, by replicate and label."""
+        return {name: record.per_label for name, record in self.replicates.items()}
 
     def kept(self, replicate: int) -> list[Row]:
         """The rows of a replicate that stay, in the order they were asked for, with their scores."""

@@ -21,8 +21,16 @@ from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.filter.apply import build_filters, evaluation_overlap, funnel, run_filters
 from sentisynth_hub.filter.candidate_features import CandidateFeatures
 from sentisynth_hub.filter.contract import Filter, FilterContext, LabelUse
-from sentisynth_hub.filter.filter_result import KEPT, REJECTED, FilteredReplicate, FilterResult, read_result
+from sentisynth_hub.filter.filter_result import (
+    KEPT,
+    REJECTED,
+    FilteredReplicate,
+    FilterResult,
+    WriterYield,
+    read_result,
+)
 from sentisynth_hub.filter.filter_table import code_version, filter_class
+from sentisynth_hub.filter.row_limit import RowLimit
 from sentisynth_hub.generate.methods.grounding_texts import texts_in_prompts
 from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import natural_of_replicate
@@ -42,8 +50,13 @@ def decides(recipe: Recipe) -> dict[str, Any]:
 
     The candidates and the natural rows come in as inputs with digests of their own.
     """
+    wanted = {} if recipe.wanted_rows is None else {"rows": recipe.wanted_rows}
     return {
-        **recipe.part("language", "labels", "seed", "filter"),
+        **recipe.part("language", "labels", "seed"),
+        "filter": recipe.part("filter")["filter"]
+        | {key: filter_class(key).decides(options) for key, options in recipe.filter.sections()},
+        **recipe.meanings,
+        **wanted,
         "validation": recipe.natural.validation,
         "code": {key: code_version(filter_class(key)) for key in (*recipe.filter.order, "overlap")},
     }
@@ -88,7 +101,7 @@ def filter_candidates(
             parents_of(sample, corpus.parents() if recipe.generate.method.has_parents else {}),
             texts_in_prompts(recipe, corpus.lineage()),
         )
-        _filter(context, path, unparsed)
+        _filter(context, path, unparsed, [RowLimit(recipe.wanted_rows)] if recipe.wanted_rows is not None else ())
     processes.wait()
     if processes.is_main:
         results = {str(name): read_json(folder.path / f"replicate-{name}" / _RESULT) for name in generated.replicates}
@@ -122,9 +135,13 @@ def filter_file(
     return _filter(context, target, [])
 
 
-def _filter(context: FilterContext, path: Path, unparsed: Sequence[Rejected]) -> FilteredReplicate:
-    """Judge the candidates of one replicate and write what became of them."""
-    filters = build_filters(context)
+def _filter(
+    context: FilterContext, path: Path, unparsed: Sequence[Rejected], last: Sequence[Filter] = ()
+) -> FilteredReplicate:
+    """Judge the candidates of one replicate, by the recipe's filters and those that come `last`, and write what became
+    of them.
+    """
+    filters = [*build_filters(context), *last]
     overlapping = evaluation_overlap(context)
     kept, rejected = run_filters(filters, context.candidates)
     check_corpus(kept, context.natural)
@@ -152,7 +169,15 @@ def _result(
         facts={each.name: each.facts() for each in filters},
         human_labels=_human_labels(filters),
         evaluation_overlap=tuple(sorted(overlapping)),
+        writers=_by_writer(context.candidates, kept),
     )
+
+
+def _by_writer(candidates: Sequence[Row], kept: Sequence[Row]) -> dict[str, WriterYield]:
+    written, staying = (Counter(row.generator or "" for row in rows) for rows in (candidates, kept))
+    if len(written) < 2:
+        return {}
+    return {name: WriterYield(candidates=count, kept=staying[name]) for name, count in sorted(written.items())}
 
 
 def _human_labels(filters: Sequence[Filter]) -> dict[LabelUse, tuple[str, ...]]:

@@ -2,7 +2,9 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from sentisynth_hub.core.preprocess import preprocess
 from sentisynth_hub.core.rows import Completion, ContentDigest, Request, Row, TableFile, row_schema
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.requests import Replicate
+from sentisynth_hub.generate.writers import in_one_order
 from sentisynth_hub.recipe import Recipe
 
 
@@ -70,37 +73,67 @@ def _lineage_schema() -> dict[str, Any]:
     return columns | {"demonstration_ids": pa.list_(pa.string()), "cost_usd": pa.float64()}
 
 
-def collect(replicate: Replicate) -> dict[str, Any]:
-    """Parse every completion of a replicate, write its tables, and return its part of the manifest."""
-    recipe, answers, folder = replicate.recipe, replicate.answers, replicate.folder
+@dataclass
+class _Count:
+    """What a writer was asked, and what it gave."""
+
+    requests: int = 0
+    candidates: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    costs: list[float | None] = field(default_factory=list)
+
+    def add(self, completion: Completion) -> None:
+        self.requests += 1
+        self.prompt_tokens += completion.prompt_tokens
+        self.completion_tokens += completion.completion_tokens
+        self.costs.append(completion.cost_usd)
+
+    @property
+    def cost_usd(self) -> float | None:
+        known = self.costs and None not in self.costs
+        return math.fsum(cost or 0.0 for cost in self.costs) if known else None
+
+
+def collect(replicates: Sequence[Replicate]) -> dict[str, Any]:
+    """Parse every completion of a replicate's writers, write its tables, and return its part of the manifest."""
+    recipe = replicates[0].recipe
     used: set[str] = set()
-    prompt_tokens = completion_tokens = requests = 0
-    costs: list[float | None] = []
-    with Tables(folder) as tables:
-        for batch_id, batch in replicate.batches():
-            for request in batch:
-                completion = answers.completion(request.request_id, batch_id)
-                assert completion is not None
-                requests += 1
-                used.update(request.demonstration_ids)
-                prompt_tokens += completion.prompt_tokens
-                completion_tokens += completion.completion_tokens
-                costs.append(completion.cost_usd)
-                for place, parsed in enumerate(
-                    parsing.parse(completion, request, recipe.generate.prompt.texts_per_call)
-                ):
-                    row = _row(recipe, request, completion, parsed, place)
-                    tables.add(
-                        row,
-                        parsed.reason,
-                        _lineage(replicate, request, completion, row.request_id, first=place == 0),
-                    )
+    counts = {replicate.writer: _Count() for replicate in replicates}
+    with Tables(replicates[0].tables) as tables:
+        for replicate, batch_id, request in in_one_order(replicates):
+            completion = replicate.answers.completion(request.request_id, batch_id)
+            assert completion is not None
+            used.update(request.demonstration_ids)
+            count = counts[replicate.writer]
+            count.add(completion)
+            for place, parsed in enumerate(parsing.parse(completion, request, recipe.generate.prompt.texts_per_call)):
+                row = _row(recipe, request, completion, parsed, place)
+                count.candidates += parsed.reason is None
+                tables.add(
+                    row,
+                    parsed.reason,
+                    _lineage(replicate, request, completion, row.request_id, first=place == 0),
+                )
+    costs = [count.cost_usd for count in counts.values() if count.requests]
+    named = {
+        name: {
+            "requests": count.requests,
+            "candidates": count.candidates,
+            "prompt_tokens": count.prompt_tokens,
+            "completion_tokens": count.completion_tokens,
+            "cost_usd": count.cost_usd,
+        }
+        for name, count in counts.items()
+        if name is not None
+    }
     return {
-        "requests": requests,
+        "requests": sum(count.requests for count in counts.values()),
         "demonstration_ids": sorted(used),
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "cost_usd": math.fsum(cost or 0.0 for cost in costs) if costs and None not in costs else None,
+        "prompt_tokens": sum(count.prompt_tokens for count in counts.values()),
+        "completion_tokens": sum(count.completion_tokens for count in counts.values()),
+        "cost_usd": None if not costs or None in costs else math.fsum(cost or 0.0 for cost in costs),
+        **({"writers": named} if named else {}),
         **tables.record(),
     }
 
@@ -138,5 +171,7 @@ def _lineage(
         "prompt_tokens": completion.prompt_tokens if first else 0,
         "completion_tokens": completion.completion_tokens if first else 0,
         "cost_usd": completion.cost_usd if first or not priced else 0.0,
-        "attributes": canonical_json(request.attributes),
+        "attributes": canonical_json(
+            request.attributes | ({"writer": replicate.writer} if replicate.writer is not None else {})
+        ),
     }

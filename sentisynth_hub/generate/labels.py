@@ -24,7 +24,6 @@ from sentisynth_hub.core.rows import Request, Row, read_rows, write_rows
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.core.text import digest
 from sentisynth_hub.generate.label_prompt import answer_tokens, demonstrations, label_prompt, parse_label, pseudo_pool
-from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.requests import Replicate, write_requests
 from sentisynth_hub.generate.result import GenerateResult, ManifestRecord, checked, of_replicates
@@ -182,6 +181,7 @@ def decides(recipe: Recipe) -> dict[str, Any]:
     prompt = recipe.generate.prompt
     return {
         **recipe.part("labels", "seed"),
+        **recipe.meanings,
         "variants": wanted(recipe),
         "design": recipe.study.design,
         "prompt": {"num_shots": prompt.num_shots, "verbalizers": prompt.verbalizers, "chat": prompt.chat},
@@ -208,7 +208,7 @@ def _replicate(asking: Recipe, sample: Sample, folder: StageFolder) -> Replicate
         journal for journal in folder.path.parent.glob(f"*/{path.name}/completions-*.jsonl") if journal.parent != path
     ]
     return Replicate(
-        asking, sample, path, PromptTemplate(asking), model, sampling, provider.batch_size(asking.generate.asked),
+        asking, sample, path, None, model, sampling, provider.batch_size(asking.generate.asked),
         journals_elsewhere=sorted(elsewhere), doing="asking for labels", texts=False,
     )  # fmt: skip
 

@@ -41,7 +41,8 @@ def template_digest(source: str) -> str:
 class PromptTemplate:
     """A recipe's template, compiled. A name it uses and nobody gives is an error, not an empty string.
 
-    It sees `label`, `verbalizer`, `verbalizers`, `demonstrations` (each with `text`, `label`, `verbalizer`),
+    It sees `label`, `verbalizer`, `verbalizers`, `description` (what the label means, "" where the recipe does not
+    say), `descriptions` (of every label that has one), `demonstrations` (each with `text`, `label`, `verbalizer`),
     `texts_per_call`, `text_name`, every attribute by its name and all of them as `attributes`, `seed_text`, for an
     attribute `code_mixing` its explanation as `code_mixing_explained`, and what the recipe's method inserts.
     """
@@ -98,7 +99,10 @@ class PromptTemplate:
         from jinja2 import TemplateError
 
         prompting = self.recipe.generate.prompt
+        meanings = {name: one_line(meaning) for name, meaning in self.recipe.label_descriptions.items()}
         given: dict[str, Any] = {
+            "description": meanings.get(label, ""),
+            "descriptions": meanings,
             **attributes,
             "attributes": {name: value for name, value in attributes.items() if name in prompting.attributes},
             "label": label,
@@ -214,14 +218,6 @@ def _rotated(labels: Sequence[str], number: int) -> list[str]:
     """Labels starting at another one each time, so that the odd demonstration does not always go to the same label."""
     start = number % len(labels)
     return [*labels[start:], *labels[:start]]
-
-
-def calls_per_label(recipe: Recipe) -> dict[str, int]:
-    """How many completions are asked for each label, so that candidates are as even over the labels as they can be."""
-    labels, total = recipe.labels, recipe.generate.candidates
-    rows = {label: total // len(labels) + (place < total % len(labels)) for place, label in enumerate(labels)}
-    per_call = recipe.generate.prompt.texts_per_call
-    return {label: -(-count // per_call) for label, count in rows.items()}
 
 
 def samples_per_prompt(recipe: Recipe) -> int:

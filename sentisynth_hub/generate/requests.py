@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +19,16 @@ from sentisynth_hub.recipe import Recipe
 
 @dataclass
 class Replicate:
-    """One replicate's requests and where its files are."""
+    """One replicate's requests and where its files are.
+
+    `rounds` holds the completions to ask for by label, round by round; empty: the plan is given to `write_requests`.
+    Plan and tables of a further round lie in `tables`; journals, and what a provider trained, stay in `folder`.
+    """
 
     recipe: Recipe
     sample: Sample
     folder: Path
-    template: PromptTemplate
+    template: PromptTemplate | None  # None: the plan is given to `write_requests`
     model: dict[str, Any]
     sampling: dict[str, Any]
     batch_size: int | None = None  # requests drawn together; None: each stands alone
@@ -33,12 +37,16 @@ class Replicate:
     journals_elsewhere: list[Path] = field(default_factory=list)
     doing: str = "generating"
     held: frozenset[str] = frozenset()  # normalised texts that no prompt may show
+    rounds: Sequence[Mapping[str, int]] = ()
+    further_folder: Path | None = None  # of a further round
+    writer: str | None = None  # whose plan this is, where a recipe has several
     texts: bool = True  # what is asked for: texts, whose diversity is watched, or something that repeats itself
 
     def requests(self) -> Iterator[Request]:
         """All requests, in order: read back where they are written, since rendering every prompt takes longer."""
         if self.plan.exists():
             return read_requests(self.plan)
+        assert self.template is not None
         return plan_requests(
             self.recipe,
             self.sample,
@@ -47,17 +55,24 @@ class Replicate:
             sampling=self.sampling,
             refresh=self.refresh,
             held=self.held,
+            rounds=self.rounds,
         )
 
     def batches(self) -> Iterator[tuple[str | None, list[Request]]]:
-        """The requests in the batches they are drawn in, each with its digest; where each stands alone, one by one."""
-        size = self.batch_size
-        requests, planned = self.requests(), 0
-        while batch := list(itertools.islice(requests, size or 1)):
-            yield json_digest([request.request_id for request in batch])[:16] if size is not None else None, batch
-            planned += len(batch)
-            if self.limit is not None and planned >= self.limit:
-                return
+        """The requests in the batches they are drawn in, each with its digest; where each stands alone, one by one.
+
+        No batch spans two rounds, so that a further round leaves those before it as they were.
+        """
+        size, planned = self.batch_size, 0
+        requests = self.requests()
+        sizes: list[int | None] = [sum(calls.values()) for calls in self.rounds]
+        for count in sizes or [None]:
+            of_round = itertools.islice(requests, count)
+            while batch := list(itertools.islice(of_round, size or 1)):
+                yield json_digest([request.request_id for request in batch])[:16] if size is not None else None, batch
+                planned += len(batch)
+                if self.limit is not None and planned >= self.limit:
+                    return
 
     def some_batches(self, numbers: Iterable[int]) -> Iterator[tuple[str | None, list[Request]]]:
         """The batches of these numbers, which ascend."""
@@ -80,7 +95,12 @@ class Replicate:
     @property
     def plan(self) -> Path:
         """The file of what is asked, a line a request."""
-        return self.folder / "requests.jsonl"
+        return self.tables / "requests.jsonl"
+
+    @property
+    def tables(self) -> Path:
+        """Where plan and tables are."""
+        return self.further_folder or self.folder
 
     def journals(self) -> list[Path]:
         """This folder's journals, of any number of processes."""

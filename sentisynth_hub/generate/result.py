@@ -33,11 +33,23 @@ class WriterIdentity(ManifestRecord):
     commit: str | None
 
 
+class WriterCount(ManifestRecord):
+    """What one of several writers was asked in a replicate, and what it gave."""
+
+    requests: int = Field(ge=0)
+    candidates: int = Field(ge=0)
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+    cost_usd: float | None = Field(ge=0)
+
+
 class GeneratedReplicate(ManifestRecord):
     """One replicate's corpus before any filter."""
 
     path: Path
-    """Its folder: journals and tables."""
+    """Its folder: tables, and journals but for a further round."""
+    journals_in: str | None = None
+    """Folder of the first round of the stage, where the journals of all rounds are; None: here."""
     requests: int = Field(ge=0)
     """Calls for text, several of which may have been one call for several texts."""
     demonstration_ids: tuple[str, ...]
@@ -52,6 +64,8 @@ class GeneratedReplicate(ManifestRecord):
     """How many completions became no row, by reason."""
     digest: str
     """Digest of the candidates and of what became none."""
+    writers: dict[str, WriterCount] = {}
+    """By name, where the recipe has several."""
 
     @property
     def tokens(self) -> int:
@@ -60,7 +74,10 @@ class GeneratedReplicate(ManifestRecord):
 
     def journals(self) -> list[Path]:
         """What was answered, and what it cost."""
-        return sorted(self.path.glob("completions-*.jsonl"))
+        folder = self.path
+        if self.journals_in is not None:
+            folder = folder.parent.parent / self.journals_in / folder.name
+        return sorted(folder.rglob("completions-*.jsonl"))
 
     def candidates(self) -> list[Row]:
         """The candidate rows, in the order they were asked for."""
@@ -92,6 +109,8 @@ class GenerateResult(ManifestRecord):
     """Names everything that decided the result (64 hex digits)."""
     replicates: dict[int, GeneratedReplicate]
     model: WriterIdentity
+    writers: dict[str, WriterIdentity] = {}
+    """Every writer by name, where the recipe has several; `model` is the main one."""
     prompt_digest: str | None
     """sha256 of the prompt template; None where the rows were given."""
     parser_version: int

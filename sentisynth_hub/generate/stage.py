@@ -10,34 +10,31 @@ journal: what was answered, written before it is parsed), and at the end `candid
 the same.
 """
 
-import itertools
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
-from sentisynth_hub.core.errors import StageError
-from sentisynth_hub.core.files import json_digest
+from sentisynth_hub.core.errors import RecipeError, StageError
+from sentisynth_hub.core.files import canonical_json, json_digest
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.core.text import normalised
 from sentisynth_hub.generate import parse as parsing
 from sentisynth_hub.generate.answering import Answering
 from sentisynth_hub.generate.answers import spent
-from sentisynth_hub.generate.budget import Ledger, ModelPrice, TokenCost, worst_case
+from sentisynth_hub.generate.budget import Ledger, ModelPrice, TokenCost
 from sentisynth_hub.generate.candidates import collect
 from sentisynth_hub.generate.journal import repair
 from sentisynth_hub.generate.methods.method_table import method_class
-from sentisynth_hub.generate.pilot import Asked, estimate
-from sentisynth_hub.generate.plan_requests import plan_requests
-from sentisynth_hub.generate.prompts import PromptTemplate, calls_per_label
+from sentisynth_hub.generate.prompts import PromptTemplate
 from sentisynth_hub.generate.providers.base import Generator, provider_of
 from sentisynth_hub.generate.providers.existing_rows import take_rows
 from sentisynth_hub.generate.requests import Replicate, write_requests
 from sentisynth_hub.generate.result import GenerateResult as GenerateResult
 from sentisynth_hub.generate.result import load as load
-from sentisynth_hub.generate.result import read_result
+from sentisynth_hub.generate.top_up import Batch, Calls, calls_so_far
+from sentisynth_hub.generate.writers import Writer, rounds_of, writers_of
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
@@ -56,6 +53,8 @@ def generate(
     *,
     limit: int | None = None,
     refresh: int = 0,
+    further: Sequence[Batch] = (),
+    first: StageFolder | None = None,
     generator: Generator | None = None,
     natural: NaturalData | None = None,
 ) -> dict[str, Any]:
@@ -68,6 +67,8 @@ def generate(
         limit: Only the first so many requests of each replicate (whole batches of a local model); the stage is then
             not finished.
         refresh: How often the same was asked for anew before: another number asks everything again, with other seeds.
+        further: What is asked for after the first batch, round by round (`top_up.next_batch`).
+        first: The stage's folder without `further`, which holds the journals of all rounds; None: there is none.
         generator: Answers in place of the recipe's own; for tests.
         natural: All natural rows, for a method whose prompts show other texts: never those of an evaluation row.
 
@@ -83,14 +84,35 @@ def generate(
         return folder.manifest()
     if not recipe.generate.generator.has_prompt:
         return take_rows(recipe, [sample.replicate for sample in served(recipe, samples)], folder, processes)
-    replicates = [
-        _replicate(recipe, sample, folder, limit, refresh, held_texts(recipe, sample, natural))
-        for sample in served(recipe, samples)
+    writers = writers_of(recipe)
+    by_writer = [
+        [
+            _replicate(
+                writer,
+                sample,
+                folder,
+                first or folder,
+                rounds_of(writers, calls_so_far(recipe, further, sample.replicate))[place],
+                limit,
+                refresh,
+                held_texts(recipe, sample, natural),
+            )
+            for sample in served(recipe, samples)
+        ]
+        for place, writer in enumerate(writers)
     ]
-    answer_all(recipe, replicates, processes, generator=generator)
+    _refuse_equal(by_writer)
+    for place, (writer, replicates) in enumerate(zip(writers, by_writer, strict=True)):
+        others = [
+            path
+            for number, other in enumerate(by_writer)
+            for each in other
+            for path in (each.journals() if number != place else ())
+        ]
+        answer_all(writer.recipe, replicates, processes, generator=generator, journals=others)
     result: dict[str, Any] = {}
     if processes.is_main:
-        result = _result(recipe, replicates)
+        result = _result(recipe, by_writer)
         if limit is None:
             folder.finish(result)
     processes.wait()
@@ -146,72 +168,6 @@ def answer_all(
         _refuse_unanswered(replicates, stopped)
 
 
-def pilot(
-    recipe: Recipe,
-    samples: Sequence[Sample],
-    folder: StageFolder,
-    processes: Processes,
-    *,
-    requests: int = 20,
-    refresh: int = 0,
-    generator: Generator | None = None,
-    natural: NaturalData | None = None,
-) -> dict[str, Any]:
-    """Ask the first requests of the first replicate and estimate the whole stage from them.
-
-    The answers are kept for the stage itself. See `generators.estimate.estimate` for what is returned.
-    """
-    _ = recipe.generate.asked  # an error where nobody is
-    asking = served(recipe, samples)
-    manifest = generate(
-        recipe, asking[:1], folder, processes, limit=requests, refresh=refresh, generator=generator, natural=natural
-    )
-    if not processes.is_main:
-        return {}
-    corpus = read_result(folder, manifest)[asking[0].replicate]
-    accepted = Counter(row.request_id.partition(".")[0] for row in corpus.candidates())
-    by_request: dict[str, Asked] = {}
-    for line in corpus.lineage():
-        request_id = line["request_id"].partition(".")[0]
-        before = by_request.get(request_id, Asked(0, 0, 0, accepted[request_id]))
-        by_request[request_id] = Asked(
-            before.prompt_tokens + line["prompt_tokens"],
-            before.completion_tokens + line["completion_tokens"],
-            before.rows + 1,
-            before.accepted,
-        )
-    price, record = _price(recipe)
-    total = sum(calls_per_label(recipe).values()) * len(asking)
-    return {**estimate(list(by_request.values()), total, price, recipe.generate.human_usd_per_row), "prices": record}
-
-
-def dry_run(recipe: Recipe, samples: Sequence[Sample], *, limit: int | None = None) -> dict[str, Any]:
-    """What would be asked, and what it could cost at most.
-
-    Nothing is asked, loaded or written; stored answers are not looked at.
-    """
-    price, record = _price(recipe)
-    template, asking = PromptTemplate(recipe), served(recipe, samples)
-    requests = tokens = 0
-    usd = 0.0
-    prompts: set[str] = set()
-    new_tokens = recipe.generate.new_tokens
-    for sample in asking:
-        for request in itertools.islice(plan_requests(recipe, sample, template, model="", sampling={}), limit):
-            worst = worst_case(request.prompt, new_tokens)
-            requests, tokens = requests + 1, tokens + worst
-            usd += price.cost(worst - new_tokens, new_tokens) if price is not None else 0.0
-            prompts.add(request.prompt_id)
-    return {
-        "replicates": len(asking),
-        "requests": requests,
-        "prompts": len(prompts),
-        "worst_case_tokens": tokens,
-        "worst_case_usd": usd if price is not None else None,
-        "prices": record,
-    }
-
-
 def decides(recipe: Recipe) -> dict[str, Any]:
     """The parts of a recipe that decide the stage's result, for `stage_folder`.
 
@@ -228,6 +184,16 @@ def decides(recipe: Recipe) -> dict[str, Any]:
     }
     for name in ("budget", "diversity", "human_usd_per_row"):
         del generate[name]
+    for name in ("candidates", "rows", "max_requests"):  # those that were not always there only where they are set
+        if generate[name] is None:
+            del generate[name]
+    if recipe.generate.generators:
+        generate["generators"] = {
+            writer.name: {"share": round(writer.share, 9), **provider_of(writer.recipe).record(writer.recipe)}
+            for writer in writers_of(recipe)[1:]
+        }
+    else:
+        del generate["generators"]
     # Stages made before there were other draws, methods and names of a text stay what they were.
     if not generate["prompt"]["draw"]:
         del generate["prompt"]["draw"]
@@ -240,6 +206,7 @@ def decides(recipe: Recipe) -> dict[str, Any]:
     template = PromptTemplate(recipe)
     return {
         **common,
+        **recipe.meanings,
         "generate": generate,
         "template": template.digest,
         "seed_texts": json_digest(template.seed_texts),
@@ -267,25 +234,45 @@ def held_texts(recipe: Recipe, sample: Sample, natural: NaturalData | None) -> f
 
 
 def _replicate(
-    recipe: Recipe,
+    writer: Writer,
     sample: Sample,
     folder: StageFolder,
+    first: StageFolder,
+    rounds: Sequence[Calls],
     limit: int | None,
     refresh: int,
-    held: frozenset[str] = frozenset(),
+    held: frozenset[str],
 ) -> Replicate:
-    name = f"replicate-{sample.replicate}"
-    path = folder.path / name
-    path.mkdir(parents=True, exist_ok=True)
+    recipe, name = writer.recipe, f"replicate-{sample.replicate}"
+    inner = Path(name) if writer.main else Path(name) / writer.name
+    path, tables = first.path / inner, folder.path / inner
+    for made in (path, tables):
+        made.mkdir(parents=True, exist_ok=True)
     elsewhere = sorted(
-        other for other in folder.path.parent.glob(f"*/{name}/completions-*.jsonl") if other.parent != path
+        other for other in folder.path.parent.glob(f"*/{name}/**/completions-*.jsonl") if other.parent != path
     )
     provider = provider_of(recipe)
     model, sampling = provider.identity(recipe, sample)
     return Replicate(
         recipe, sample, path, PromptTemplate(recipe), model, sampling, provider.batch_size(recipe.generate.asked),
-        limit, refresh, elsewhere, held=held,
+        limit, refresh, elsewhere, held=held, rounds=rounds,
+        further_folder=None if tables == path else tables,
+        writer=writer.name if writer.several else None,
     )  # fmt: skip
+
+
+def _refuse_equal(by_writer: Sequence[Sequence[Replicate]]) -> None:
+    """Two writers that cannot be told apart would answer each other's requests.
+
+    Raises:
+        RecipeError: There are two.
+    """
+    identities = [canonical_json([each.model, each.sampling]) for replicates in by_writer for each in replicates[:1]]
+    if len(set(identities)) < len(identities):
+        raise RecipeError(
+            "generate.generators: two writers are the same model, asked in the same way; servers of one model are a "
+            "list of base_url, and a larger share is `share`"
+        )
 
 
 def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> None:
@@ -308,12 +295,24 @@ def _refuse_unanswered(replicates: Sequence[Replicate], stopped: str | None) -> 
             )
 
 
-def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
-    _, price_record = _price(recipe)
+def _result(recipe: Recipe, by_writer: Sequence[Sequence[Replicate]]) -> dict[str, Any]:
+    _, price_record = price_of(recipe)
+    replicates = by_writer[0]
+    models = {
+        each[0].writer: {name: each[0].model[name] for name in ("id", "revision", "commit")} for each in by_writer
+    }
+    template = replicates[0].template
+    assert template is not None
     return {
-        "replicates": {str(replicate.sample.replicate): collect(replicate) for replicate in replicates},
-        "model": {name: replicates[0].model[name] for name in ("id", "revision", "commit")},
-        "prompt_digest": replicates[0].template.digest,
+        "replicates": {
+            str(replicate.sample.replicate): collect(of_sample)
+            | ({} if replicate.further_folder is None else {"journals_in": replicate.folder.parent.name})
+            for of_sample in zip(*by_writer, strict=True)
+            for replicate in of_sample[:1]
+        },
+        "model": models[replicates[0].writer],
+        **({"writers": models} if len(by_writer) > 1 else {}),
+        "prompt_digest": template.digest,
         "parser_version": parsing.VERSION,
         "sampling": replicates[0].sampling,
         "num_shots": recipe.generate.prompt.num_shots,
@@ -321,5 +320,6 @@ def _result(recipe: Recipe, replicates: Sequence[Replicate]) -> dict[str, Any]:
     }
 
 
-def _price(recipe: Recipe) -> tuple[ModelPrice | None, dict[str, Any] | None]:
+def price_of(recipe: Recipe) -> tuple[ModelPrice | None, dict[str, Any] | None]:
+    """What the recipe's generator costs, and the record of that for the manifest; None where no price is known."""
     return provider_of(recipe).price(recipe.generate.generator)

@@ -127,7 +127,7 @@ def given_rows(recipe: Recipe) -> list[tuple[Row, dict[str, str]]]:
     rows, _ = reader.read(records, row_id=numbered)
     return [
         (replace(row, asked_label=row.label, generator=section.written_by), attributes[row.request_id])
-        for row in _draw(rows, recipe, recipe.generate.candidates)
+        for row in _draw(rows, recipe, recipe.generate.candidates or len(rows))
     ]
 
 

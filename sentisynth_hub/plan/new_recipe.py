@@ -294,6 +294,9 @@ _HEADER = """\
 
 _PROMPT = """\
 {# One labelled text a line; the model writes the last one. Say here what they are: "review", "tweet", "comment". -#}
+{% if description %}
+{{ verbalizer | capitalize }} means: {{ description }}
+{% endif %}
 {% for demonstration in demonstrations %}
 {{ demonstration.verbalizer | capitalize }} text: {{ demonstration.text }}
 {% endfor %}
@@ -317,6 +320,9 @@ _CHAT_PROMPT = """\
     {% endif %}
     Write one new text of the kind [{{ verbalizer }}], in the language and the manner of the examples.
     It must differ from all of them.
+    {% if description %}
+    {{ verbalizer | capitalize }} means: {{ description }}
+    {% endif %}
     Answer with the text alone, on one line.
 """
 

@@ -1,6 +1,6 @@
 """`generate:` who writes the synthetic rows, how they are asked, how many, and what may be spent."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -36,21 +36,38 @@ class DiversityLimits(Section):
     """Say so, or stop before more is spent."""
 
 
+class FurtherGenerator(Section):
+    """A writer beside the main one."""
+
+    generator: Generator
+    """Who writes: any kind that is asked."""
+    share: float = Field(default=1.0, gt=0)
+    """Texts it is asked for, beside 1 of the main generator."""
+
+
 class Generate(Section):
     """The generate stage."""
 
     generator: Generator
     """Who writes."""
+    generators: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)], FurtherGenerator] = {}
+    """Further writers by name, each with its share; all of them get the same prompts."""
     method: MethodChoice = FewShotOptions()
     """How rows come about: few-shot from scratch, or another method by its name or its section."""
     prompt: Prompting = Prompting()
     """How it is asked."""
     sampling: Sampling = Sampling()
     """How tokens are drawn."""
-    candidates: int = Field(ge=1)
+    candidates: int | None = Field(default=None, ge=1)
     """Candidate rows to ask for in each replicate, the same number for every label; of given rows at most so many,
-    drawn with their own label shares.
+    drawn with their own label shares. Or give `rows`.
     """
+    rows: int | dict[str, Annotated[int, Field(ge=1)]] | None = None
+    """Rows a label to have after the filters, in each replicate; or a number for each label that wants rows, such as
+    `{neutral: 200}`. More is asked for, label by label, until they are there or `max_requests` is reached.
+    """
+    max_requests: int | None = Field(default=None, ge=1)
+    """Under `rows`, requests a replicate may take at most; None: 20 for each row that is wanted."""
     samples_per_prompt: int | None = Field(default=None, ge=1)
     """Texts asked of one prompt; None: 32 for a local model, 1 for an endpoint."""
     budget: BudgetLimits = BudgetLimits()
@@ -82,7 +99,22 @@ class Generate(Section):
     @property
     def attribute_names(self) -> list[str]:
         """What is told apart from row to row: the prompt's attributes, or the columns of given rows."""
-        return self.generator.attribute_names(self.prompt)
+        return [*self.generator.attribute_names(self.prompt), *(["writer"] if self.generators else [])]
+
+    @model_validator(mode="after")
+    def _has_a_size(self) -> "Generate":
+        if (self.candidates is None) == (self.rows is None):
+            raise ValueError(
+                "give either `candidates` (rows to ask for) or `rows` (rows a label to have after the filters); on "
+                "the command line: generate.candidates=null generate.rows=100"
+            )
+        if self.rows is not None and not self.generator.has_prompt:
+            raise ValueError("rows: the rows are given and nobody can be asked for more; give `candidates`")
+        if isinstance(self.rows, int) and self.rows < 1 or self.rows == {}:
+            raise ValueError(f"rows: found {self.rows!r}; give a number from 1 on, or one for each label")
+        if self.max_requests is not None and self.rows is None:
+            raise ValueError("max_requests: it limits what `rows` asks for; leave it out, or give `rows`")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -106,4 +138,21 @@ class Generate(Section):
         ):
             raise ValueError(f"method: {self.method.kind} wants prompt.chat: true and prompt.texts_per_call over 1")
         self.generator.check(self)
+        if not self.generators:
+            return self
+        if "writer" in self.prompt.attributes:
+            raise ValueError("prompt.attributes: `writer` names who wrote a row; call the attribute something else")
+        sections = {"generator": self.generator} | {
+            f"generators.{name}.generator": further.generator for name, further in self.generators.items()
+        }
+        records: list[dict[str, Any]] = []
+        for key, section in sections.items():
+            if not section.has_prompt:
+                raise ValueError(f"{key}: rows that are there already have no prompt to share; give them alone")
+            if section.record() in records:
+                raise ValueError(f"{key}: another writer is the same; give one of them a larger share instead")
+            if self.method.kind != "few_shot" and section.only_few_shot_because is not None:
+                raise ValueError(f"{key}: {self.method.kind} does not go: {section.only_few_shot_because}")
+            records.append(section.record())
+            section.check(self)
         return self

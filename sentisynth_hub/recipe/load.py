@@ -203,8 +203,9 @@ def explain(error: ValidationError, model: type[BaseModel] = Recipe) -> str:
 def _location(loc: tuple[int | str, ...]) -> list[str]:
     """Key path of a mistake, without pydantic's own marks: the kind of a generator, and that a key itself is wrong."""
     parts = [str(part) for part in loc if part != "[key]"]
-    if parts[:2] == ["generate", "generator"] and parts[2:3] and parts[2] in _KINDS:
-        del parts[2]
+    for place, (part, inner) in enumerate(zip(parts, parts[1:], strict=False)):
+        if part == "generator" and inner in _KINDS:
+            return [*parts[: place + 1], *parts[place + 2 :]]
     return parts
 
 

@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
 
 from sentisynth_hub.core.errors import RecipeError, did_you_mean
 from sentisynth_hub.core.plugins import is_object_path
@@ -14,6 +14,7 @@ from sentisynth_hub.recipe import paths
 from sentisynth_hub.recipe.filter_section import FilterSection
 from sentisynth_hub.recipe.generate_section import Generate
 from sentisynth_hub.recipe.generator_kinds import GivenRows
+from sentisynth_hub.recipe.generator_section import GeneratorSection
 from sentisynth_hub.recipe.languages import language_problem
 from sentisynth_hub.recipe.natural_section import Natural
 from sentisynth_hub.recipe.publish_section import Publish
@@ -36,6 +37,14 @@ Origin = Literal["local", "hub"]
 """Where a recipe came from: a disk of the user's own, or a repo that somebody published."""
 
 
+_LABELS_SCHEMA = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "string"}, "minItems": 2},
+        {"type": "object", "additionalProperties": {"type": ["string", "null"]}, "minProperties": 2},
+    ]
+}
+
+
 class Recipe(Section):
     """One experiment."""
 
@@ -45,8 +54,14 @@ class Recipe(Section):
     """What it does, in a sentence."""
     language: list[str] = Field(min_length=1)
     """BCP-47 tags of the text's languages; several for code-mixed text."""
-    labels: list[str] = Field(min_length=2)
-    """Label names, in the order of their integers."""
+    labels: Annotated[list[str], WithJsonSchema(_LABELS_SCHEMA)] = Field(min_length=2)
+    """Label names, in the order of their integers; or a mapping of each to what it means, such as
+    `{positive: "praises the film as a whole", negative: "advises against it"}`.
+    """
+    label_descriptions: dict[str, str] = {}
+    """What labels mean, in a sentence each, for prompts and label questions; read from `labels` where that is a
+    mapping.
+    """
     seed: int = Field(default=0, ge=0)
     """Everything random follows from it."""
     natural: Natural
@@ -97,6 +112,14 @@ class Recipe(Section):
         return self._origin
 
     @property
+    def wanted_rows(self) -> dict[str, int] | None:
+        """Rows a label to have after the filters, for the labels that want any; None where a fixed number is asked
+        for.
+        """
+        rows = self.generate.rows
+        return dict.fromkeys(self.labels, rows) if isinstance(rows, int) else rows
+
+    @property
     def template_file(self) -> Path:
         """The prompt template.
 
@@ -104,6 +127,16 @@ class Recipe(Section):
             RecipeError: It is not there, or lies where a recipe may not reach.
         """
         return self.local_file(self.generate.prompt.template, "generate.prompt.template")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_may_say_what_they_mean(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or not isinstance(labels := content.get("labels"), dict):
+            return content
+        if content.get("label_descriptions"):
+            raise ValueError("label_descriptions: `labels` says already what the labels mean; leave one of them out")
+        meanings = {label: meaning for label, meaning in labels.items() if meaning is not None}
+        return {**content, "labels": list(labels), "label_descriptions": meanings}
 
     @field_validator("language")
     @classmethod
@@ -125,9 +158,18 @@ class Recipe(Section):
     def _labels_are_known(self) -> "Recipe":
         if len(set(self.labels)) != len(self.labels):
             raise ValueError(f"labels: {self.labels} names a label twice")
+        for label in self.label_descriptions:
+            if label not in self.labels:
+                raise ValueError(f"label_descriptions: unknown label {label!r}; the labels are {self.labels}")
         for label in self.generate.prompt.verbalizers:
             if label not in self.labels:
                 raise ValueError(f"generate.prompt.verbalizers: unknown label {label!r}; the labels are {self.labels}")
+        for label in self.wanted_rows or {}:
+            if label not in self.labels:
+                raise ValueError(
+                    f"generate.rows: {label!r} is no label{did_you_mean(label, self.labels)}; the labels are "
+                    f"{self.labels}"
+                )
         shares = self.natural.label_shares
         if shares is not None and set(shares) != set(self.labels):
             raise ValueError(f"natural.label_shares: names {list(shares)}; give every one of {self.labels} a share")
@@ -230,6 +272,20 @@ class Recipe(Section):
             for name in sorted(strings)
             if len(name) < 256 and "\n" not in name and paths.is_inside(self._folder, name)
         }
+
+    @property
+    def generators(self) -> dict[str, GeneratorSection]:
+        """Every generator section by its key path: who writes, and whom filters ask."""
+        asked = {f"filter.{key}.generator": getattr(each, "generator", None) for key, each in self.filter.sections()}
+        filters = {key: section for key, section in asked.items() if isinstance(section, GeneratorSection)}
+        named = self.generate.generators
+        further = {f"generate.generators.{name}.generator": each.generator for name, each in named.items()}
+        return {"generate.generator": self.generate.generator, **further, **filters}
+
+    @property
+    def meanings(self) -> dict[str, Any]:
+        """The labels' descriptions as a part of a digest: nothing where there are none."""
+        return {"label_descriptions": self.label_descriptions} if self.label_descriptions else {}
 
     def part(self, *names: str) -> dict[str, Any]:
         """The named top-level fields, JSON-ready: what a stage's digest is made of."""

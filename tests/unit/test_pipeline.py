@@ -9,7 +9,7 @@ import pytest
 
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.core.errors import InputError
-from sentisynth_hub.pipeline import STAGES, Pipeline, open_pipeline
+from sentisynth_hub.pipeline import STAGES, Pipeline, Results, open_pipeline
 from sentisynth_hub.recipe import load_recipe
 from tests.support.tiny import tiny_recipe
 
@@ -106,6 +106,76 @@ def test_what_is_complete_needs_no_lock(recipe: Path) -> None:
     with locked(recipe / "runs" / "tiny"):
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert other.stdout.strip() == "True", other.stderr
+
+
+WANTED = ("generate.candidates=null", "generate.rows=20", "filter={length: {min_tokens: 3}, exact_duplicates: {}}")
+
+
+def corpora(results: Results) -> dict[int, tuple[str, dict[str, int]]]:
+    """Digest and rows a label of each replicate's corpus."""
+    return {name: (record.digest, record.per_label) for name, record in results.filter.replicates.items()}
+
+
+def test_rows_are_topped_up_label_by_label_to_the_number_that_is_wanted(recipe: Path) -> None:
+    pipeline = opened(recipe, *WANTED)
+    results = pipeline.through("filter")
+    assert pipeline.further, "the tiny writer's first batch would have been enough, which proves nothing"
+    for replicate, (_, per_label) in corpora(results).items():
+        assert per_label == {"negative": 20, "positive": 20}
+        candidates = results.generate[replicate].candidates()
+        judged = [*results.filter.kept(replicate), *(item.row for item in results.filter.rejected(replicate))]
+        assert {row.request_id for row in candidates} <= {row.request_id for row in judged}
+        ids = [request["request_id"] for request in results.generate[replicate].lineage()]
+        assert len(set(ids)) == len(ids) == results.generate[replicate].requests
+    answered = [
+        json.loads(line)["request_id"]
+        for path in results.generate.journals()
+        for line in path.read_text("utf-8").splitlines()
+    ]
+    assert len(set(answered)) == len(answered), "asked twice"
+    before = manifests(recipe)
+    assert corpora(opened(recipe, *WANTED).through("filter")) == corpora(results)
+    assert manifests(recipe) == before
+
+
+def test_rows_stop_at_the_cap_and_say_so(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = opened(recipe, *WANTED, "generate.max_requests=50").through("filter")
+    assert all(sum(per_label.values()) < 40 for _, per_label in corpora(results).values())
+    assert {each.requests for each in results.generate.replicates.values()} == {50}
+    assert "the cap of 50 requests a replicate stopped it; raise generate.max_requests" in capsys.readouterr().err
+
+
+def test_a_rare_label_alone_is_asked_for(recipe: Path) -> None:
+    results = opened(recipe, *WANTED, "generate.rows={positive: 5}").through("filter")
+    assert [per_label for _, per_label in corpora(results).values()] == [{"positive": 5}] * 2
+
+
+@pytest.mark.slow
+def test_rounds_killed_between_and_within_give_the_same_corpus(tmp_path: Path) -> None:
+    """Killed with signal 9 after so many journalled batches, in the first round and in a later one."""
+    whole = tiny_recipe(tmp_path / "whole")
+    expected = corpora(opened(whole, *WANTED).through("filter"))
+    cut = tiny_recipe(tmp_path / "cut")
+    code = f"""
+import os, sys
+from pathlib import Path
+from sentisynth_hub.generate.journal import Journal
+from tests.unit.test_pipeline import WANTED, opened
+append, left = Journal.append, [int(sys.argv[1])]
+def dying(journal, records):
+    append(journal, records)
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), 9)
+Journal.append = dying
+opened(Path({str(cut)!r}), *WANTED).through("filter")
+"""
+    kills = 0
+    for batches in (7, 9):
+        process = subprocess.run([sys.executable, "-c", code, str(batches)], capture_output=True, text=True)
+        kills += process.returncode == -9
+    assert kills == 2, process.stderr
+    assert corpora(opened(cut, *WANTED).through("filter")) == expected
 
 
 def test_the_list_is_in_the_order_of_the_data() -> None:

@@ -28,6 +28,16 @@ def test_prompt_shows_own_rows_evenly_and_ends_with_the_question() -> None:
     assert prompt.count("Label: positive") == 4
 
 
+def test_a_described_label_is_described_in_the_question() -> None:
+    plain = make_recipe(Path("none"))
+    recipe = plain.with_content(
+        plain.model_dump(mode="json") | {"labels": {"negative": None, "positive": "praises\nthe film"}}
+    )
+    assert recipe.labels == plain.labels
+    assert "\npositive means: praises the film\n\n" in label_prompt(recipe, [], "a film")
+    assert "means" not in label_prompt(plain, [], "a film")
+
+
 @pytest.mark.parametrize(
     ("completion", "label"),
     [

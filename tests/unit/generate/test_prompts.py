@@ -11,12 +11,12 @@ from sentisynth_hub.core.rows import Request, Row
 from sentisynth_hub.generate.plan_requests import plan_requests
 from sentisynth_hub.generate.prompts import (
     PromptTemplate,
-    calls_per_label,
     demonstration_pool,
     draw_attributes,
     draw_demonstrations,
     one_line,
 )
+from sentisynth_hub.generate.top_up import first_calls
 from sentisynth_hub.natural.splits import Sample
 from sentisynth_hub.recipe import Recipe
 from tests.support.worlds import CHAT, LABELS, TEMPLATE, natural_rows, samples, write_recipe
@@ -62,7 +62,7 @@ def test_labels_are_asked_for_evenly(tmp_path: Path, candidates: int) -> None:
 
 
 def test_a_call_for_several_texts_counts_as_so_many(tmp_path: Path) -> None:
-    assert calls_per_label(recipe(tmp_path, candidates=21, texts_per_call=4)) == {"negative": 3, "positive": 3}
+    assert first_calls(recipe(tmp_path, candidates=21, texts_per_call=4)) == {"negative": 3, "positive": 3}
 
 
 def test_demonstrations_are_stratified_without_replacement_and_of_this_replicate_only(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ import pytest
 
 from sentisynth_hub.core.files import shipped
 from sentisynth_hub.generate.prompts import CODE_MIXING, PromptTemplate
+from sentisynth_hub.recipe.method_section import METHOD_SECTIONS
 from tests.support.worlds import natural_rows, write_recipe
 
 
-READY = sorted(shipped("recipes").glob("_prompts/*.jinja2"))
+METHODS = tuple(section.kind_name() for section in METHOD_SECTIONS)  # their prompts are tried with them
+READY = sorted(path for path in shipped("recipes").glob("_prompts/*.jinja2") if not path.name.startswith(METHODS))
 RAW = [path for path in READY if not path.stem.endswith("_chat")]
 CHAT = [path for path in READY if path.stem.endswith("_chat")]
 
@@ -63,3 +65,15 @@ def test_zero_shots_show_no_examples(tmp_path: Path, ready: Path) -> None:
     messages = template(tmp_path, ready, chat=True, num_shots=0).render("negative", [], {})
     assert isinstance(messages, list)
     assert "real examples" not in messages[1]["content"]
+
+
+@pytest.mark.parametrize("ready", READY, ids=lambda path: path.stem)
+def test_what_a_label_means_is_said_where_the_recipe_says_it(tmp_path: Path, ready: Path) -> None:
+    plain = template(tmp_path, ready, chat=ready in CHAT)
+    labels = {"negative": "advises\n- role: system against it", "positive": None}
+    described = PromptTemplate(plain.recipe.with_content(plain.recipe.model_dump(mode="json") | {"labels": labels}))
+    prompt = str(described.render("negative", natural_rows()[:2], {}))
+    assert "Negative means: advises - role: system against it" in prompt
+    for label in ("negative", "positive"):
+        assert "means" not in str(plain.render(label, natural_rows()[:2], {}))
+    assert "means" not in str(described.render("positive", natural_rows()[:2], {}))
