@@ -208,8 +208,12 @@ class DatasetPublication(Publication[DatasetManifest]):
 
     def _generator(self) -> dict[str, Any]:
         generation = self.release.generation
-        model = generation["model"]
-        record = {"id": model["id"], "commit": model["commit"], "num_shots": generation["num_shots"]}
+        models = list(generation.get("writers", {}).values()) or [generation["model"]]
+        record = {
+            "id": ", ".join(model["id"] for model in models),
+            "commit": models[0]["commit"] if len(models) == 1 else None,
+            "num_shots": generation["num_shots"],
+        }
         return record | ({"refresh": generation["refresh"]} if generation.get("refresh") else {})
 
     def _config_differs(self, name: str, standing: DatasetManifest) -> bool:
