@@ -263,7 +263,7 @@ def _requests(
     A question is the same whatever the rows around it are, so that its answer is found again.
     """
     examples = demonstrations(asking, context.sample)
-    shown = tuple(example.request_id for example in examples)
+    example_ids = tuple(example.request_id for example in examples)
     requests: list[Request] = []
     for row in rows:
         prompts = [label_prompt(asking, examples, row.text)] * setting.questions
@@ -284,7 +284,7 @@ def _requests(
                     sample_index=sample_index,
                     seed=seed >> 1,
                     asked_label="",
-                    demonstration_ids=shown,
+                    demonstration_ids=example_ids,
                 )
             )
     return requests

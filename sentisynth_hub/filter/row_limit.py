@@ -16,7 +16,7 @@ class RowLimitOptions(Section):
 class RowLimit(Filter):
     """Keeps the first rows of each label. It runs last where the recipe has `generate.rows`, and has no key there."""
 
-    wanted: Mapping[str, int]
+    row_counts: Mapping[str, int]
 
     name = "rows"
     score_name = "rows"
@@ -30,7 +30,7 @@ class RowLimit(Filter):
 
     def judge(self, rows: Sequence[Row]) -> list[Decision]:
         """One decision a row, in the order they were asked for."""
-        left = dict(self.wanted)
+        left = dict(self.row_counts)
         decisions = []
         for row in rows:
             label = row.label or ""

@@ -50,13 +50,13 @@ def decides(recipe: Recipe) -> dict[str, Any]:
 
     The candidates and the natural rows come in as inputs with digests of their own.
     """
-    wanted = {} if recipe.wanted_rows is None else {"rows": recipe.wanted_rows}
+    row_counts = {} if recipe.wanted_rows is None else {"rows": recipe.wanted_rows}
     return {
         **recipe.part("language", "labels", "seed"),
         "filter": recipe.part("filter")["filter"]
         | {key: filter_class(key).decides(options) for key, options in recipe.filter.sections()},
         **recipe.meanings,
-        **wanted,
+        **row_counts,
         "validation": recipe.natural.validation,
         "code": {key: code_version(filter_class(key)) for key in (*recipe.filter.order, "overlap")},
     }

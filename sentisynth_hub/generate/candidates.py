@@ -91,8 +91,8 @@ class _Count:
 
     @property
     def cost_usd(self) -> float | None:
-        known = self.costs and None not in self.costs
-        return math.fsum(cost or 0.0 for cost in self.costs) if known else None
+        is_known = self.costs and None not in self.costs
+        return math.fsum(cost or 0.0 for cost in self.costs) if is_known else None
 
 
 def collect(replicates: Sequence[Replicate]) -> dict[str, Any]:

@@ -246,8 +246,8 @@ def _replicate(
     recipe, name = writer.recipe, f"replicate-{sample.replicate}"
     inner = Path(name) if writer.main else Path(name) / writer.name
     path, tables = first.path / inner, folder.path / inner
-    for made in (path, tables):
-        made.mkdir(parents=True, exist_ok=True)
+    for place in (path, tables):
+        place.mkdir(parents=True, exist_ok=True)
     elsewhere = sorted(
         other for other in folder.path.parent.glob(f"*/{name}/**/completions-*.jsonl") if other.parent != path
     )

@@ -29,9 +29,9 @@ def first_calls(recipe: Recipe) -> Calls:
     With `candidates` that is all there is: as even over the labels as it can be. With `rows`: as many texts as rows
     are wanted.
     """
-    per_call, wanted = recipe.generate.prompt.texts_per_call, recipe.wanted_rows
-    if wanted is not None:
-        calls = {label: -(-wanted.get(label, 0) // per_call) for label in recipe.labels}
+    per_call, row_counts = recipe.generate.prompt.texts_per_call, recipe.wanted_rows
+    if row_counts is not None:
+        calls = {label: -(-row_counts.get(label, 0) // per_call) for label in recipe.labels}
         return _within(calls, most_requests(recipe))
     labels, total = recipe.labels, recipe.generate.candidates or 0
     rows = {label: total // len(labels) + (place < total % len(labels)) for place, label in enumerate(labels)}
@@ -69,9 +69,9 @@ def next_batch(recipe: Recipe, further: Sequence[Batch], kept: Mapping[int, Mapp
     for replicate, per_label in sorted(kept.items()):
         rounds = calls_so_far(recipe, further, replicate)
         calls = {
-            label: _further_calls(wanted - per_label.get(label, 0), per_label.get(label, 0), taken)
-            for label, wanted in (recipe.wanted_rows or {}).items()
-            if (taken := sum(each.get(label, 0) for each in rounds)) and per_label.get(label, 0) < wanted
+            label: _further_calls(rows - per_label.get(label, 0), per_label.get(label, 0), taken)
+            for label, rows in (recipe.wanted_rows or {}).items()
+            if (taken := sum(each.get(label, 0) for each in rounds)) and per_label.get(label, 0) < rows
         }
         left = most_requests(recipe) - sum(sum(each.values()) for each in rounds)
         if any((calls := _within(calls, left)).values()):
@@ -84,9 +84,9 @@ def shortfall(recipe: Recipe, kept: Mapping[int, Mapping[str, int]]) -> list[str
     sentences = []
     for replicate, per_label in sorted(kept.items()):
         lacking = [
-            f"{per_label.get(label, 0):,} of {wanted:,} rows of {label!r}"
-            for label, wanted in (recipe.wanted_rows or {}).items()
-            if per_label.get(label, 0) < wanted
+            f"{per_label.get(label, 0):,} of {rows:,} rows of {label!r}"
+            for label, rows in (recipe.wanted_rows or {}).items()
+            if per_label.get(label, 0) < rows
         ]
         if lacking:
             sentences.append(

@@ -276,8 +276,10 @@ class Recipe(Section):
     @property
     def generators(self) -> dict[str, GeneratorSection]:
         """Every generator section by its key path: who writes, and whom filters ask."""
-        asked = {f"filter.{key}.generator": getattr(each, "generator", None) for key, each in self.filter.sections()}
-        filters = {key: section for key, section in asked.items() if isinstance(section, GeneratorSection)}
+        sections = {
+            f"filter.{key}.generator": getattr(each, "generator", None) for key, each in self.filter.sections()
+        }
+        filters = {key: section for key, section in sections.items() if isinstance(section, GeneratorSection)}
         named = self.generate.generators
         further = {f"generate.generators.{name}.generator": each.generator for name, each in named.items()}
         return {"generate.generator": self.generate.generator, **further, **filters}
