@@ -12,7 +12,6 @@ from sentisynth_hub.core.hub_endpoint import hub_api
 from sentisynth_hub.core.repo_ids import repo_id_problem
 from sentisynth_hub.core.rows import Row, content_digest
 from sentisynth_hub.core.safe_yaml import YamlError, load_yaml
-from sentisynth_hub.core.text import text_id
 from sentisynth_hub.core.untrusted import one_line
 from sentisynth_hub.filter.exact_duplicates import ExactDuplicates
 from sentisynth_hub.filter.personal_data import PersonalData
@@ -31,12 +30,12 @@ from sentisynth_hub.publish.cards.render import render_card
 from sentisynth_hub.publish.checks.safety import HIDING, NaturalTexts
 from sentisynth_hub.publish.checks.secret_scan import texts_with_secrets
 from sentisynth_hub.publish.dataset_tables import read_config
-from sentisynth_hub.publish.parquet_limits import read_tables
 from sentisynth_hub.publish.publication import ManifestT
 from sentisynth_hub.publish.release import recipe_digest
 from sentisynth_hub.publish.repo_head import RepoHead, read_head
-from sentisynth_hub.publish.versions.corpus_statistics import statistics
-from sentisynth_hub.publish.versions.digests import table_digests
+from sentisynth_hub.publish.version_tables import column_values, text_id_column, text_parts, version_table
+from sentisynth_hub.publish.versions.corpus_statistics import row_ids, statistics
+from sentisynth_hub.publish.versions.digests import rows_digest, table_digests
 from sentisynth_hub.publish.versions.tags import parse_tag
 from sentisynth_hub.recipe import Recipe
 
@@ -77,7 +76,7 @@ def verify_dataset(
             for nothing here.
     """
     manifest = _manifest(head, DatasetManifest)
-    tables = {name: _columns(head, record) for name, record in manifest.configs.items()}
+    tables = {name: version_table(head, record) for name, record in manifest.configs.items()}
     checks = [*identity_checks(head, tag), *file_checks(head, manifest.files)]
     for name, record in manifest.configs.items():
         checks += readable(name, _config(head, name, record, tables[name], manifest.labels, manifest.format))
@@ -151,7 +150,7 @@ def readable(name: str, checks: Iterator[Check]) -> Iterator[Check]:
     """The checks; where the files hold what cannot even be compared (no such column, another type), that is drift."""
     try:
         yield from checks
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, NotImplementedError) as error:
         why = f"{type(error).__name__}: {one_line(str(error), 120)}"
         yield Check(f"{name}: files hold what the manifest says", False, "columns and values to compare", why)
 
@@ -161,53 +160,45 @@ def file_checks(head: RepoHead, listed: Sequence[str]) -> Iterator[Check]:
     yield agreement("files that are missing", [], sorted(set(listed) - head.paths))
 
 
-def _columns(head: RepoHead, record: ConfigRecord) -> dict[str, list[Any]]:
-    """A config's columns over all its shards."""
-    paths = [local for path in sorted(record["files"]) if (local := head.file(path)) is not None]
-    if not paths:
-        return {}
-    table = read_tables(paths)
-    return {name: table.column(name).to_pylist() for name in table.column_names}
-
-
 def _config(
     head: RepoHead,
     name: str,
     record: ConfigRecord,
-    columns: dict[str, list[Any]],
+    table: Any,
     labels: Sequence[str],
     written_in: int,
 ) -> Iterator[Check]:
-    yield agreement(f"{name}: columns", list(record["columns"]), list(columns))
-    if list(record["columns"]) != list(columns):
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    yield agreement(f"{name}: columns", list(record["columns"]), table.column_names)
+    if list(record["columns"]) != table.column_names:
         return
-    yield agreement(f"{name}: rows", record["rows"], len(next(iter(columns.values()))))
+    yield agreement(f"{name}: rows", record["rows"], table.num_rows)
     sizes = {path: local.stat().st_size for path in record["files"] if (local := head.file(path)) is not None}
     yield agreement(f"{name}: bytes", record["files"], sizes)
+    columns = {column: table.column(column).combine_chunks() for column in table.column_names}
+    label_names = pa.array(labels, pa.string())
     named = {
-        column: [None if value is None else labels[value] for value in columns[column]]
-        if kind == "label"
-        else columns[column]
+        column: label_names.take(columns[column]) if kind == "label" else columns[column]
         for column, kind in record["columns"].items()
     }
     exact, values = table_digests(record["columns"], named)
+    ids = text_id_column(columns["text"]) if "text" in columns else None
     if name == "default":
-        exact = content_digest(Row(text, label) for text, label in zip(named["text"], named["label"], strict=True))
+        exact = rows_digest(ids, named["label"])
     if written_in < SCHEMA and "text_hash" in columns:
         yield Check(f"{name}: digest", None, record["digest"], "format 1 counted the hashes of hidden texts")
         return
     yield agreement(f"{name}: digest", record["digest"], exact)
     yield agreement(f"{name}: digest with scores", record["values_digest"], values)
-    if "text" in columns:
-        wrong = [
-            i
-            for i, text in zip(columns["id"], columns["text"], strict=True)
-            if text is not None and i != text_id(text)
-        ]
-        yield agreement(f"{name}: ids that are not their text's", [], wrong)
+    if ids is not None:
+        differ = pc.fill_null(pc.not_equal(columns["id"], ids), True)
+        wrong = columns["id"].filter(pc.and_(columns["text"].is_valid(), differ))
+        yield agreement(f"{name}: ids that are not their text's", [], wrong.to_pylist())
 
 
-def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dict[str, list[Any]]]) -> Iterator[Check]:
+def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, Any]) -> Iterator[Check]:
     """The numbers of the card."""
     paths = [local for path in manifest.configs["default"]["files"] if (local := head.file(path)) is not None]
     kept = read_config(paths, manifest.labels)
@@ -215,20 +206,24 @@ def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dic
     measured = statistics(kept, manifest.labels, words=manifest.statistics["distinct_2_words"])
     yield agreement("content digest", manifest.content_digest, content_digest(kept))
     yield agreement("statistics", manifest.statistics, rounded(measured))
-    yield agreement("candidates", manifest.candidates, len(kept) + len(rejected["request_id"]))
-    counted = Counter(f"{name}: {reason}" for name, reason in zip(rejected["filter"], rejected["reason"], strict=True))
+    yield agreement("candidates", manifest.candidates, len(kept) + len(column_values(rejected, "request_id")))
+    pairs = zip(column_values(rejected, "filter"), column_values(rejected, "reason"), strict=True)
+    counted = Counter(f"{name}: {reason}" for name, reason in pairs)
     counts = {f"{step['filter']}: {step['reason']}": step["rejected"] for step in manifest.funnel}
     yield agreement("funnel", counts, dict(counted))
-    yield agreement("hidden texts", manifest.hidden, sum(text is None for text in rejected["text"]))
+    yield agreement("hidden texts", manifest.hidden, rejected.column("text").null_count)
     cost = manifest.cost
-    yield agreement("prompt tokens", cost["prompt_tokens"], sum(lineage["prompt_tokens"]))
-    yield agreement("completion tokens", cost["completion_tokens"], sum(lineage["completion_tokens"]))
-    usd = None if None in lineage["cost_usd"] else sum(lineage["cost_usd"])
+    yield agreement("prompt tokens", cost["prompt_tokens"], sum(column_values(lineage, "prompt_tokens")))
+    yield agreement("completion tokens", cost["completion_tokens"], sum(column_values(lineage, "completion_tokens")))
+    paid = column_values(lineage, "cost_usd")
+    usd = None if None in paid else sum(paid)
     yield agreement("dollars", cost["usd"], rounded(usd))
     unfiltered = tables["unfiltered"]
-    ids = Counter(i for i, is_kept in zip(unfiltered["id"], unfiltered["kept"], strict=True) if is_kept)
-    yield agreement("kept rows of unfiltered are those of default", True, ids == Counter(row.id for row in kept))
-    unknown = {*unfiltered["request_id"], *rejected["request_id"]} - set(lineage["request_id"])
+    pairs = zip(column_values(unfiltered, "id"), column_values(unfiltered, "kept"), strict=True)
+    ids = Counter(row_id for row_id, is_kept in pairs if is_kept)
+    yield agreement("kept rows of unfiltered are those of default", True, ids == Counter(row_ids(kept)))
+    candidates = {*column_values(unfiltered, "request_id"), *column_values(rejected, "request_id")}
+    unknown = candidates - set(column_values(lineage, "request_id"))
     yield agreement("candidates without lineage", [], sorted(unknown))
     texts = {(row.label, row.text[:300]) for row in kept}
     yield agreement("examples that are not rows", [], [e for e in manifest.examples if tuple(e) not in texts])
@@ -237,32 +232,32 @@ def _numbers(head: RepoHead, manifest: DatasetManifest, tables: Mapping[str, dic
     yield Check("duplicates", copies == 0 if deduplicated else None, 0 if deduplicated else "not filtered", copies)
 
 
-def _privacy(
-    tables: Mapping[str, dict[str, list[Any]]], natural: NaturalData | None, allow_personal_data: bool
-) -> Iterator[Check]:
+def _privacy(tables: Mapping[str, Any], natural: NaturalData | None, allow_personal_data: bool) -> Iterator[Check]:
     """Whether anything got out that must not. What counts is decided here: the published recipe may say otherwise."""
-    import pyarrow as pa
-
     rejected = tables["rejected"]
     open_ones = [
         request
-        for request, name, text in zip(rejected["request_id"], rejected["filter"], rejected["text"], strict=True)
-        if name in HIDING and text is not None
+        for request, name, is_open in zip(
+            column_values(rejected, "request_id"),
+            column_values(rejected, "filter"),
+            rejected.column("text").is_valid().to_pylist(),
+            strict=True,
+        )
+        if name in HIDING and is_open
     ]
     yield agreement("texts that should be hidden", [], open_ones)
     personal = PersonalData()
-    texts = [text for name in ("unfiltered", "rejected") for text in tables[name]["text"] if text is not None]
-    count = sum(personal.find(text) is not None for text in texts)
+    columns = [tables[name].column("text").combine_chunks().drop_null() for name in ("unfiltered", "rejected")]
+    count = sum(len(personal.find_in(texts)) for texts in columns)
     expected = "allowed by whoever verifies" if allow_personal_data else 0
     yield Check("texts with personal data", count == 0 or (None if allow_personal_data else False), expected, count)
-    yield agreement(
-        "texts with something like a secret", 0, len(texts_with_secrets(pa.array(texts, pa.large_string())))
-    )
+    yield agreement("texts with something like a secret", 0, sum(len(texts_with_secrets(texts)) for texts in columns))
     if natural is None:
         yield Check("overlap with natural rows", None, 0, "the natural rows cannot be read")
         return
     index = NaturalTexts(natural)
-    yield agreement("natural rows among the texts", 0, sum(index.is_copy(text) for text in texts))
+    copies = sum(index.is_copy(text) for texts in columns for part in text_parts(texts) for text in part if text)
+    yield agreement("natural rows among the texts", 0, copies)
 
 
 def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalData | None) -> Iterator[Check]:
