@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+_ID_BYTES = 16
 _NONE, _BETWEEN_ITEMS, _BETWEEN_VALUES = "\1", "\2", "\0"
 
 
@@ -46,13 +47,42 @@ def lines_digest(columns: Sequence[Any]) -> str:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lines = pc.binary_join_element_wise(*columns, pa.scalar(_BETWEEN_VALUES, pa.large_string()))
-    ordered = lines.take(pc.sort_indices(lines))  # by bytes, which for UTF-8 is by code points
-    closed = pc.binary_join_element_wise(ordered, pa.scalar("", pa.large_string()), pa.scalar("\n", pa.large_string()))
+    between, nothing, end = (pa.scalar(text, pa.large_string()) for text in (_BETWEEN_VALUES, "", "\n"))
+    *others, last = columns
+    closed = pc.binary_join_element_wise(*others, pc.binary_join_element_wise(last, nothing, end), between)
+    order = _order_of_ids(closed, others[0] if others else last)
+    if order is None:  # by bytes, which for UTF-8 is by code points
+        order = pc.sort_indices(pc.binary_join_element_wise(*columns, between))
+    ordered = closed.take(order)
     running = hashlib.sha256()
-    for chunk in closed.chunks if isinstance(closed, pa.ChunkedArray) else [closed]:
+    for chunk in ordered.chunks if isinstance(ordered, pa.ChunkedArray) else [ordered]:
         running.update(_bytes(chunk))
     return running.hexdigest()
+
+
+def _order_of_ids(lines: Any, first: Any) -> Any:
+    """The order of lines that all differ in the 16 bytes which they begin with, as those of most tables do: an id
+    stands there, after what `first` puts before every line where it is a single value. None for other lines.
+
+    Comparing numbers takes a third of the time that comparing lines takes.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if not isinstance(lines, pa.Array) or len(lines) < 2 or lines.offset:
+        return None
+    _, places, data = lines.buffers()
+    offsets = np.frombuffer(places, dtype=np.int64)[: len(lines) + 1]
+    begins = offsets[:-1] + (len(first.as_py().encode()) + 1 if isinstance(first, pa.Scalar) else 0)
+    if np.any(offsets[1:] - begins <= _ID_BYTES):  # the end of a line would be compared with letters
+        return None
+    characters = np.frombuffer(data, dtype=np.uint8)
+    keys = characters[begins[:, None] + np.arange(_ID_BYTES)].view(">u8").astype(np.uint64)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    ordered = keys[order]
+    if np.any(np.all(ordered[1:] == ordered[:-1], axis=1)):
+        return None
+    return pa.array(order)
 
 
 def _bytes(strings: Any) -> Any:

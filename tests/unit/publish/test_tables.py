@@ -1,6 +1,7 @@
 """Published tables and their digests."""
 
 import hashlib
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from sentisynth_hub.core.rows import content_digest
 from sentisynth_hub.publish.checks.safety import NaturalTexts, hidden_texts
 from sentisynth_hub.publish.dataset_tables import Table, dataset_tables, read_config, write_parquet
-from sentisynth_hub.publish.versions.digests import table_digests
+from sentisynth_hub.publish.versions.digests import rows_digest, table_digests
 from tests.support.releases import LABELS, NATURAL_TEST, TEXTS, natural_data, release, synthetic
 
 
@@ -100,6 +101,32 @@ def test_the_digest_of_a_table_is_of_its_lines_as_they_are_documented() -> None:
     sliced = {name: pa.concat_arrays([array.slice(4), array]).slice(1) for name, array in arrays.items()}
     assert table_digests(kinds, arrays) == table_digests(kinds, sliced) == expected
     assert table_digests({"id": "string"}, {"id": pa.array([], pa.string())})[0] == hashlib.sha256(b"").hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["ids", "copies", "alike", "short", "other letters", "one", "none"])
+def test_a_digest_sorts_lines_as_text_is_sorted_whatever_they_begin_with(kind: str) -> None:
+    """Ids that differ are sorted as numbers; the digest is that of lines sorted as text."""
+    draw = random.Random(kind)
+    ids = [f"{draw.getrandbits(64):016x}" for _ in range(300)]
+    firsts = {
+        "ids": ids,
+        "copies": ids + ids[:50],
+        "alike": [name[:15] + "0" for name in ids for _ in "ab"],
+        "short": [name[: draw.randrange(20)] for name in ids],
+        "other letters": [draw.choice("aé\u0d05\U0001f600\uff5e") * 3 + name for name in ids],
+        "one": ids[:1],
+        "none": [],
+    }[kind]
+    texts = [draw.choice(["", "é", "\x01", "z\nz", "😀"]) for _ in firsts]
+    escaped = [text.replace("\n", "\\n") for text in texts]
+    for split in ("train", "a longer name of a split"):
+        lines = sorted(f"{split}\0{first}\0{text}" for first, text in zip(firsts, escaped, strict=True))
+        expected = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+        assert rows_digest(pa.array(firsts, pa.string()), pa.array(texts, pa.string()), split) == expected
+    lines = sorted(f"{first}\0{text}" for first, text in zip(firsts, escaped, strict=True))
+    expected = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+    columns = {"id": pa.array(firsts, pa.string()), "label": pa.array(texts, pa.string())}
+    assert table_digests({"id": "string", "label": "label"}, columns)[0] == expected
 
 
 def test_order_does_not_move_a_digest_but_lineage_does(tmp_path: Path) -> None:
