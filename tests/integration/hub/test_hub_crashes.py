@@ -98,11 +98,16 @@ def kill_again_and_again(data: Path, times: int, seed: int) -> None:
     try:
         for writer in writers:
             RawClient(state.endpoint, state.token).create(writer.repo.removeprefix("models/"))
-        for _ in range(times):
+        for kill in range(times):
             client = RawClient(state.endpoint, state.token)
+            before = sum(len(writer.commits) for writer in writers)
             threads = [threading.Thread(target=writer.run, args=(client,)) for writer in writers]
             for thread in threads:
                 thread.start()
+            deadline = time.monotonic() + 30
+            while kill % 2 and sum(len(writer.commits) for writer in writers) == before:  # busy machines take long
+                assert time.monotonic() < deadline, "no commit in half a minute"
+                time.sleep(0.005)
             time.sleep(chance.uniform(0.01, 0.3))
             os.kill(state.pid, signal.SIGKILL)
             for thread in threads:
@@ -118,7 +123,7 @@ def kill_again_and_again(data: Path, times: int, seed: int) -> None:
     told = sum(len(writer.commits) for writer in writers)
     tags, pulls = sum(len(writer.tags) for writer in writers), sum(len(writer.pull_requests) for writer in writers)
     print(f"{times} kills: {told} commits, {tags} tags, {pulls} pull requests told or found, all there and whole")
-    assert told > times  # the server was at work when it was killed
+    assert told >= times // 2  # the server was at work when it was killed
 
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git to check the repos")
