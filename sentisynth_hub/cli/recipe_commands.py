@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -71,33 +70,35 @@ def check(names: tuple[str, ...], online: bool, hub: str | None, as_json: bool) 
 @click.option("--method", help="How its rows come about, such as rewrite (docs/how-to/generate.md lists them).")
 def copy_(name: str, folder: Path | None, method: str | None) -> None:
     """Copy recipe NAME to FOLDER (default: recipes/NAME here), to change and own it."""
-    from sentisynth_hub.generate.methods.method_table import method_class
-
-    lines = [] if method is None else method_class(method).recipe_lines()
     source = find_recipe(name).parent
-    content = with_method((source / RECIPE_FILE).read_text("utf-8"), lines)
+    content = None if method is None else _with_method(source, method)
     target = folder or Path("recipes") / source.name
     if target.exists():
         raise InputError(f"{target}: is there already; name another folder")
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-    (target / RECIPE_FILE).write_text(content, "utf-8")
-    try:
-        load_recipe(str(target))
-    except RecipeError:
-        shutil.rmtree(target)
-        raise
+    if content is not None:
+        (target / RECIPE_FILE).write_text(content, "utf-8")
+        try:
+            load_recipe(str(target))
+        except RecipeError:
+            shutil.rmtree(target)
+            raise
     click.echo(str(target))
     options.next_step(f"edit {target}/recipe.yaml, then sentisynth run {target}")
 
 
-def with_method(content: str, lines: Sequence[str]) -> str:
-    """A recipe's YAML with `lines` at the head of its `generate` section, in place of a method that stands there.
+def _with_method(source: Path, method: str) -> str:
+    """The YAML of the recipe in a folder, with a method at the head of its `generate` section, in place of the one
+    that stands there.
 
     Raises:
-        InputError: The section is written in a way that no line can be put into.
+        InputError: There is no such method, or the section is written in a way that no line can be put into.
     """
-    if not lines:
-        return content
+    from sentisynth_hub.generate.methods.method_table import method_class
+
+    lines = method_class(method).recipe_lines()
+    read_yaml(source / RECIPE_FILE)  # one line where it is no YAML
+    content = (source / RECIPE_FILE).read_text("utf-8")
     parts = re.split(r"(?m)^generate:[ \t]*(?:#.*)?\n", content)
     if len(parts) != 2:  # noqa: PLR2004 (before and after)
         raise InputError("--method: the recipe has no `generate:` on a line of its own; add `method:` to it by hand")
