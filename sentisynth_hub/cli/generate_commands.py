@@ -126,28 +126,33 @@ def estimate(
     max_minutes: float | None,
     pilot: int,
 ) -> None:
-    """Estimate tokens, cost and accepted rows of RECIPE from a small pilot, with 95 % intervals.
+    """Estimate tokens, cost, time and rows of RECIPE from a small pilot, with 95 % intervals.
 
-    The pilot's answers are kept and used by `sentisynth generate`.
+    The pilot's answers are kept and used by `sentisynth generate`; a local model answers whole batches.
     """
+    from sentisynth_hub.filter.stage import kept_of
     from sentisynth_hub.generate import pilot as piloting
+    from sentisynth_hub.natural.folds import natural_of_replicate
 
     loaded = _load(recipe, overrides, scale, max_usd=max_usd, max_tokens=max_tokens, max_minutes=max_minutes)
     pipeline = open_pipeline(loaded, hub=hub, runs=runs)
+    folder, sample = pipeline.folder("generate"), pipeline.samples[0]
+    visible = natural_of_replicate(pipeline.recipe, pipeline.natural, sample.replicate)
     with pipeline.lock():
         figures = piloting.pilot(
             pipeline.recipe,
             pipeline.samples,
-            pipeline.folder("generate"),
+            folder,
             pipeline.processes,
             requests=pilot,
+            keep=lambda rows: kept_of(pipeline.recipe, sample, visible, rows),
             natural=pipeline.natural,
         )
     if pipeline.processes.is_main:
         from sentisynth_hub.generate.providers.base import provider_of
 
         options.show(figures, _estimate_lines(figures, provider_of(loaded).cost_note(loaded.generate.asked)), as_json)
-        options.next_step(f"sentisynth generate {recipe}")
+        options.next_step(f"sentisynth plan {recipe}, then sentisynth generate {recipe}")
 
 
 @click.group()
@@ -251,20 +256,25 @@ def _lines(result: "GenerateResult", human_usd_per_row: float) -> list[str]:
 def _estimate_lines(figures: dict[str, Any], unpriced: str) -> list[str]:
     def between(name: str, form: str) -> str:
         low, high = figures[name]["interval"]
-        return f"{figures[name]['estimate']:{form}} ({low:{form}} to {high:{form}})"
+        end = f"{low:{form}} to {high:{form}}" if high is not None else "one step only, so no interval"
+        return f"{figures[name]['estimate']:{form}} ({end})"
 
     lines = [
         f"from {figures['pilot_requests']} of {figures['requests']:,} requests, 95 % intervals in brackets",
         f"tokens: {between('tokens', ',.0f')}",
         f"parsed share: {between('accepted_share', '.2f')}, rows: {between('accepted_rows', ',.0f')}",
     ]
+    if figures["kept_rows"] is not None:
+        lines.append(f"kept by the filters: {between('kept_rows', ',.0f')}; a larger corpus repeats itself more")
+    if figures["minutes"] is not None:
+        lines.append(f"minutes of generation: {between('minutes', ',.1f')}")
     if figures["usd"] is None:
         return [*lines, unpriced]
     lines.append(f"cost: $ {between('usd', ',.4f')} at prices of {figures['prices']['as_of']}")
     low, high = figures["usd_per_accepted_row"]["interval"]
     estimate = figures["usd_per_accepted_row"]["estimate"]
     if estimate is not None and high is not None:
-        lines.append(f"an accepted row: $ {estimate:.5f} ({low:.5f} to {high:.5f})")
+        lines.append(f"a parsed row: $ {estimate:.5f} ({low:.5f} to {high:.5f})")
     lines.append(
         f"the same number of human labels at ${figures['human_usd_per_row']:g} each: ${figures['human_usd']:,.2f}"
     )

@@ -135,6 +135,16 @@ def filter_file(
     return _filter(context, target, [])
 
 
+def kept_of(
+    recipe: Recipe, sample: Sample, natural: NaturalData, candidates: Sequence[Row], cache: Path | None = None
+) -> list[Row]:
+    """The candidates that the recipe's filters keep, without anything being written: for a pilot."""
+    if not candidates:
+        return []
+    context = FilterContext(recipe, sample, natural, candidates, [], CandidateFeatures(candidates, cache), cache)
+    return run_filters(build_filters(context), candidates)[0]
+
+
 def _filter(
     context: FilterContext, path: Path, unparsed: Sequence[Rejected], last: Sequence[Filter] = ()
 ) -> FilteredReplicate:

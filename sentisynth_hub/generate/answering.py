@@ -23,6 +23,16 @@ from sentisynth_hub.recipe import Recipe
 
 _FROM = 20  # answers before the share that is cut off is judged
 _MOST_AT_LIMIT = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """So many requests were answered at this moment, by a clock that only goes forward, in seconds."""
+
+    at: float
+    answered: int
+
+
 Work = Iterator[tuple[str | None, list[Request]]]
 
 
@@ -53,6 +63,7 @@ class Task:
     def in_batches(self) -> str | None:
         """Answer whole batches. A batch is journalled whole, so that an interrupted one is made again whole."""
         generator, new_tokens, slowest = self.open(), self.recipe.generate.new_tokens, 0.0
+        self.watch.begin()
         for batch_id, batch in self.work:
             bounds = [worst_case(request.prompt, new_tokens) for request in batch]
             worst = self.ledger.cost(sum(bounds) - len(bounds) * new_tokens, len(bounds) * new_tokens)
@@ -81,6 +92,7 @@ class Task:
                     waiting[request.request_id] = request
                     yield request
 
+        self.watch.begin()
         with contextlib.closing(caller.generate(requests())) as completions:  # calls in flight end with it
             for completion in completions:
                 if completion.request_id in waiting:  # a batch may hold more than is asked for now
@@ -119,9 +131,16 @@ def in_order(batch: Sequence[Request], completions: Iterable[Completion]) -> lis
 class Answering:
     """Answers for one process of a launch; what is opened once for all replicates is kept open."""
 
-    def __init__(self, recipe: Recipe, ledger: Ledger, processes: Processes, given: Generator | None = None):
-        """`given` answers in place of the recipe's generator."""
-        self.recipe, self.ledger, self.processes = recipe, ledger, processes
+    def __init__(
+        self,
+        recipe: Recipe,
+        ledger: Ledger,
+        processes: Processes,
+        given: Generator | None = None,
+        clock: "list[Mark] | None" = None,
+    ):
+        """`given` answers in place of the recipe's generator; `clock` notes when how much was answered."""
+        self.recipe, self.ledger, self.processes, self.clock = recipe, ledger, processes, clock
         self._provider = None if given is not None else provider_of(recipe)
         self._generator = given
 
@@ -144,7 +163,7 @@ class Answering:
         share = survey.missing[rank::takers] if rank < takers else []
         if not share:
             return None
-        watch = Watch(replicate, survey, share, self.ledger, self.processes)
+        watch = Watch(replicate, survey, share, self.ledger, self.processes, self.clock)
         journal = Journal(replicate.folder / f"completions-{rank}.jsonl")
         try:
             work = replicate.some_batches(number for number, _ in share)
@@ -177,8 +196,10 @@ class Watch:
         share: Sequence[tuple[int, int]],
         ledger: Ledger,
         processes: Processes,
+        clock: "list[Mark] | None" = None,
     ):
         """`share`: the batches this process answers (number, requests)."""
+        self._clock: list[Mark] = [] if clock is None else clock
         self.recipe, self._ledger = replicate.recipe, ledger
         self.stop: str | None = None
         self._warned: set[str] = set()
@@ -194,9 +215,13 @@ class Watch:
         else:
             self._bar = log.Progress(name, survey.total, done=survey.answered)
 
+    def begin(self) -> None:
+        """The model is loaded and the first request is about to be asked."""
+        self._clock.append(Mark(time.monotonic(), 0))
+
     def add(self, answered: Iterable[tuple[Request, Completion]]) -> None:
         """Count what was just answered."""
-        count = 0
+        now, count = time.monotonic(), 0
         for request, completion in answered:
             count += 1
             self._ended += completion.finish_reason != "error"
@@ -208,6 +233,7 @@ class Watch:
                 if parsed.reason is None:
                     self._accepted += 1
                     self._meter.add(parsed.text)
+        self._clock.append(Mark(now, count))
         self._warn_of_limit()
         cost = f" · ${self._ledger.usd:.4f}" if self._ledger.price is not None else ""
         if not self._texts:

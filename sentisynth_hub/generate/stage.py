@@ -21,7 +21,7 @@ from sentisynth_hub.core.files import canonical_json, json_digest
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.core.text import normalised
 from sentisynth_hub.generate import parse as parsing
-from sentisynth_hub.generate.answering import Answering
+from sentisynth_hub.generate.answering import Answering, Mark
 from sentisynth_hub.generate.answers import spent
 from sentisynth_hub.generate.budget import Ledger, ModelPrice, TokenCost
 from sentisynth_hub.generate.candidates import collect
@@ -57,6 +57,7 @@ def generate(
     first: StageFolder | None = None,
     generator: Generator | None = None,
     natural: NaturalData | None = None,
+    clock: list[Mark] | None = None,
 ) -> dict[str, Any]:
     """Ask for the candidates of every replicate, and parse what is answered.
 
@@ -71,6 +72,7 @@ def generate(
         first: The stage's folder without `further`, which holds the journals of all rounds; None: there is none.
         generator: Answers in place of the recipe's own; for tests.
         natural: All natural rows, for a method whose prompts show other texts: never those of an evaluation row.
+        clock: Gets a mark whenever something is answered.
 
     Returns:
         The manifest; with `limit` the same record without it being written.
@@ -109,7 +111,7 @@ def generate(
             for each in other
             for path in (each.journals() if number != place else ())
         ]
-        answer_all(writer.recipe, replicates, processes, generator=generator, journals=others)
+        answer_all(writer.recipe, replicates, processes, generator=generator, journals=others, clock=clock)
     result: dict[str, Any] = {}
     if processes.is_main:
         result = _result(recipe, by_writer)
@@ -126,6 +128,7 @@ def answer_all(
     *,
     generator: Generator | None = None,
     journals: Iterable[Path] = (),
+    clock: list[Mark] | None = None,
 ) -> None:
     """Ask what is not answered yet of every replicate's plan; everything answered is in the journals afterwards.
 
@@ -155,7 +158,7 @@ def answer_all(
         spent=TokenCost(sum(cost.tokens for cost in before), sum(cost.usd or 0.0 for cost in before)),
         processes=provider.takers(section, processes.count),
     )
-    answering = Answering(recipe, ledger, processes, generator)
+    answering = Answering(recipe, ledger, processes, generator, clock)
     answering.prepare(replicates, surveys)
     stopped: str | None = None
     for replicate, survey in zip(replicates, surveys, strict=True):

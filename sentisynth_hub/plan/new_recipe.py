@@ -11,7 +11,6 @@ import json
 import re
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,14 +21,15 @@ from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.open_records import is_file_name
 from sentisynth_hub.core.read_files import ending_of
 from sentisynth_hub.core.rows import Row
+from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.natural.stage import load_natural
 from sentisynth_hub.plan.source_rows import Source, SourceRows, check_labels, check_same_labels, read_source
+from sentisynth_hub.plan.study_plan import plan_study
 from sentisynth_hub.recipe import Recipe, load_recipe
 from sentisynth_hub.recipe.languages import check_languages
 from sentisynth_hub.recipe.load import dump_yaml
 from sentisynth_hub.recipe.schema import NAME
-from sentisynth_hub.verdict.statistics.power import detectable_effect, detectable_effect_cross_fitted
 
 
 ENGLISH_STUDENT = "sentence-transformers/all-MiniLM-L6-v2"
@@ -252,26 +252,23 @@ def _json_lines(rows: Sequence[Mapping[str, Any]]) -> str:
 def _expectations(folder: Path, recipe: Recipe, natural: NaturalData, choices: Choices) -> list[str]:
     study, hub = recipe.study, " --hub local" if choices.embedded else ""
     rows = [*natural.train, *natural.validation, *natural.test]
-    tested = rows if study.cross_fitting is not None else natural.test
-    shares = [count / len(tested) for count in Counter(row.label for row in tested).values()]
     if study.cross_fitting is not None:
         folds, corpora = study.cross_fitting.folds, study.replicates * study.cross_fitting.folds
-        effect = detectable_effect_cross_fitted(len(tested), folds, study.replicates, label_shares=shares)
         lines = [
             f"{len(rows):,} rows in {folder}/data; too few to set test rows aside, so each is tested in turn: "
             f"{folds} folds, {study.replicates} times over, with {recipe.generate.candidates} "
             f"synthetic rows for each of the {corpora}"
         ]
     else:
-        effect = detectable_effect(len(tested), study.replicates, label_shares=shares)
         lines = [
             f"{len(rows):,} rows: {len(natural.train):,} train, {len(natural.validation):,} validation, "
             f"{len(natural.test):,} test, in {folder}/data"
         ]
+    planned = plan_study(recipe, natural, study_samples(recipe, natural))
     lines.append(
-        f"With {len(tested):,} test rows a study detects a difference of about {100 * effect:.0f} points of macro-F1 "
-        "(4 times in 5); smaller ones end as 'too small to tell'. More natural rows lower that, more synthetic rows "
-        "do not."
+        f"With {planned.items:,} test rows a study detects a difference of about {100 * planned.detectable:.0f} "
+        "points of macro-F1 (4 times in 5); smaller ones end as 'too small to tell', the likely end of "
+        f"{1 - planned.decided:.0%} of studies like it. More natural rows lower that, more synthetic rows do not."
     )
     if choices.endpoint_model:
         lines.append(
@@ -282,7 +279,10 @@ def _expectations(folder: Path, recipe: Recipe, natural: NaturalData, choices: C
     if recipe.generate.generator.has_prompt:
         label = recipe.labels[0] if re.fullmatch(r"[\w.-]+", recipe.labels[0]) else f"'{recipe.labels[0]}'"
         look += f" and `sentisynth prompt show {folder} --label {label}{hub}`"
-    lines.append(f"Next: look at {look}, then `sentisynth run {folder} --no-publish{hub}`")
+    lines.append(
+        f"Next: look at {look}; `sentisynth plan {folder}{hub}` measures what these rows can show and what more "
+        f"labels would gain; then `sentisynth run {folder} --no-publish{hub}`"
+    )
     return lines
 
 

@@ -69,8 +69,11 @@ def test_estimate_then_generate_asks_nothing_twice(recipe: Path, tmp_path: Path)
     assert "holds no answers yet" in str(refused.exception)
     made = json.loads(run("estimate", recipe, "--runs", tmp_path, "--pilot", 8, "--json").stdout)
     assert (made["pilot_requests"], made["requests"], made["usd"]) == (8, 24, None)
+    assert made["minutes"]["interval"] == [0.0, None]  # one batch: no spread to tell from
+    assert made["kept_rows"]["estimate"] <= made["accepted_rows"]["estimate"]
     told = run("estimate", recipe, "--runs", tmp_path, "--pilot", 8).stdout
     assert "tokens:" in told
+    assert "minutes of generation:" in told  # of the first pilot: this one asked nothing
     assert "cost: none but time; the model runs here" in told
     lines = run("generate", recipe, "--runs", tmp_path, "--resume").stdout
     assert "of 24 requests" in lines

@@ -53,3 +53,27 @@ def test_rows_of_one_call_are_told_from_rows_asked_for() -> None:
     made = estimate([Asked(300, 200, 5, 4), Asked(300, 200, 5, 5)], 10, PRICE, 0.2)
     assert made["accepted_share"]["estimate"] == pytest.approx(0.9)
     assert made["accepted_rows"]["estimate"] == pytest.approx(45)
+
+
+def test_time_is_that_of_the_steps_and_rows_kept_those_of_the_filters() -> None:
+    asked = [Asked(300, 20, 1, 1, kept=1)] * 12 + [Asked(300, 20, 1, 1, kept=0)] * 8
+    made = estimate(asked, 600, None, 0.2, [(0.0, 0), (20.0, 10), (10.0, 5), (10.0, 5)])
+    assert made["minutes"] == {"estimate": pytest.approx(20), "interval": [pytest.approx(20), pytest.approx(20)]}
+    assert made["kept_rows"]["estimate"] == pytest.approx(360)
+    assert made["kept_rows"]["interval"] == pytest.approx([600 * end for end in wilson(12, 20)])
+
+
+def test_the_interval_of_the_time_holds_the_truth_in_95_of_100_pilots() -> None:
+    random = np.random.default_rng(5)
+    held = 0
+    for _ in range(400):
+        steps = [(float(seconds), 4) for seconds in random.gamma(16, 0.5, 10)]  # two seconds a request, on average
+        low, high = estimate([Asked(300, 20, 1, 1)] * 40, 30, None, 0.2, steps)["minutes"]["interval"]
+        held += low <= 1.0 <= high
+    assert 360 <= held <= 397
+
+
+def test_nothing_timed_and_nothing_filtered_is_not_estimated() -> None:
+    made = estimate([Asked(300, 20, 1, 1)] * 3, 10, PRICE, 0.2)
+    assert made["minutes"] is None
+    assert made["kept_rows"] is None
