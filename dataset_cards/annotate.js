@@ -3,7 +3,7 @@
 (() => {
   const sheet = JSON.parse(document.getElementById("sheet").textContent);
   const at = (id) => document.getElementById(id);
-  const QUESTIONS = ["label", "naturalness", "source"];
+  const QUESTIONS = sheet.questions;
   const OPTIONS = { label: sheet.labels, naturalness: [1, 2, 3, 4, 5], source: ["human", "machine"] };
   const COUNT = sheet.rows.length;
 
@@ -115,7 +115,8 @@
   }
 
   function content() {
-    const answers = sheet.rows.map(({ id }) => ({ id, ...answersOf(rater, id) }));
+    const none = { label: null, naturalness: null, source: null };
+    const answers = sheet.rows.map(({ id }) => ({ id, ...none, ...answersOf(rater, id) }));
     return JSON.stringify({ format: "sentisynth-annotations", version: 1, sheet: sheet.sheet, rater, answers }, null, 1);
   }
 
@@ -189,10 +190,10 @@
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const question = current();
     if (/^[1-9]$/.test(key)) {
-      if (question === undefined) say("All three are answered. Enter goes on; Tab leads to a question, then a digit changes it.");
+      if (question === undefined) say("All is answered. Enter goes on; Tab leads to a question, then a digit changes it.");
       else if (Number(key) > OPTIONS[question].length) say(`There is no answer ${key} to this question.`);
       else if (!event.repeat) pick(question, Number(key) - 1);
-    } else if ((key === "h" || key === "m") && !event.repeat) pick("source", key === "h" ? 0 : 1);
+    } else if ((key === "h" || key === "m") && QUESTIONS.includes("source") && !event.repeat) pick("source", key === "h" ? 0 : 1);
     else if (key === "Delete" && question !== undefined) save(question, null);
     else if (key === "Backspace" && !event.repeat) { if (place > 0) show(place - 1); }
     else if (key === "Enter" && !event.repeat && !event.target.closest("button")) next();

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from sentisynth_hub.annotate.rating_files import KEY_FILE
+from sentisynth_hub.annotate.rating_files import KEY_FILE, DisagreementKey, Key
 from sentisynth_hub.annotate.sheet import Sheet
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import read_json, replaced, shipped, write_json
@@ -35,7 +35,7 @@ def write_sheet(sheet: Sheet, folder: Path, title: str) -> dict[str, Path]:
     page = render_page(sheet, title)
     _write(folder / PAGE_FILE, page)
     _write(folder / SPACE_FOLDER / "index.html", page)
-    _write(folder / SPACE_FOLDER / "README.md", space_card(title))
+    _write(folder / SPACE_FOLDER / "README.md", space_card(title, mixed=isinstance(sheet.key, Key)))
     write_json(key, sheet.key.model_dump(mode="json"))
     key.chmod(0o600)
     return {"page": folder / PAGE_FILE, "space": folder / SPACE_FOLDER, "key": key}
@@ -48,9 +48,11 @@ def render_page(sheet: Sheet, title: str) -> str:
 
     folder = shipped("dataset_cards")
     style, script = ((folder / name).read_text("utf-8") for name in ("annotate.css", "annotate.js"))
+    questions = ["label"] if isinstance(sheet.key, DisagreementKey) else ["label", "naturalness", "source"]
     data = {
         "sheet": sheet.key.sheet,
         "labels": sheet.key.labels,
+        "questions": questions,
         "rows": [{"id": item.id, "text": sheet.texts[item.id]} for item in sheet.key.items],
         "orders": sheet.orders,
     }
@@ -60,6 +62,7 @@ def render_page(sheet: Sheet, title: str) -> str:
     return environment.get_template(TEMPLATE).render(
         title=title,
         labels=sheet.key.labels,
+        questions=questions,
         rows=len(sheet.key.items),
         raters=sheet.key.raters,
         style=Markup(style),  # noqa: S704 (our own file)
@@ -78,8 +81,8 @@ def embedded_json(value: Any) -> str:
     return text
 
 
-def space_card(title: str) -> str:
-    """README.md of the static Space."""
+def space_card(title: str, *, mixed: bool = True) -> str:
+    """README.md of the static Space; `mixed`: people's texts and a machine's stand on it."""
     metadata = {
         "title": " ".join(f"Rate texts: {title}".split())[:100],  # a line break could end the metadata
         "emoji": "📝",
@@ -92,7 +95,8 @@ def space_card(title: str) -> str:
     }
     front = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False, width=10_000)
     return (
-        f"---\n{front}---\n\nA page on which people rate texts, some written by people and some by a machine. It "
+        f"---\n{front}---\n\nA page on which people rate texts"
+        f"{', some written by people and some by a machine' if mixed else ''}. It "
         "sends nothing anywhere: answers stay in the rater's browser until the rater downloads them.\n"
     )
 

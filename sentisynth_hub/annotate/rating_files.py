@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.errors import InputError
@@ -16,6 +16,7 @@ from sentisynth_hub.core.files import canonical_json
 
 
 FORMAT_KEY: Literal["sentisynth-annotation-key"] = "sentisynth-annotation-key"
+FORMAT_DISAGREEMENTS: Literal["sentisynth-disagreements-key"] = "sentisynth-disagreements-key"
 FORMAT_EXPORT: Literal["sentisynth-annotations"] = "sentisynth-annotations"
 FORMAT_RESULT = "sentisynth-human-evaluation"
 KEY_FILE = "private-key.json"
@@ -65,6 +66,42 @@ class Key(_Strict):
     items: list[Item] = Field(min_length=2)
 
 
+class DisagreementItem(_Strict):
+    """A row on which two models disagree: its id in the source, and what each of them says (None: no answer)."""
+
+    id: str
+    row: str
+    first: str | None
+    second: str | None
+
+
+class DisagreementKey(_Strict):
+    """The private key of a sheet of disagreements: of `rows` that two models judged, they differ on `disagreements`,
+    some of which are on the sheet."""
+
+    format: Literal["sentisynth-disagreements-key"]
+    version: Literal[1]
+    sheet: str
+    first: str
+    second: str
+    rows: int = Field(ge=1)
+    disagreements: int = Field(ge=1)
+    labels: list[str] = Field(min_length=1)
+    raters: int = Field(ge=1)
+    seed: int
+    items: list[DisagreementItem] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _counts_fit(self) -> "DisagreementKey":
+        if not len(self.items) <= self.disagreements <= self.rows:
+            raise ValueError("more rows on the sheet than disagreements, or more disagreements than rows")
+        return self
+
+
+AnyKey = Key | DisagreementKey
+_KEYS: dict[object, type[Key] | type[DisagreementKey]] = {FORMAT_KEY: Key, FORMAT_DISAGREEMENTS: DisagreementKey}
+
+
 class Answer(_Strict):
     """What a rater said of one row; None: left open."""
 
@@ -84,7 +121,7 @@ class Export(_Strict):
     answers: list[Answer]
 
 
-def read_files(paths: Sequence[Path], runs: Path) -> tuple[Path, Key, list[Export]]:
+def read_files(paths: Sequence[Path], runs: Path) -> tuple[Path, AnyKey, list[Export]]:
     """Sort the key and the exports out of `paths`, in any order; earlier results among them are passed over.
 
     A key that is not among them is looked for beside the exports and in the run folders under `runs`.
@@ -93,13 +130,13 @@ def read_files(paths: Sequence[Path], runs: Path) -> tuple[Path, Key, list[Expor
         InputError: A file is not one of these, there is no key or no export, an export belongs to another sheet, names
             a row, label or rater the key does not know, or two exports of one rater differ.
     """
-    keys: list[tuple[Path, Key]] = []
+    keys: list[tuple[Path, AnyKey]] = []
     exports: list[tuple[Path, Export]] = []
     for path in paths:
         content = _read(path)
         kind = content.get("format")
-        if kind == FORMAT_KEY:
-            keys.append((path, _checked(Key, path, content)))
+        if kind in _KEYS:
+            keys.append((path, _checked(_KEYS[kind], path, content)))
         elif kind == FORMAT_EXPORT:
             exports.append((path, _checked(Export, path, content)))
         elif kind != FORMAT_RESULT:
@@ -114,12 +151,13 @@ def read_files(paths: Sequence[Path], runs: Path) -> tuple[Path, Key, list[Expor
     return where, key, _one_each(exports)
 
 
-def _find_key(exports: Sequence[tuple[Path, Export]], runs: Path) -> tuple[Path, Key]:
+def _find_key(exports: Sequence[tuple[Path, Export]], runs: Path) -> tuple[Path, AnyKey]:
     sheet = exports[0][1].sheet
     beside = [path.parent / KEY_FILE for path, _ in exports]
     for path in [*dict.fromkeys(beside), *sorted(runs.glob(f"*/annotate/*/{KEY_FILE}"))]:
         if path.is_file():
-            key = _checked(Key, path, _read(path))
+            content = _read(path)
+            key = _checked(_KEYS.get(content.get("format"), Key), path, content)
             if key.sheet == sheet:
                 return path, key
     raise InputError(
@@ -128,7 +166,7 @@ def _find_key(exports: Sequence[tuple[Path, Export]], runs: Path) -> tuple[Path,
     )
 
 
-def _check_export(path: Path, export: Export, where: Path, key: Key) -> None:
+def _check_export(path: Path, export: Export, where: Path, key: AnyKey) -> None:
     if export.sheet != key.sheet:
         raise InputError(f"{path}: of sheet {export.sheet}, but {where} is the key of sheet {key.sheet}; leave it out")
     if export.rater > key.raters:

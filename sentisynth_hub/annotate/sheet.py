@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sentisynth_hub.annotate.rating_files import FORMAT_KEY, Item, Key, Margins
+from sentisynth_hub.annotate.rating_files import FORMAT_KEY, AnyKey, Item, Key, Margins
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.files import json_digest
 from sentisynth_hub.core.random import rng
@@ -44,7 +44,7 @@ class RatedCorpus:
 class Sheet:
     """What goes onto the page: the key (which does not), the texts by row id, and each rater's order of the rows."""
 
-    key: Key
+    key: AnyKey
     texts: dict[str, str]
     orders: list[list[int]]
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def annotate() -> None:
 
 
 @annotate.command()
-@click.argument("source", metavar="RUN|RECIPE")
+@click.argument("source", metavar="RUN|RECIPE|FILE")
 @options.overrides
 @click.option("--rows", type=int, default=100, show_default=True, help="Rows on the page, half of them natural.")
 @click.option("--raters", type=int, default=3, show_default=True, help="People who will rate; each sees every row.")
@@ -60,6 +61,15 @@ def annotate() -> None:
     show_default=True,
     help="So many points of naturalness do not matter to you.",
 )
+@click.option(
+    "--disagreements",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Ask instead for labels of N texts of SOURCE, a file, on which --first and --second disagree.",
+)
+@click.option("--first", metavar="MODEL|FILE", help="A model (Hub id or folder), a file of predictions, FILE:variant.")
+@click.option("--second", metavar="MODEL|FILE", help="What it is compared with, likewise.")
+@click.option("--text", "text_column", default="text", show_default=True, help="Column of SOURCE with the text.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides the rows and every rater's order.")
 @click.option(
     "--out",
@@ -79,6 +89,10 @@ def make(
     settings: tuple[str, ...],
     accuracy_margin: float,
     naturalness_margin: float,
+    disagreements: int | None,
+    first: str | None,
+    second: str | None,
+    text_column: str,
     seed: int,
     out: Path | None,
     hub: str | None,
@@ -90,7 +104,18 @@ def make(
 
     Rows are the kept ones of replicate 0 of a recipe whose generate and filter stages are complete, and natural ones
     of train and validation. SOURCE is a recipe, or the run folder of one that ships with the toolkit.
+
+    With --disagreements, SOURCE is a file of texts without labels: people label only texts on which two models
+    disagree, and `annotate score` says how much more often one of them is right.
+
+    \b
+    Examples:
+      sentisynth annotate make recipes/reviews --rows 100
+      sentisynth annotate make texts.csv --disagreements 100 --first me/old --second me/new --raters 1
     """
+    if disagreements is not None or first or second:
+        _make_disagreements(Path(source), disagreements, first, second, text_column, raters, seed, out, hub, as_json)
+        return
     from sentisynth_hub.annotate.page import write_sheet
     from sentisynth_hub.annotate.rating_files import Margins
     from sentisynth_hub.annotate.sheet import draw_sheet
@@ -129,6 +154,57 @@ def make(
     log.info(f"Next: put what the raters send you into {folder}, then: sentisynth annotate score {folder}/*.json")
 
 
+def _make_disagreements(
+    source: Path,
+    count: int | None,
+    first: str | None,
+    second: str | None,
+    text_column: str,
+    raters: int,
+    seed: int,
+    out: Path | None,
+    hub: str | None,
+    as_json: bool,
+) -> None:
+    from sentisynth_hub.annotate.disagreements import draw_disagreements
+    from sentisynth_hub.annotate.page import write_sheet
+    from sentisynth_hub.core.hub_endpoint import use_hub
+    from sentisynth_hub.experiments.predict_file import labels_for, read_texts
+
+    if count is None or not first or not second:
+        raise InputError("--disagreements N, --first and --second belong together; give all three")
+    use_hub(hub)
+    rows = [row for row in read_texts(source, text_column) if row.text.strip()]
+    judged = [labels_for(name, rows, text_file=source) for name in (first, second)]
+    labels = sorted({label for side in judged for label in side if label is not None})
+    names = (Path(first).name, Path(second).name)
+    sheet = draw_disagreements(
+        [(row.row_id or str(row.number), row.text) for row in rows],
+        *judged,
+        names=(first, second) if names[0] == names[1] else names,
+        labels=labels,
+        count=count,
+        raters=raters,
+        seed=seed,
+    )
+    folder = out or Path("annotate") / sheet.key.sheet
+    written = write_sheet(sheet, folder, source.stem)
+    record = {
+        "sheet": sheet.key.sheet,
+        "rows": len(rows),
+        "disagreements": sheet.key.disagreements,  # type: ignore[union-attr]
+        "asked": len(sheet.key.items),
+        **{name: str(path) for name, path in written.items()},
+    }
+    lines = [
+        f"they disagree on {record['disagreements']:,} of {len(rows):,} texts; {record['asked']:,} of those are asked",
+        f"page for raters 1 to {raters}    {written['page']}",
+        f"key, for your eyes only {written['key']}",
+    ]
+    options.show(record, lines, as_json)
+    log.info(f"Next: put what the raters send you into {folder}, then: sentisynth annotate score {folder}/*.json")
+
+
 @annotate.command()
 @click.argument(
     "files", nargs=-1, required=True, metavar="[KEY] EXPORT...", type=click.Path(path_type=Path, dir_okay=False)
@@ -136,18 +212,28 @@ def make(
 @options.runs
 @options.as_json
 def score(files: tuple[Path, ...], runs: Path, as_json: bool) -> None:
-    """Judge what raters exported: do labels hold, can people tell, does it sound natural?
+    """Judge what raters exported: do labels hold, can people tell, does it sound natural? Of a sheet of
+    disagreements: which of the two models is right more often, and by how much?
 
     FILES are the exports and the key, in any order: `annotate score *.json` in the folder that `annotate make` wrote.
     A key that is not among them is looked for beside the exports and in the run folders. The result is written to
     human_evaluation.json in the run folder (beside the key where other settings were compared); `sentisynth publish`
     puts it onto the dataset's card.
     """
-    from sentisynth_hub.annotate.rating_files import read_files
+    from sentisynth_hub.annotate.disagreements import DISAGREEMENTS_FILE, difference_lines, score_disagreements
+    from sentisynth_hub.annotate.rating_files import FORMAT_RESULT, DisagreementKey, read_files
     from sentisynth_hub.annotate.score import result_path, score_exports, score_lines
     from sentisynth_hub.core.files import write_json
 
     where, key, exports = read_files(files, runs)
+    if isinstance(key, DisagreementKey):
+        found = score_disagreements(key, exports)
+        path = where.resolve().parent / DISAGREEMENTS_FILE
+        content = {"format": FORMAT_RESULT, "version": 1, "sheet": key.sheet, **asdict(found)}
+        write_json(path, content)
+        options.show(content | {"sentence": found.sentence}, difference_lines(found), as_json)
+        log.info(f"written to {path}")
+        return
     record = score_exports(key, exports)
     path = result_path(where, key)
     write_json(path, record)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.cells import Columns, is_null, text_cell
+from sentisynth_hub.core.cells import Columns, is_null, label_cell, text_cell
 from sentisynth_hub.core.errors import DataError, InputError
 from sentisynth_hub.core.files import replaced
 from sentisynth_hub.core.preprocess import Step, preprocess
@@ -108,6 +108,44 @@ def predict_texts(
             label = labels[int(scores.argmax())]
             predictions.append(Prediction(row, label, dict(zip(labels, scores.tolist(), strict=True))))
     return predictions
+
+
+def labels_for(source: str, rows: Sequence[Text], *, text_file: Path) -> list[str | None]:
+    """A label for every row: from a file of predictions, or by a model.
+
+    Args:
+        source: A file with the column `predicted`, or `label` where it has none (what `predict --file` writes), by
+            `id` where it has all of the rows' ids, else in their order; FILE:variant of a study's predictions; or a
+            model, Hub id or folder.
+        text_file: Where the rows came from, for messages.
+
+    Raises:
+        DataError: The file is about other rows.
+        InputError: It is neither a file nor a model that can be opened.
+    """
+    path = Path(source).expanduser()
+    if not path.is_file() and not Path(source.rpartition(":")[0]).is_file():
+        return [each.label for each in predict_texts(source, rows)]
+    if path.is_file() and path.suffix.lower() != ".parquet":
+        table = list(read_file(path))
+        column = "predicted" if table and "predicted" in table[0][1] else "label"
+        columns = Columns("", column, "`predict --file` writes it")
+        labels = [label_cell(record, columns, f"{path}: row {place}", None) for place, record in table]
+        ids = [str(record.get("id")) for _, record in table]
+    else:
+        from sentisynth_hub.experiments.prediction_tables import read_variant
+
+        predicted = read_variant(source).predicted[0]
+        ids, labels = list(predicted), list(predicted.values())
+    by_id = dict(zip(ids, labels, strict=True))
+    if len(by_id) == len(ids) and all(row.row_id in by_id for row in rows):
+        return [by_id[str(row.row_id)] for row in rows]
+    if len(labels) != len(rows):
+        raise DataError(
+            f"{source}: {len(labels):,} predictions for {len(rows):,} rows of {text_file}, and their ids do not fit; "
+            "predict that file, or give its rows ids"
+        )
+    return labels
 
 
 def write_predictions(path: Path | None, form: Format, predictions: Sequence[Prediction]) -> str:
