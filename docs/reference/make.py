@@ -160,6 +160,28 @@ def generate_page() -> str:
     return _between(ROOT / "docs" / "how-to" / "generate.md", providers=providers_table(), methods=methods_table())
 
 
+def checks_page() -> str:
+    """Every numbered check: what it means, a study that breaks it, the way out."""
+    sys.path.insert(0, str(ROOT))
+    from sentisynth_hub.verdict.study_checks import CHECKS, findings
+    from tests.support.study_examples import BROKEN
+
+    lines = [
+        "# Checks",
+        "",
+        "What a reader should know before believing a study. Summaries, cards and reports carry these numbers;",
+        "`sentisynth check RUN|REPO@TAG` says them alone, with exit code 1 where there are any. Made by",
+        "`python docs/reference/make.py` from the table in `sentisynth_hub/verdict/study_checks.py`; each example is",
+        "what the check says of a simulated study made to break it.",
+        "",
+    ]
+    for check in CHECKS:
+        example = next(each for each in findings(BROKEN[check.code]()) if each.code == check.code)
+        lines += [f"## {check.code}: {check.name}", "", f"    {example.line}", ""]
+        lines += [check.meaning, "", f"**The way out.** {check.way_out}", ""]
+    return "\n".join(lines).removesuffix("\n")
+
+
 def decisions_page() -> str:
     """The list of decisions, from the records themselves."""
     lines = [
@@ -282,6 +304,7 @@ PAGES = {
     "docs/SKILL.md": skill_page,
     "docs/llms.txt": llms_page,
     "docs/decisions/README.md": decisions_page,
+    "docs/reference/checks.md": checks_page,
     "docs/reference/cli.md": command_page,
     "docs/reference/recipe.md": recipe_page,
     "docs/concepts/architecture.md": architecture_page,

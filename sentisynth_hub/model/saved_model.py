@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.pretrained.classifier import Layout
+from sentisynth_hub.verdict.study_checks import ShippedModel, StudyFacts, findings
 
 
 MODEL_FOLDER = "model"
 PREDICTIONS = "test_predictions.parquet"
-_UNIFORM = 0.05  # above what knowing nothing gives, the mean probability of the answer from which it says something
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -95,7 +95,19 @@ class ModelResult(BaseModel):
     @property
     def nearly_uniform(self) -> bool:
         """Whether its answers are hardly more probable than with no knowledge at all."""
-        return self.confidence < 1 / len(self.labels) + _UNIFORM
+        return self.facts.nearly_uniform
+
+    @property
+    def facts(self) -> ShippedModel:
+        """What the checks look at."""
+        return ShippedModel(
+            variant=self.variant,
+            labels=len(self.labels),
+            test_items=self.test_items,
+            confidence=self.confidence,
+            changed_answers=self.changed_answers,
+            constant_label=self.constant_label,
+        )
 
     @property
     def trained_on_synthetic(self) -> bool:
@@ -104,24 +116,7 @@ class ModelResult(BaseModel):
 
     def warnings(self) -> list[str]:
         """What a user should know before using it, a line each."""
-        lines = []
-        if self.constant_label is not None:
-            lines.append(
-                f"the model ({self.variant}) answers {self.constant_label!r} to every one of {self.test_items} test "
-                "rows; it has learnt nothing that tells them apart: it needs more rows or more steps"
-            )
-        elif self.nearly_uniform:
-            lines.append(
-                f"the model ({self.variant}) is nearly uniform: its answers have a mean probability of "
-                f"{self.confidence:.2f}, knowing nothing gives {1 / len(self.labels):.2f}; its probabilities mean "
-                "little, and more rows or more steps may help"
-            )
-        if self.changed_answers:
-            lines.append(
-                f"the saved model answers {self.changed_answers} of {self.test_items} test rows otherwise than the "
-                "student that was judged; its own scores are those of the saved model"
-            )
-        return lines
+        return [finding.line for finding in findings(StudyFacts(model=self.facts))]
 
     def summary(self, metric: str) -> str:
         """One line: what it is, its own score with interval, what it was trained on."""

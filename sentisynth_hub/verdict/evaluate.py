@@ -66,6 +66,8 @@ class EvaluationConfig:
         two_by_two: Which variants make up the factorial table.
         looks: How often these test rows have been looked at over the versions of the dataset, this look included.
         oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
+        abstaining_teachers: Replicates in which the filters' teacher had no skill and abstained.
+        shipped: The variant that ships, where one is known.
         overlap: Nested design: mean share of their natural rows that two replicates have in common.
         shared_corpus: Nested design: one corpus for all replicates, whose writer saw none of their labels.
         training_share: Cross-fitting: share of all rows a fold model learns from; None: all folds but its own.
@@ -90,6 +92,8 @@ class EvaluationConfig:
     two_by_two: TwoByTwo = field(default_factory=TwoByTwo)
     looks: int | None = None
     oracle_teacher: int = 0
+    abstaining_teachers: int = 0
+    shipped: str | None = None
     overlap: float = 0.0
     training_share: float | None = None
     shared_corpus: bool = False
@@ -195,6 +199,8 @@ def evaluate_study(
         study_labels=ledger.study(items.row_ids or predictions.item_ids) if ledger is not None else None,
         looks=config.looks,
         oracle_teacher=config.oracle_teacher,
+        abstaining_teachers=config.abstaining_teachers,
+        shipped=config.shipped,
     )
 
 

@@ -358,6 +358,8 @@ class Evaluation(Record):
         study_labels: Human labels of the whole study, where it kept count.
         looks: How often these test rows have been looked at, this time included, where that is known.
         oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
+        abstaining_teachers: Replicates in which the filters' teacher knew no more than a guess and dropped nothing.
+        shipped: The variant that ships, chosen before a test row was read.
     """
 
     layout: Literal[2] = 2
@@ -394,6 +396,8 @@ class Evaluation(Record):
     study_labels: StudyLabels | None = None
     looks: Count | None = None
     oracle_teacher: Count = 0
+    abstaining_teachers: Count = 0
+    shipped: Name | None = None
 
     FILE: ClassVar[str] = "evaluation.json"
 

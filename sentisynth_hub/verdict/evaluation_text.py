@@ -18,12 +18,9 @@ from sentisynth_hub.verdict.evaluation import (
     SliceTable,
     Worth,
 )
+from sentisynth_hub.verdict.study_checks import LARGE_OVERLAP, StudyFacts, findings, oracle_line
 
 
-FEW_LABEL_ROWS = 20
-"""A label with fewer test rows is warned of."""
-LARGE_OVERLAP = 0.05
-"""Replicates that share less of their natural rows need no word about it."""
 _CLAIMS = {
     "nested": "about the recipe: every replicate drew its own natural rows and generated its own corpus from them",
     "conditional": "about this corpus beside these natural rows: replicates vary initialisation and order only",
@@ -131,45 +128,12 @@ def slice_note(table: SliceTable) -> str:
 
 
 def warnings(evaluation: Evaluation, expected: Iterable[str] | None = None) -> list[str]:
-    """What a reader should know before believing the verdict.
+    """What a reader should know before believing the verdict: the checks that fire, each with its number.
 
     Args:
         expected: Variants that a reader misses, beside the control, where they were not run; None: the primary one.
     """
-    missed = dict.fromkeys([*([evaluation.primary] if expected is None else expected), evaluation.control])
-    lines = [oracle_line(evaluation.oracle_teacher)] if evaluation.oracle_teacher else []
-    for label, count in zip(evaluation.labels, evaluation.label_items, strict=True):
-        if count < FEW_LABEL_ROWS:
-            lines.append(f"label {label!r} has {count} test items: little can be said of it, and macro-F1 hangs on it")
-    lines += [f"variant {name!r} was not run" for name in missed if name and evaluation.variant(name) is None]
-    if any(variant.budget is not None and variant.budget.oracle_validation for variant in evaluation.variants):
-        lines.append("oracle validation: more human labels for validation than for training")
-    if evaluation.clusters is not None:
-        lines.append(
-            f"{evaluation.items:,} test rows are {evaluation.clusters:,} independent ones: some are near-duplicates "
-            f"or belong together (largest cluster {evaluation.largest_cluster:,}); the intervals allow for it"
-        )
-    if evaluation.design == "nested" and evaluation.overlap > LARGE_OVERLAP:
-        lines.append(
-            f"two replicates share {evaluation.overlap:.0%} of their natural rows, so they are not independent; the "
-            "intervals are wider for it, and a larger pool of natural rows would make them narrower"
-        )
-    for control in evaluation.controls:
-        if not control.passed:
-            lines.append(f"control {control.variant} should be {control.expected} and reads {control.reading}")
-    if evaluation.looks is not None and evaluation.looks > 1:
-        lines.append(
-            f"these test rows have been looked at {evaluation.looks} times; the level of the verdict assumes one look"
-        )
-    return lines
-
-
-def oracle_line(labels: int) -> str:
-    """What is said wherever a study with an oracle teacher is shown."""
-    return (
-        f"oracle teacher: it learned from all {labels:,} natural training labels, not from the replicate's own, so "
-        "this is a comparison and not a claim about few labels"
-    )
+    return [finding.line for finding in findings(StudyFacts(evaluation, expected=expected))]
 
 
 def next_step(evaluation: Evaluation) -> str | None:

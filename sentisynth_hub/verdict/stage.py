@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sentisynth_hub.verdict.evaluate import EvaluationConfig
 
 
-VERSION = 5
+VERSION = 6
 
 
 def decides(recipe: Recipe) -> dict[str, Any]:
@@ -132,6 +132,8 @@ def _config(
         worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
         looks=looks,
         oracle_teacher=max((each.oracle_labels for each in replicates.values()), default=0),
+        abstaining_teachers=sum(each.teacher is not None and each.teacher.abstains for each in replicates.values()),
+        shipped=studied.chosen_variant,
         overlap=ledger.overlap("natural") if nested else 0.0,
         training_share=_training_share(studied, items) if study.cross_fitting else None,
         shared_corpus=nested and not recipe.generate.generator.has_prompt,

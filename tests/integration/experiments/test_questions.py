@@ -127,7 +127,7 @@ def test_an_oracle_teacher_is_counted_and_said(recipe: Path) -> None:
     # which a fifth calibrates the teacher and does not teach it
     assert answer["oracle_teacher"] == 96 - 4
     assert answer["rows"][0]["human_labels"] == 96
-    assert any(warning.startswith("oracle teacher") for warning in answer["warnings"])
+    assert any(warning.startswith("SH101: oracle teacher") for warning in answer["warnings"])
     filtered = [json.loads(path.read_text()) for path in (recipe / "runs/tiny/filter").glob("*/manifest.json")]
     marked = [one["replicates"]["0"]["facts"]["teacher"]["labels"] for one in filtered]
     assert marked.count("oracle") == 1

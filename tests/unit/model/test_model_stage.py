@@ -190,7 +190,10 @@ def test_an_untrained_student_is_called_nearly_uniform(
     result, _ = train(recipe, tmp_path, "synthetic", corpora={0: Corpus([], make_rows(4, 3))})
     assert result.nearly_uniform
     assert result.confidence == pytest.approx(0.5)
-    assert "warning: the model (synthetic) answers 'negative' to every one of 30 test rows" in capsys.readouterr().err
+    assert (
+        "warning: SH402: the model (synthetic) answers 'negative' to every one of 30 test rows"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_summary_says_score_interval_and_rows() -> None:

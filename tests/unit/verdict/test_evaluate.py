@@ -79,7 +79,7 @@ def test_an_oracle_teacher_is_said_in_table_and_warnings() -> None:
     found = evaluate_study(made_study(GAIN), replace(QUICK, oracle_teacher=6920))
     lines = table_lines(found)
     assert lines[-3].startswith("oracle teacher: it learned from all 6,920 natural training labels")
-    assert warnings(found)[0] == lines[-3]
+    assert warnings(found)[0] == f"SH101: {lines[-3]}"
     plain = evaluate_study(made_study(GAIN), QUICK)
     assert verdict_sentence(plain).startswith("Helps: +")
     assert verdict_sentence(found) == verdict_sentence(plain).replace("Helps", "With an oracle teacher: helps")
@@ -141,12 +141,12 @@ def test_without_mixed_or_its_control_the_report_says_so() -> None:
     assert found.by_label is None
     found = evaluate_study(made_study({"natural": 0.5, "mixed": 0.8}), QUICK)
     assert found.verdict.outcome == "no verdict"
-    assert "variant 'natural_repeated' was not run" in warnings(found)
+    assert "SH108: variant 'natural_repeated' was not run" in warnings(found)
     found = evaluate_study(made_study({"natural": 0.6, "kept": 0.5}), QUICK)
     missed = [line for line in warnings(found) if line.endswith("was not run")]
-    assert missed == ["variant 'mixed' was not run", "variant 'natural_repeated' was not run"]
+    assert missed == ["SH108: variant 'mixed' was not run", "SH108: variant 'natural_repeated' was not run"]
     missed = [line for line in warnings(found, ["kept"]) if line.endswith("was not run")]
-    assert missed == ["variant 'natural_repeated' was not run"]
+    assert missed == ["SH108: variant 'natural_repeated' was not run"]
 
 
 def test_rare_label_and_oracle_validation_are_warned_of() -> None:

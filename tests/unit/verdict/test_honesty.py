@@ -50,7 +50,7 @@ def test_what_does_not_contradict_is_left_out(accuracies: dict[str, float]) -> N
 
 def test_a_failed_control_is_a_warning() -> None:
     evaluation = judged({"natural": 0.6, "natural_repeated": 0.6, "mixed": 0.7, "shuffled_labels": 0.75})
-    assert "control shuffled_labels should be not better and reads better" in warnings(evaluation)
+    assert "SH301: control shuffled_labels should be not better and reads better" in warnings(evaluation)
 
 
 @pytest.mark.parametrize(("right_more", "right_less"), [(3, 0), (17, 19), (0, 0)])
