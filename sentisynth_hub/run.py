@@ -7,6 +7,7 @@ print("\\n".join(summary_lines(result)))
 import os
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from sentisynth_hub.verdict.evaluation_text import label_sentence, table_lines, 
 
 
 if TYPE_CHECKING:
+    from sentisynth_hub.generate.result import GenerateResult
     from sentisynth_hub.model.saved_model import ModelResult
     from sentisynth_hub.publish.commit import Published
 
@@ -39,6 +41,7 @@ class RunResult:
         funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
         model: The model to use, what it was trained on, and its own score.
         dataset, classifier: What was published; None with `--no-publish` or where the recipe names no repo.
+        took: What generation took and how long this run was, a line each.
     """
 
     recipe: str
@@ -49,6 +52,7 @@ class RunResult:
     model: "ModelResult | None" = None
     dataset: "Published | None" = None
     classifier: "Published | None" = None
+    took: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -63,6 +67,7 @@ class RunResult:
             "model_scores": self.model.model_dump(mode="json")["test_scores"] if self.model else None,
             "dataset": self.dataset.record() if self.dataset else None,
             "classifier": self.classifier.record() if self.classifier else None,
+            "took": list(self.took),
         }
 
 
@@ -89,6 +94,7 @@ def run_recipe(
         InputError: Recipe, data or launch are wrong; nothing was spent.
         StageError, PublishError: A stage or the Hub failed; the next run continues from what is complete.
     """
+    started = time.monotonic()
     endpoint = use_hub(hub)
     pipeline = open_pipeline(recipe, hub=hub, runs=runs, refresh=refresh, processes=processes)
     repos = _repos(recipe) if publish else {}
@@ -106,6 +112,7 @@ def run_recipe(
             results.verdict,
             results.funnel,
             results.model,
+            took=(*cost_lines(results.generate), _duration(time.monotonic() - started)),
         )
         if not repos or not pipeline.processes.is_main:
             return result
@@ -137,6 +144,7 @@ def summary_lines(result: RunResult) -> list[str]:
         "",
         *_budget_lines(result.evaluation),
         "",
+        *result.took,
         f"the model: {result.model.summary(result.evaluation.metric)}",
         *(f"  warning: {line}" for line in result.model.warnings()),
     ]
@@ -189,6 +197,22 @@ def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
             if not version.tagged:
                 set_missing_tag(repo_id, repos[repo_id])
     return {repo_id: version.tag for repo_id, version in standing.items()}
+
+
+def cost_lines(generated: "GenerateResult") -> list[str]:
+    """What generation took, over all replicates; nothing where the rows were given."""
+    corpora = generated.replicates.values()
+    tokens = sum(corpus.tokens for corpus in corpora)
+    if not tokens:
+        return []
+    cost = "" if generated.cost_usd is None else f", ${generated.cost_usd:,.4f}"
+    count = "one corpus" if len(corpora) == 1 else f"{len(corpora)} corpora"
+    return [f"generation: {sum(corpus.requests for corpus in corpora):,} requests, {tokens:,} tokens{cost} ({count})"]
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"this run took {f'{minutes} min ' if minutes else ''}{rest} s"
 
 
 def _funnel_lines(funnel: dict[str, Any]) -> list[str]:

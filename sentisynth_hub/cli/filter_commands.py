@@ -44,6 +44,7 @@ class _ListsFilters(click.Command):
 @filter_options
 @options.hub
 @options.runs
+@options.scale
 @options.as_json
 def filter_command(
     source: str,
@@ -52,6 +53,7 @@ def filter_command(
     out: Path | None,
     hub: str | None,
     runs: Path,
+    scale: str | None,
     as_json: bool,
     **alone: Any,
 ) -> None:
@@ -69,9 +71,9 @@ def filter_command(
     if recipe is None and Path(source).is_file():
         raise InputError(f"{source}: a file needs filters, e.g. --length 3,80 --near-duplicates 0.8, or --recipe")
     if recipe is None:
-        results = _filter_recipe(load_recipe(source, overrides), hub, runs)
+        results = _filter_recipe(load_recipe(source, overrides, scale=scale), hub, runs)
     else:
-        results = _filter_file(Path(source), load_recipe(recipe, overrides), out, hub, runs)
+        results = _filter_file(Path(source), load_recipe(recipe, overrides, scale=scale), out, hub, runs)
     if not is_first():
         return
     lines = [line for number, result in sorted(results.items()) for line in _funnel_lines(number, result)]
@@ -123,6 +125,7 @@ def _funnel_lines(replicate: int, result: "FilteredReplicate") -> list[str]:
 )
 @options.hub
 @options.runs
+@options.scale
 @options.as_json
 def sweep(
     recipe: str,
@@ -131,6 +134,7 @@ def sweep(
     figure: Path | None,
     hub: str | None,
     runs: Path,
+    scale: str | None,
     as_json: bool,
 ) -> None:
     """Move one threshold of RECIPE's filters and see yield, diversity and score.
@@ -145,7 +149,7 @@ def sweep(
     key, sign, values = overrides[0].partition("=")
     if not sign:
         raise InputError(f"{overrides[0]!r}: a sweep is written filter.KEY=start:stop:step")
-    pipeline = open_pipeline(load_recipe(recipe, overrides[1:]), hub=hub, runs=runs)
+    pipeline = open_pipeline(load_recipe(recipe, overrides[1:], scale=scale), hub=hub, runs=runs)
     if path is not None:
         candidates, demonstration_ids, parents = {0: file_candidates(pipeline.recipe, path)}, {}, {}
     else:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help="Folder for figures.")
 @options.hub
 @options.runs
+@options.scale
 @options.as_json
 def inspect(
     source: str,
@@ -41,6 +42,7 @@ def inspect(
     figures: Path | None,
     hub: str | None,
     runs: Path,
+    scale: str | None,
     as_json: bool,
 ) -> None:
     """Compare a synthetic corpus with the natural training rows, at equal numbers of rows and tokens.
@@ -53,11 +55,13 @@ def inspect(
 
     use_hub(hub)
     if recipe is None and Path(source).is_dir() and not (Path(source) / "recipe.yaml").is_file():
-        loaded, natural, synthetic = _of_run(Path(source), overrides, source, unfiltered)
+        loaded, natural, synthetic = _of_run(Path(source), overrides, scale, source, unfiltered)
     elif recipe is None and "@" in source:
+        if scale is not None:
+            raise InputError(f"--scale {scale}: {source} is the recipe as it was run, at one scale; leave it out")
         loaded, natural, synthetic = _of_version(source, overrides, unfiltered)
     else:
-        loaded, natural, synthetic = _of_recipe(source, overrides, recipe, unfiltered, runs)
+        loaded, natural, synthetic = _of_recipe(source, overrides, scale, recipe, unfiltered, runs)
     tagger = _tagger(loaded)
     report = compare_corpora(synthetic, natural.train, embed=_embedder(loaded), tagger=tagger)
     if figures is not None:
@@ -69,7 +73,7 @@ def inspect(
 
 
 def _of_recipe(
-    source: str, overrides: tuple[str, ...], recipe: str | None, unfiltered: bool, runs: Path
+    source: str, overrides: tuple[str, ...], scale: str | None, recipe: str | None, unfiltered: bool, runs: Path
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
     """A recipe's own rows, or with `--recipe` those of a file, a run folder or any dataset on the Hub."""
     from sentisynth_hub.natural.stage import file_candidates, hub_candidates
@@ -78,8 +82,8 @@ def _of_recipe(
     if recipe is None and ending_of(path) in READERS:
         raise InputError(f"{source}: a file needs --recipe NAME, which says what natural rows to compare it with")
     if recipe is not None and path.is_dir():
-        return _of_run(path, overrides, recipe, unfiltered)
-    pipeline = open_pipeline(load_recipe(recipe or source, overrides), runs=runs)
+        return _of_run(path, overrides, scale, recipe, unfiltered)
+    pipeline = open_pipeline(load_recipe(recipe or source, overrides, scale=scale), runs=runs)
     if recipe is None:
         rows = (
             pipeline.through("generate").generate[0].candidates()
@@ -97,7 +101,7 @@ def _of_recipe(
 
 
 def _of_run(
-    folder: Path, overrides: tuple[str, ...], recipe: str, unfiltered: bool
+    folder: Path, overrides: tuple[str, ...], scale: str | None, recipe: str, unfiltered: bool
 ) -> tuple[Recipe, "NaturalData", list[Row]]:
     """Replicate 0 of a run folder's current stage; nothing is run. Its recipe is the one of the folder's name,
     or `recipe` where that is not the folder itself."""
@@ -106,7 +110,7 @@ def _of_run(
 
     stage, name = ("generate", "candidates") if unfiltered else ("filter", "kept")
     path = current_stage(folder, stage)
-    loaded = load_recipe(folder.resolve().name if Path(recipe) == folder else recipe, overrides)
+    loaded = load_recipe(folder.resolve().name if Path(recipe) == folder else recipe, overrides, scale=scale)
     return *_natural(loaded), read_rows(path / "replicate-0" / f"{name}.parquet")
 
 

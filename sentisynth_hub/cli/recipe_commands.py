@@ -42,13 +42,17 @@ def list_(as_json: bool) -> None:
 @recipes.command()
 @click.argument("names", nargs=-1)
 @click.option("--online", is_flag=True, help="Look up models and datasets on the Hub too, and read the rows there.")
+@click.option(
+    "--write", is_flag=True, help="Ask the Hub whether this token may write to the repos the recipe publishes to."
+)
 @options.hub
 @options.as_json
-def check(names: tuple[str, ...], online: bool, hub: str | None, as_json: bool) -> None:
+def check(names: tuple[str, ...], online: bool, write: bool, hub: str | None, as_json: bool) -> None:
     """Check recipes before anything is run: by name or path, or all that come with the toolkit.
 
     Reads every scale and question and every file they name, compares labels, looks for texts that stand in two splits,
-    renders a prompt, and opens models in folders. What lies on a Hub is looked up with --online.
+    renders a prompt, and opens models in folders. What lies on a Hub is looked up with --online; --write asks who may
+    write where, and under which licence, and writes nothing.
 
     \b
     Example:
@@ -58,7 +62,10 @@ def check(names: tuple[str, ...], online: bool, hub: str | None, as_json: bool) 
     from sentisynth_hub.plan.check_recipe import check_recipe
 
     use_hub(hub)
-    checked = [check_recipe(name, online=online, needs_data=bool(names)) for name in names or map(str, list_recipes())]
+    checked = [
+        check_recipe(name, online=online, needs_data=bool(names), write=write)
+        for name in names or map(str, list_recipes())
+    ]
     options.show(
         [asdict(recipe) for recipe in checked], [line for recipe in checked for line in recipe.lines], as_json
     )

@@ -91,14 +91,21 @@ def _ask(
 def report(
     recipe: str, overrides: tuple[str, ...], hub: str | None, runs: Path, scale: str | None, output: Path | None
 ) -> None:
-    """Write the report of RECIPE's study: one HTML file with its figures inside, to be opened anywhere."""
+    """Write the report of RECIPE's study: one HTML file with its figures inside, to be opened anywhere.
+
+    Verdict, table, figures, the funnel of replicate 0 with examples of what was kept and dropped, what generation
+    took, and the score of the model that ships, where it was made.
+    """
+    from sentisynth_hub.experiments.report_parts import report_parts
     from sentisynth_hub.verdict.html_report import write_report
 
     pipeline = open_pipeline(load_recipe(recipe, overrides, scale=scale), hub=hub, runs=runs)
-    evaluation = pipeline.through("verdict").verdict
+    results = pipeline.through("verdict")
     if pipeline.processes.is_main:
+        if pipeline.folder("model").complete:
+            results = pipeline.through("model")
         path = output or pipeline.run / "report.html"
-        write_report(path, pipeline.recipe.name, pipeline.recipe.description, evaluation)
+        write_report(path, pipeline.recipe.name, pipeline.recipe.description, results.verdict, report_parts(results))
         click.echo(str(path))
 
 

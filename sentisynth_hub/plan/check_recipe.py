@@ -56,15 +56,18 @@ class CheckedRecipe:
         ]
 
 
-def check_recipe(name: str, *, online: bool = False, needs_data: bool = True) -> CheckedRecipe:
+def check_recipe(name: str, *, online: bool = False, needs_data: bool = True, write: bool = False) -> CheckedRecipe:
     """Check a recipe, every scale and every question of it, and everything they name.
 
     Args:
         online: Look up repos on the Hub too, and read natural rows from there.
         needs_data: Files of rows must be here; of a recipe that is only shipped they need not.
+        write: Ask the Hub whether the recipe's repos may be written to, or made, and whether its licences allow it;
+            nothing is written.
 
     Raises:
         InputError: Something is wrong; one line says where and what to do.
+        PublishError: `write`, and the token may not write to a repo or may not make it.
     """
     recipe = load_recipe(name)
     read: dict[str, NaturalData] = {}
@@ -80,8 +83,22 @@ def check_recipe(name: str, *, online: bool = False, needs_data: bool = True) ->
         _check_files(pinned, natural)
         if isinstance(checked.generate.generator, EndpointGenerator):
             notes[endpoint_note(checked)] = None
+    if write:
+        notes[_check_write(recipe)] = None
     questions = {question: len(load_cells(name, question)) for question in list_questions(name)}
     return CheckedRecipe(recipe.name, list(recipe.scales), questions, list(notes))
+
+
+def _check_write(recipe: Recipe) -> str:
+    """Ask the Hub who may write where; what was found out, as a note."""
+    from sentisynth_hub.publish.checks.publishable import check_publishable
+
+    repos = [repo_id for repo_id in (recipe.publish.dataset, recipe.publish.model) if repo_id is not None]
+    if not repos:
+        return "publish names no repo, so nothing would be written"
+    pinned, pins = pin_recipe(recipe)
+    check_publishable(pinned, pins)
+    return f"may be written to, or made, with this token: {', '.join(repos)}"
 
 
 def _missing_data(recipe: Recipe) -> str | None:

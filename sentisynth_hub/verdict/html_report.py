@@ -1,5 +1,7 @@
 """The report of a study: one HTML file with its figures inside, no script, nothing fetched from anywhere."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sentisynth_hub.core.files import replaced, shipped
@@ -21,14 +23,46 @@ CAPTIONS = {
 }
 
 
-def write_report(path: Path, name: str, description: str, evaluation: Evaluation) -> None:
+@dataclass(frozen=True)
+class ExampleRow:
+    """One synthetic row, and what became of it: `kept`, or the filter and the reason that dropped it."""
+
+    text: str
+    label: str
+    became: str
+
+
+@dataclass(frozen=True)
+class ReportParts:
+    """What a report says beside the evaluation; all of it may be left out.
+
+    Attributes:
+        funnel: What was dropped of replicate 0, (filter, reason, rows), from `requests` to `kept` rows.
+        examples: Rows of replicate 0, some of each fate.
+        cost: What generation took, a line each.
+        model: The model that ships: its score with interval and what it was trained on.
+        notes: What a user of it should know.
+    """
+
+    requests: int = 0
+    funnel: Sequence[tuple[str, str, int]] = ()
+    kept: int = 0
+    examples: Sequence[ExampleRow] = ()
+    cost: Sequence[str] = ()
+    model: str | None = None
+    notes: Sequence[str] = ()
+
+
+def write_report(
+    path: Path, name: str, description: str, evaluation: Evaluation, parts: ReportParts | None = None
+) -> None:
     """Write the report of `evaluation` to `path`, whole or not at all."""
     with replaced(path) as temporary:
-        temporary.write_text(render_report(name, description, evaluation), "utf-8")
+        temporary.write_text(render_report(name, description, evaluation, parts), "utf-8")
 
 
-def render_report(name: str, description: str, evaluation: Evaluation) -> str:
-    """The report as HTML; whatever a recipe, a label or a slice is called is escaped."""
+def render_report(name: str, description: str, evaluation: Evaluation, parts: ReportParts | None = None) -> str:
+    """The report as HTML; whatever a recipe, a label, a slice or a row says is escaped."""
     import jinja2
     from markupsafe import Markup
 
@@ -40,6 +74,7 @@ def render_report(name: str, description: str, evaluation: Evaluation) -> str:
         name=name,
         description=description,
         evaluation=evaluation,
+        parts=parts or ReportParts(),
         words=evaluation_text,
         comparisons={comparison.variant: comparison for comparison in evaluation.first_comparisons()},
         figures=figures,

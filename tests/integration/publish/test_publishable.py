@@ -1,10 +1,13 @@
 """What is checked before anything is spent: who may write where, and every licence at once; nothing is written."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core.errors import PublishError, RecipeError
 from sentisynth_hub.localhub.accounts import create_token
 from sentisynth_hub.localhub.control import HubState
@@ -12,6 +15,7 @@ from sentisynth_hub.publish.checks.publishable import check_publishable
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin
 from tests.support.releases import recipe_in
+from tests.support.tiny_study import make_model, make_rows
 
 
 if TYPE_CHECKING:
@@ -90,3 +94,32 @@ def test_all_missing_licences_are_asked_for_at_once(local_hub: HubState, tmp_pat
     check_publishable(
         recipe(tmp_path / "b", "publishable-tests/x", "publishable-tests/x", licence_reasons=reasons), pins
     )
+
+
+def test_recipes_check_asks_on_request_and_writes_nothing(
+    api: "HfApi", local_hub: HubState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recipe on files and a model folder; the Hub is asked only with --write."""
+    repo_id = "publishable-tests/asked-for"
+    model = make_model(tmp_path / "model")
+    (model / "README.md").write_text("---\nlicense: mit\n---\n", "utf-8")
+    folder = tmp_path / "recipe"
+    recipe_in(
+        folder,
+        natural={"files": {"train": "rows.jsonl"}, "licence": "mit"},
+        generate={"generator": {"kind": "rows", "file": "given.jsonl", "written_by": "a friend"}, "candidates": 6},
+        study={"student": {"model": str(model)}},
+        publish={"dataset": repo_id, "licence": "cc-by-4.0", "licence_reasons": {"given.jsonl": "a friend's gift"}},
+    )
+    for name, seed in (("rows.jsonl", 1), ("given.jsonl", 2)):
+        rows = make_rows(60, seed, origin=name[0])
+        (folder / name).write_text("".join(json.dumps({"text": row.text, "label": row.label}) + "\n" for row in rows))
+
+    def check(*options: str) -> Any:
+        return CliRunner().invoke(sentisynth, ["recipes", "check", str(folder), *options])
+
+    assert f"may be written to, or made, with this token: {repo_id}" in check("--write").stdout
+    assert not api.repo_exists(repo_id, repo_type="dataset")
+    monkeypatch.setenv("HF_TOKEN", create_token(local_hub.data, "only-reads-it", role="read"))
+    assert "this token only reads" in str(check("--write").exception)
+    assert check().exit_code == 0

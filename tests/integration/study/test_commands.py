@@ -1,6 +1,7 @@
 """`study` and `report` over the whole line with tiny models, cross-fitting included."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ def test_study_then_report(recipe: Path) -> None:
     assert evaluation["sentence"] in html
     for variant in evaluation["variants"]:
         assert variant["name"] in html
+    assert "<h2>Examples</h2>" in html
+    assert re.search(r"Replicate 0: [\d,]+ requests, [\d,]+ rows kept", html)
+    assert "generation: " in html
+    assert "The model that ships" not in html  # the study was run, and no model made
     table = call(recipe, "study", str(recipe))
     assert "verdict: " in table
 

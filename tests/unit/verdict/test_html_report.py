@@ -12,7 +12,7 @@ from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluat
 from sentisynth_hub.verdict.evaluation import Evaluation, SliceDelta, SliceTable, Verdict
 from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 from sentisynth_hub.verdict.figures import ACCENT, FAINT, INK, SECOND, draw
-from sentisynth_hub.verdict.html_report import render_report
+from sentisynth_hub.verdict.html_report import ExampleRow, ReportParts, render_report
 from sentisynth_hub.verdict.label_budget import LabelLedger
 
 
@@ -112,7 +112,17 @@ class _Tags(HTMLParser):
 
 
 def test_report_is_self_contained_and_escapes_names(evaluation: Evaluation) -> None:
-    html = render_report(f"name {HOSTILE}", f"about {HOSTILE}", evaluation)
+    parts = ReportParts(
+        requests=1_234,
+        funnel=[("teacher", f"reason {HOSTILE}", 56)],
+        kept=789,
+        examples=[ExampleRow(f"a text {HOSTILE}", HOSTILE, "length: too_short")],
+        cost=["generation: 1,234 requests"],
+        model=f"mixed {HOSTILE}",
+        notes=[HOSTILE],
+    )
+    html = render_report(f"name {HOSTILE}", f"about {HOSTILE}", evaluation, parts)
+    assert "1,234 requests, 789 rows kept" in html
     tags = _Tags()
     tags.feed(html)
     assert not tags.tags & {"script", "iframe", "link", "img", "object"}
