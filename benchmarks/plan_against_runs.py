@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +35,8 @@ from sentisynth_hub.verdict.statistics.crossed import Estimate
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "results" / "plan.md"
 WRITERS = ("vicuna-7b-1.5v", "gpt2-xl")
 MARGIN, WRITTEN = 0.02, 400
-WEIGHTS = (0.0, 0.1, 0.5)
-FOLDS, REPEATS = 5, 2
+WEIGHTS = (0.0, 0.3)
+FOLDS, REPEATS = 5, 1
 
 
 @dataclass(frozen=True)
@@ -182,25 +183,36 @@ class Line:
         ]
 
 
-def measure(design: Design, runs: int, natural: Rowset, test: Rowset, written: Sequence[Rowset], seed: int) -> Line:
-    """Plan and carry out `runs` studies, the writers taking turns."""
-    line = Line(design, [], [], [], [])
-    for number in range(runs):
-        rng = np.random.default_rng([seed, number])
-        pool = natural.of(rng.permutation(len(natural.y))[: design.pool])
-        items = test.of(rng.permutation(len(test.y))[: design.tested])
-        rows = written[number % len(written)]
-        rows = rows.of(rng.permutation(len(rows.y))[:WRITTEN])
-        shown = rehearse(pool.x, pool.y, 2, metric="macro_f1", labels=design.labels, seed=number)
-        error = design.planned(shown)
-        evaluation = run(design, pool, items, rows, rng)
-        interval = evaluation.comparisons[0].interval
-        assert interval is not None
-        line.planned.append(error.spread(0.975))
-        line.found.append((interval[1] - interval[0]) / 2)
-        line.expected.append(1 - chances(error, MARGIN, published_prior(), seed=number).get("too small to tell", 0.0))
-        line.decided.append(evaluation.verdict.outcome != "too small to tell")
-    return line
+def line_of(design: Design, done: Sequence[dict[str, Any]]) -> Line:
+    """The runs of one design."""
+    runs = [each for each in done if each["design"] == design.name]
+    columns = ([each[key] for each in runs] for key in ("planned", "found", "expected", "decided"))
+    return Line(design, *columns)
+
+
+def measure(
+    design: Design, number: int, natural: Rowset, test: Rowset, written: Sequence[Rowset], seed: int
+) -> dict[str, Any]:
+    """Plan and carry out one study, the writers taking turns."""
+    rng = np.random.default_rng([seed, number])
+    pool = natural.of(rng.permutation(len(natural.y))[: design.pool])
+    items = test.of(rng.permutation(len(test.y))[: design.tested])
+    rows = written[number % len(written)]
+    rows = rows.of(rng.permutation(len(rows.y))[:WRITTEN])
+    shown = rehearse(pool.x, pool.y, 2, metric="macro_f1", labels=design.labels, seed=number)
+    error = design.planned(shown)
+    evaluation = run(design, pool, items, rows, rng)
+    interval = evaluation.comparisons[0].interval
+    assert interval is not None
+    return {
+        "design": design.name,
+        "number": number,
+        "planned": error.spread(0.975),
+        "found": (interval[1] - interval[0]) / 2,
+        "expected": 1 - chances(error, MARGIN, published_prior(), seed=number).get("too small to tell", 0.0),
+        "decided": evaluation.verdict.outcome != "too small to tell",
+        "gain": evaluation.comparisons[0].difference,
+    }
 
 
 def read(path: Path, most: int, encoder: str, cache: Path | None) -> Rowset:
@@ -258,6 +270,7 @@ def main() -> None:
     parser.add_argument("--writers", type=Path, required=True, help="Folder with a JSONL file a writer.")
     parser.add_argument("--encoder", required=True, help="Encoder, a folder or a Hub id.")
     parser.add_argument("--cache", type=Path, help="Folder to keep features in.")
+    parser.add_argument("--keep", type=Path, default=Path("plan_runs.jsonl"), help="Runs that are done; they go on.")
     parser.add_argument("--runs", type=int, help="Runs of each design; default 20, with --quick 6.")
     parser.add_argument("--quick", action="store_true", help="Fewer runs.")
     parser.add_argument("--write", action="store_true", help="Write the page of results.")
@@ -267,10 +280,16 @@ def main() -> None:
     natural = read(options.sst2 / "train.jsonl", 1_500, options.encoder, options.cache)
     test = read(options.sst2 / "test.jsonl", 900, options.encoder, options.cache)
     written = [read(options.writers / f"{name}.jsonl", 600, options.encoder, options.cache) for name in WRITERS]
-    lines = []
-    for design in DESIGNS:
-        lines.append(measure(design, runs, natural, test, written, options.seed))
-        print(" | ".join(lines[-1].cells()), flush=True)
+    done = [json.loads(line) for line in options.keep.read_text().splitlines()] if options.keep.is_file() else []
+    for number in range(runs):
+        for design in DESIGNS:
+            if any((each["design"], each["number"]) == (design.name, number) for each in done):
+                continue
+            done.append(measure(design, number, natural, test, written, options.seed))
+            with open(options.keep, "a", encoding="utf-8") as handle:
+                handle.write(json.dumps(done[-1]) + "\n")
+            print(done[-1], flush=True)
+    lines = [line_of(design, done) for design in DESIGNS]
     if options.write:
         quick = " --quick" if options.quick else ""
         given = f" --runs {options.runs}" if options.runs else ""

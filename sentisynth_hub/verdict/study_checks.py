@@ -205,15 +205,6 @@ def _missing_answers(evaluation: Evaluation) -> Iterator[str]:
             yield f"{variant.name} has no answer for {variant.no_answer:.0%} of the test rows, which count as wrong"
 
 
-def _methods_disagree(evaluation: Evaluation) -> Iterator[str]:
-    for comparison in evaluation.comparisons:
-        if comparison.family == "primary" and comparison.bootstrap is not None and not comparison.bootstrap.agrees:
-            yield (
-                f"interval and bootstrap of {comparison.variant} against {comparison.baseline} disagree about zero: "
-                "the result is on the edge"
-            )
-
-
 def _worse_than_natural(evaluation: Evaluation) -> Iterator[str]:
     shipped = None if evaluation.shipped is None else evaluation.variant(evaluation.shipped)
     natural = evaluation.variant(evaluation.baseline)
@@ -357,13 +348,6 @@ CHECKS = (
         "what it knows.",
         "Look at the answers (`runs/…/labels`), give `generate.sampling.max_new_tokens` more room.",
         _of_study(_missing_answers),
-    ),
-    StudyCheck(
-        "SH305",
-        "interval and bootstrap disagree",
-        "Two ways to the same interval put zero on different sides of their ends.",
-        "Take the result for undecided, or run more replicates on fresh test rows.",
-        _of_study(_methods_disagree),
     ),
     StudyCheck(
         "SH401",

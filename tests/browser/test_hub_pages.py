@@ -8,6 +8,7 @@ import base64
 import os
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,9 @@ from urllib.parse import quote
 import pytest
 
 from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
+from sentisynth_hub.publish.dataset_repo import DatasetPublication
 from tests.support.chromium import needs_chromium, phone, start_browser
+from tests.support.releases import evaluation, release
 
 
 pytestmark = needs_chromium
@@ -148,6 +151,58 @@ def test_every_page_fits_a_phone(hub: HubState, browser: Any, page: str) -> None
     with phone(browser):
         browser.get(hub.endpoint + page)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+
+
+BROKEN_WORDS = """
+const broken = [];
+for (const cell of document.querySelectorAll('.card td, .card th')) {
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    for (const word of node.data.matchAll(/[\\p{L}\\p{N}_.]+/gu)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map(line => Math.round(line.top))).size > 1) broken.push(word[0]);
+    }
+  }
+}
+return broken;
+"""
+
+
+@pytest.fixture(scope="module")
+def whole_card(hub: HubState, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a dataset whose card the package rendered, tables and all."""
+    from huggingface_hub import HfApi
+
+    folder = tmp_path_factory.mktemp("card")
+    card = DatasetPublication(release(folder, evaluation=evaluation()), "acme/whole-card", folder / "out").plan(None)
+    content = card.additions["README.md"]
+    assert isinstance(content, bytes)
+    api = HfApi(endpoint=hub.endpoint, token=hub.token)
+    api.create_repo("acme/whole-card", repo_type="dataset")
+    api.upload_file(path_or_fileobj=content, path_in_repo="README.md", repo_id="acme/whole-card", repo_type="dataset")
+    return f"{hub.endpoint}/datasets/acme/whole-card"
+
+
+@pytest.mark.parametrize("width", [390, 1366])
+def test_no_word_is_broken_inside_a_cell(whole_card: str, browser: Any, width: int) -> None:
+    browser.set_window_size(1366, 900)
+    with phone(browser, width) if width < 500 else nullcontext():
+        browser.get(whole_card)
+        assert len(browser.find_elements("css selector", ".card td")) > 30
+        assert browser.execute_script(BROKEN_WORDS) == []
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        _photograph(browser, f"whole-card-{width}")
+
+
+def _photograph(browser: Any, name: str) -> None:
+    """For whoever looks at it: the page, where a folder for screenshots is named."""
+    if folder := os.environ.get("SENTISYNTH_SCREENSHOTS"):
+        height = browser.execute_script("return document.documentElement.scrollHeight")
+        shot = {"captureBeyondViewport": True, "clip": {"x": 0, "y": 0, "width": 1366, "height": height, "scale": 1}}
+        data = browser.execute_cdp_cmd("Page.captureScreenshot", shot)["data"]
+        (Path(folder) / f"{name}.png").write_bytes(base64.b64decode(data))
 
 
 def test_the_card_is_rendered(hub: HubState, browser: Any) -> None:
