@@ -41,7 +41,7 @@ class RunResult:
         funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
         model: The model to use, what it was trained on, and its own score.
         dataset, classifier: What was published; None with `--no-publish` or where the recipe names no repo.
-        took: What generation took and how long this run was, a line each.
+        account: What was left out of the natural rows, what generation took, how long this run was: a line each.
     """
 
     recipe: str
@@ -52,7 +52,7 @@ class RunResult:
     model: "ModelResult | None" = None
     dataset: "Published | None" = None
     classifier: "Published | None" = None
-    took: tuple[str, ...] = ()
+    account: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -67,7 +67,7 @@ class RunResult:
             "model_scores": self.model.model_dump(mode="json")["test_scores"] if self.model else None,
             "dataset": self.dataset.record() if self.dataset else None,
             "classifier": self.classifier.record() if self.classifier else None,
-            "took": list(self.took),
+            "account": list(self.account),
         }
 
 
@@ -112,7 +112,11 @@ def run_recipe(
             results.verdict,
             results.funnel,
             results.model,
-            took=(*cost_lines(results.generate), _duration(time.monotonic() - started)),
+            account=(
+                *left_out_lines(results.natural.source),
+                *cost_lines(results.generate),
+                _duration(time.monotonic() - started),
+            ),
         )
         if not repos or not pipeline.processes.is_main:
             return result
@@ -144,7 +148,7 @@ def summary_lines(result: RunResult) -> list[str]:
         "",
         *_budget_lines(result.evaluation),
         "",
-        *result.took,
+        *result.account,
         f"the model: {result.model.summary(result.evaluation.metric)}",
         *(f"  warning: {line}" for line in result.model.warnings()),
     ]
@@ -197,6 +201,18 @@ def _unchanged(pipeline: Pipeline, repos: dict[str, str]) -> dict[str, str]:
             if not version.tagged:
                 set_missing_tag(repo_id, repos[repo_id])
     return {repo_id: version.tag for repo_id, version in standing.items()}
+
+
+def left_out_lines(source: dict[str, Any]) -> list[str]:
+    """What of the natural rows was read and not used, by split and reason."""
+    parts = [
+        f"{split}: {', '.join(f'{count:,} {reason}' for reason, count in read['left_out'].items())}"
+        for split, read in source.get("splits", {}).items()
+        if read.get("left_out")
+    ]
+    shared = sum(count for count in (source.get("left_out") or {}).values() if isinstance(count, int))
+    parts += [f"{shared:,} that stand in a split that is evaluated on"] if shared else []
+    return [f"natural rows left out: {'; '.join(parts)}"] if parts else []
 
 
 def cost_lines(generated: "GenerateResult") -> list[str]:

@@ -171,6 +171,8 @@ def test_two_processes_make_the_same_rows_as_one(published: dict[str, Any], reci
     assert len([journal for journal in journals if journal.stat().st_size]) == 2, "one process did all the work"
     assert corpus_digests(runs) == corpus_digests(recipe / "runs")
     assert done.stdout.count("Use this model") == 1
+    assert "generation: " in done.stdout
+    assert "this run took " in done.stdout
 
 
 @pytest.mark.parametrize("variable", ["WORLD_SIZE", "OMPI_COMM_WORLD_SIZE"])
