@@ -163,7 +163,7 @@ def generate_page() -> str:
 def checks_page() -> str:
     """Every numbered check: what it means, a study that breaks it, the way out."""
     sys.path.insert(0, str(ROOT))
-    from sentisynth_hub.verdict.study_checks import CHECKS, findings
+    from sentisynth_hub.verdict.check_table import CHECKS, findings
     from tests.support.study_examples import BROKEN
 
     lines = [
@@ -171,7 +171,7 @@ def checks_page() -> str:
         "",
         "What a reader should know before believing a study. Summaries, cards and reports carry these numbers;",
         "`sentisynth check RUN|REPO@TAG` says them alone, with exit code 1 where there are any. Made by",
-        "`python docs/reference/make.py` from the table in `sentisynth_hub/verdict/study_checks.py`; each example is",
+        "`python docs/reference/make.py` from the table in `sentisynth_hub/verdict/check_table.py`; each example is",
         "what the check says of a simulated study made to break it.",
         "",
     ]

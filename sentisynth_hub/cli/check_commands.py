@@ -28,7 +28,7 @@ def check(study: str, hub: str | None, runs: Path, as_json: bool) -> None:
     number; docs/reference/checks.md says what it means and what to do.
     """
     from sentisynth_hub.core.hub_endpoint import use_hub
-    from sentisynth_hub.verdict.study_checks import findings
+    from sentisynth_hub.verdict.check_table import findings
 
     use_hub(hub)
     facts = _of_version(study) if "@" in study else _of_run(_run_folder(study, runs))

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.pretrained.classifier import Layout
-from sentisynth_hub.verdict.study_checks import ShippedModel, StudyFacts, findings
+from sentisynth_hub.verdict.check_table import findings
+from sentisynth_hub.verdict.study_checks import ShippedModel, StudyFacts
 
 
 MODEL_FOLDER = "model"

@@ -8,6 +8,7 @@ them.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from sentisynth_hub.verdict.check_table import findings
 from sentisynth_hub.verdict.evaluation import (
     LEAST_LABEL_ROWS,
     LEAST_REPLICATES,
@@ -18,7 +19,7 @@ from sentisynth_hub.verdict.evaluation import (
     SliceTable,
     Worth,
 )
-from sentisynth_hub.verdict.study_checks import LARGE_OVERLAP, StudyFacts, findings, oracle_line
+from sentisynth_hub.verdict.study_checks import LARGE_OVERLAP, StudyFacts, oracle_line
 
 
 _CLAIMS = {

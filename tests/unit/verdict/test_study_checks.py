@@ -9,9 +9,10 @@ from click.testing import CliRunner, Result
 
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core.files import write_json
+from sentisynth_hub.verdict.check_table import CHECKS, findings
 from sentisynth_hub.verdict.evaluation import Evaluation
 from sentisynth_hub.verdict.evaluation_text import warnings
-from sentisynth_hub.verdict.study_checks import CHECKS, StudyFacts, findings
+from sentisynth_hub.verdict.study_checks import StudyFacts
 from tests.support.study_examples import BROKEN, MODEL, judged, sound_study
 
 
