@@ -23,7 +23,7 @@ from sentisynth_hub.plan.rehearsal import Components, Gain, Rehearsal
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.verdict.clusters import near_duplicate_clusters
 from sentisynth_hub.verdict.evaluate import MOST_OVERLAP
-from sentisynth_hub.verdict.evaluation import Remedy
+from sentisynth_hub.verdict.evaluation import LEAST_REPLICATES, Remedy
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.outcome import decide
 from sentisynth_hub.verdict.statistics.crossed import Estimate
@@ -42,7 +42,8 @@ class StudyPlan:
 
     Attributes:
         design: `nested`, `conditional`, `identical` (a head on one sample: all replicates are one) or `cross_fitted`.
-        replicates: As the recipe says; `models` is how many fold models that makes when cross-fitting.
+        replicates: As the recipe says, or the fewest that give a verdict where it says fewer; when cross-fitting,
+            repetitions of all folds.
         items: Test rows, near-duplicates counted once.
         labels: Human labels of one replicate.
         half_width: Expected half-width of the 95 % interval of the gain.
@@ -100,23 +101,25 @@ def plan_study(
     else:
         parts = Components()
     design, overlap = _design(recipe, samples)
+    crossed = study.cross_fitting is None and design != "identical"
+    replicates = max(study.replicates, LEAST_REPLICATES) if crossed else study.replicates
     if study.cross_fitting is not None:
         folds, share = study.cross_fitting.folds, min(labels / max(len(tested), 1), 0.99)
         estimate = parts.cross_fitted(items, folds, study.replicates, share)
     elif design == "identical":
         estimate = parts.identical(items)
     else:
-        estimate = parts.crossed(items, study.replicates, overlap=overlap)
+        estimate = parts.crossed(items, replicates, overlap=overlap)
     each = power_each(POWER, _SHARED_VARIANT)
     prior = prior or published_prior()
     remedy_ = rows_needed = None
     if study.cross_fitting is not None:
         rows_needed = _rows_needed(parts, study.cross_fitting.folds, study.replicates, share, items, study.margin)
     else:
-        remedy_ = remedy(estimate, study.replicates, items, ALPHA, each, study.margin)
+        remedy_ = remedy(estimate, replicates, items, ALPHA, each, study.margin)
     return StudyPlan(
         design=design,
-        replicates=study.replicates,
+        replicates=replicates,
         items=items,
         labels=labels,
         margin=study.margin,
