@@ -5,9 +5,10 @@
     rehearsal.doubling, rehearsal.self_training
 
 Heads on frozen features are trained with all, half and a quarter of a replicate's labels, in repeated
-cross-validation over the rows that may be learned from; no test row is read. Half against all is a change about as
-large as a corpus makes: on how many rows two such models differ, and how much of that the same rows bring every time,
-is what a study's interval hangs on. The same fits are the learning curve, and one more says what self-training gains.
+cross-validation over the rows that may be learned from; no test row is read. How much a model's score varies with the
+rows it learns from, and on how many rows two models differ that learn from half and from all, is what a study's
+interval hangs on (docs/results/plan.md compares it with real studies). The same fits are the learning curve, and one
+more says what self-training gains.
 """
 
 import math
@@ -110,7 +111,7 @@ class Rehearsal:
 
     Attributes:
         rows: Rows it was done on.
-        components: Of the difference that twice the labels make.
+        components: Of a difference such as synthetic rows make.
         curve: The natural learning curve, fewest labels first.
         doubling: What the last doubling of the labels gained.
         self_training: What pseudo-labels of the rows left over gained; None where too few are left.
@@ -211,23 +212,31 @@ def rehearse(x: Array, y: Array, n_labels: int, *, metric: str, labels: int, see
     )
 
 
-def components(first: PseudoValues, second: PseudoValues, folds: Array) -> Components:
-    """Components of a difference from repeated cross-validation, pseudo-values (repetitions, items) and the folds they
-    were tested in: every fold of a repetition has a model of its own, which is a replicate.
+def components(full: PseudoValues, half: PseudoValues, folds: Array) -> Components:
+    """Components from repeated cross-validation, pseudo-values (repetitions, items) of models of all and of half of
+    the labels, and the folds they were tested in: every fold of a repetition has a model of its own, which is a
+    replicate.
+
+    Over replicates the difference varies about as much as natural alone: beside many synthetic rows it matters less
+    which natural ones were drawn. In items it varies as the difference of the two.
     """
-    values = first.values - second.values
-    repetitions, items = values.shape
-    mean = values.mean(axis=0)
-    bessel = repetitions / (repetitions - 1)
-    residuals = values - mean
-    residual = float((residuals**2).mean()) * bessel
-    models = [
-        row[fold == number].mean() for row, fold in zip(residuals, folds, strict=True) for number in range(FOLDS)
-    ]
-    replicate = float(np.square(models).mean()) * bessel - residual * FOLDS / items
+    difference = full.values - half.values
+    repetitions = len(difference)
+    mean = difference.mean(axis=0)
+    residual = float(((difference - mean) ** 2).mean()) * repetitions / (repetitions - 1)
     item = float(mean.var(ddof=1)) - residual / repetitions
-    one_item = max(first.one_item, second.one_item)
-    return Components(max(replicate, 0.0), max(item, 0.0), residual, one_item)
+    one_item = max(full.one_item, half.one_item)
+    return Components(_between_models(full.values, folds), max(item, 0.0), residual, one_item)
+
+
+def _between_models(values: Array, folds: Array) -> float:
+    """Variance of the score of a fold model, without what its few test items add."""
+    repetitions, items = values.shape
+    bessel = repetitions / (repetitions - 1)
+    residuals = values - values.mean(axis=0)
+    means = [row[fold == number].mean() for row, fold in zip(residuals, folds, strict=True) for number in range(FOLDS)]
+    noise = float((residuals**2).mean()) * bessel * FOLDS / items
+    return max(float(np.square(means).mean()) * bessel - noise, 0.0)
 
 
 class _Fits:

@@ -86,7 +86,7 @@ def plan_study(
     Args:
         samples: What each replicate may see (`study_samples`).
         rehearsal: What cross-validation over the natural rows showed; None: assumptions.
-        prior: Of the true gain; None: the published studies'.
+        prior: Of the true gain; None: that of the published studies with as many labels.
     """
     study = recipe.study
     cross_fitted = study.cross_fitting is not None
@@ -111,7 +111,7 @@ def plan_study(
     else:
         estimate = parts.crossed(items, replicates, overlap=overlap)
     each = power_each(POWER, _SHARED_VARIANT)
-    prior = prior or published_prior()
+    prior = prior or published_prior(labels / len(recipe.labels))
     remedy_ = rows_needed = None
     if study.cross_fitting is not None:
         rows_needed = _rows_needed(parts, study.cross_fitting.folds, study.replicates, share, items, study.margin)
@@ -209,7 +209,7 @@ def plan_lines(plan: StudyPlan) -> list[str]:
         f"interval   about ±{plan.half_width:.4f} around the gain; gains of {plan.detectable:.4f} or more are found 4 "
         "times in 5",
         f"margin     {_to_detect(plan)}",
-        f"verdict    {chances}; if true gains are as in {plan.prior.studies} published studies "
+        f"verdict    {chances}; if true gains are as in {plan.prior.studies} published studies with as few labels "
         f"({plan.prior.mean:+.4f}, standard deviation {plan.prior.sd:.4f})",
     ]
     if plan.rehearsal is not None:

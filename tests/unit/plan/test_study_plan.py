@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.natural.folds import study_samples
 from sentisynth_hub.plan.costs import Amount, StudyCost
-from sentisynth_hub.plan.prior import EFFECTS, Effect, Prior, published_prior
+from sentisynth_hub.plan.prior import EFFECTS, Effect, Prior, published_prior, summary
 from sentisynth_hub.plan.rehearsal import Components, CurvePoint, Gain, Rehearsal
 from sentisynth_hub.plan.study_plan import StudyPlan, advice, chances, plan_lines, plan_study
 from sentisynth_hub.verdict.outcome import Rule, conclude
@@ -35,26 +35,34 @@ def planned(rehearsal: Rehearsal | None = None, **study: Any) -> StudyPlan:
     return plan_study(recipe, natural, study_samples(recipe, natural), rehearsal)
 
 
-def test_published_effects_are_those_of_the_evaluations_that_are_stored() -> None:
-    """A study that is run again must move the prior too."""
+def test_the_prior_is_of_the_evaluations_that_are_stored() -> None:
+    """A study that is run again, or another one, must move the prior too."""
     folder = Path(__file__).parents[3] / "docs" / "results" / "evaluations"
+    assert {effect.study for effect in EFFECTS} <= {path.stem for path in folder.glob("*.json")}
     for effect in EFFECTS:
-        assert 0 < effect.standard_error < 0.1
-        path = folder / f"{effect.study}.json"
-        if path.exists():
-            first = json.loads(path.read_text("utf-8"))["comparisons"][0]
-            assert (first["variant"], first["baseline"]) == ("mixed", "natural")
-            stored = (first["difference"], first["standard_error"])
-            assert (effect.gain, effect.standard_error) == pytest.approx(stored, abs=5e-5)
+        first = json.loads((folder / f"{effect.study}.json").read_text("utf-8"))["comparisons"][0]
+        assert (first["variant"], first["baseline"]) == ("mixed", "natural")
+        stored = (first["difference"], first["standard_error"])
+        assert (effect.gain, effect.standard_error) == pytest.approx(stored, abs=5.1e-5)
+        assert f"-{effect.labels}-labels" in effect.study
 
 
 def test_the_prior_is_a_meta_analysis() -> None:
     """Two studies alike leave their common error; studies that differ by more than their errors add the difference."""
-    alike = published_prior((Effect("a", 0.02, 0.01), Effect("b", 0.02, 0.01)))
+    alike = summary((Effect("a", 10, 0.02, 0.01), Effect("b", 10, 0.02, 0.01)))
     assert (alike.mean, alike.sd) == pytest.approx((0.02, 0.01 / np.sqrt(2)))
-    apart = published_prior((Effect("a", 0.0, 0.001), Effect("b", 0.04, 0.001)))
+    apart = summary((Effect("a", 10, 0.0, 0.001), Effect("b", 10, 0.04, 0.001)))
     assert apart.mean == pytest.approx(0.02)
     assert apart.sd == pytest.approx(np.sqrt(0.04**2 / 2 * 1.5), rel=0.01)  # between studies, and of their mean
+
+
+def test_the_prior_falls_with_the_labels() -> None:
+    few, between, many = (published_prior(labels) for labels in (10, 50**0.5 * 250**0.5, 250))
+    assert few.mean > published_prior(50).mean > many.mean
+    assert between.mean == pytest.approx((published_prior(50).mean + many.mean) / 2)
+    assert published_prior(1) == few
+    assert published_prior(9_000) == many
+    assert few.sd >= few.mean
 
 
 def test_chances_are_those_of_studies_simulated() -> None:
