@@ -148,9 +148,8 @@ def run(design: Design, pool: Rowset, test: Rowset, written: Rowset, rng: np.ran
         {name: np.stack(rows) for name, rows in predicted.items()},
         folds=folds,
     )
-    kind: Literal["cross_fitted", "models"] = (
-        "cross_fitted" if design.cross_fitted else "models"
-    )  # one run of models: items alone decide
+    # One run of models: the items alone decide, as for replicates that are identical.
+    kind: Literal["cross_fitted", "models"] = "cross_fitted" if design.cross_fitted else "models"
     return evaluate_study(study, EvaluationConfig(design=kind, margin=MARGIN, resamples=0))
 
 
