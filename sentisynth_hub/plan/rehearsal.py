@@ -235,8 +235,8 @@ def _between_models(values: Array, folds: Array) -> float:
     bessel = repetitions / (repetitions - 1)
     residuals = values - values.mean(axis=0)
     means = [row[fold == number].mean() for row, fold in zip(residuals, folds, strict=True) for number in range(FOLDS)]
-    noise = float((residuals**2).mean()) * bessel * FOLDS / items
-    return max(float(np.square(means).mean()) * bessel - noise, 0.0)
+    noise = float((residuals**2).mean() * bessel * FOLDS / items)
+    return max(float(np.square(means).mean() * bessel) - noise, 0.0)
 
 
 class _Fits:
