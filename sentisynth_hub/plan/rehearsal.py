@@ -38,6 +38,11 @@ from sentisynth_hub.verdict.statistics.crossed import (
 
 FOLDS, REPETITIONS = 5, 4
 MOST_ROWS = 1_000  # more say the same and take longer
+OF_A_DOUBLING = 0.5
+"""Share of the variance over items that synthetic rows bring, of what twice as many labels bring: `mixed` weighs its
+rows and often stays near natural. Chosen on two draws of the designs of benchmarks/plan_against_runs.py; its page shows
+other ones.
+"""
 _LEAST_A_LABEL = 2
 _SUREST, _WEIGHT = 0.2, 0.3  # of the unlabelled rows, label by label, as the variant self_training takes them
 
@@ -218,7 +223,7 @@ def components(full: PseudoValues, half: PseudoValues, folds: Array) -> Componen
     replicate.
 
     Over replicates the difference varies about as much as natural alone: beside many synthetic rows it matters less
-    which natural ones were drawn. In items it varies as the difference of the two.
+    which natural ones were drawn. In items it varies as the difference of the two does, in part (`OF_A_DOUBLING`).
     """
     difference = full.values - half.values
     repetitions = len(difference)
@@ -226,7 +231,8 @@ def components(full: PseudoValues, half: PseudoValues, folds: Array) -> Componen
     residual = float(((difference - mean) ** 2).mean()) * repetitions / (repetitions - 1)
     item = float(mean.var(ddof=1)) - residual / repetitions
     one_item = max(full.one_item, half.one_item)
-    return Components(_between_models(full.values, folds), max(item, 0.0), residual, one_item)
+    replicate = _between_models(full.values, folds)
+    return Components(replicate, OF_A_DOUBLING * max(item, 0.0), OF_A_DOUBLING * residual, one_item)
 
 
 def _between_models(values: Array, folds: Array) -> float:

@@ -7,7 +7,7 @@ from scipy.stats import t as student_t
 
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import METRICS, Array
-from sentisynth_hub.plan.rehearsal import FOLDS, Components, Gain, components, rehearse
+from sentisynth_hub.plan.rehearsal import FOLDS, OF_A_DOUBLING, Components, Gain, components, rehearse
 from sentisynth_hub.verdict.statistics.crossed import pseudo_values
 from sentisynth_hub.verdict.statistics.power import detectable, power_each
 
@@ -52,7 +52,7 @@ def test_components_are_those_of_the_world_they_come_from() -> None:
         wrong = (random.random((repetitions, items)) > chance).astype(np.int64)
         parts.append(pseudo_values(y, wrong, 2, METRICS["accuracy"]))
     measured = components(parts[0], parts[1], folds)
-    assert measured.residual == pytest.approx(2 * 0.21, rel=0.06)  # two draws of chance 0.3 or 0.7
+    assert measured.residual == pytest.approx(OF_A_DOUBLING * 2 * 0.21, rel=0.06)  # two draws of chance 0.3 or 0.7
     assert measured.item == pytest.approx(0.0, abs=0.01)  # both sides find the same items hard
     assert np.sqrt(measured.replicate) == pytest.approx(0.08, rel=0.3)  # of one side's 30 models
 
