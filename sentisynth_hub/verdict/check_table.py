@@ -133,7 +133,7 @@ CHECKS = (
         "SH109",
         "identical replicates",
         "A head on one natural sample and one corpus has nothing that varies. The interval speaks of test rows alone.",
-        "Set `study.replicates: 1`, or `study.design: nested` for a claim about the recipe.",
+        "Nothing has to be done: they are trained once. For a claim about other rows, `study.design: nested`.",
         of_study(identical_replicates),
     ),
     StudyCheck(
