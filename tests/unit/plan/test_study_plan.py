@@ -104,7 +104,7 @@ def test_a_plan_knows_the_designs() -> None:
 
 def test_too_few_replicates_are_planned_as_the_fewest_that_give_a_verdict() -> None:
     assert planned(replicates=1).replicates == planned(replicates=5).replicates == 5
-    assert planned(replicates=1).half_width == planned(replicates=5).half_width
+    assert 0 < planned(replicates=1).half_width <= planned(replicates=5).half_width  # one knows of no shared rows
 
 
 def test_many_replicates_of_a_small_pool_are_conditional() -> None:
