@@ -7,8 +7,8 @@
 Heads on frozen features are trained with all, half and a quarter of a replicate's labels, in repeated
 cross-validation over the rows that may be learned from; no test row is read. How much a model's score varies with the
 rows it learns from, and on how many rows two models differ that learn from half and from all, is what a study's
-interval hangs on (docs/results/plan.md compares it with real studies). The same fits are the learning curve, and one
-more says what self-training gains.
+interval hangs on (benchmarks/plan_against_runs.py compares it with real studies). The same fits are the learning
+curve, and one more says what self-training gains.
 """
 
 import math
@@ -40,8 +40,8 @@ FOLDS, REPETITIONS = 5, 4
 MOST_ROWS = 1_000  # more say the same and take longer
 OF_A_DOUBLING = 0.5
 """Share of the variance over items that synthetic rows bring, of what twice as many labels bring: `mixed` weighs its
-rows and often stays near natural. Chosen on two draws of the designs of benchmarks/plan_against_runs.py; its page
-shows other ones.
+rows and often stays near natural. Chosen on two draws of the designs of benchmarks/plan_against_runs.py; its
+page shows other ones.
 """
 _LEAST_A_LABEL = 2
 _SUREST, _WEIGHT = 0.2, 0.3  # of the unlabelled rows, label by label, as the variant self_training takes them
