@@ -90,17 +90,17 @@ def draw_disagreements(
     Raises:
         InputError: They agree on every row.
     """
-    places = [place for place, (one, other) in enumerate(zip(first, second, strict=True)) if one != other]
+    places = [place for place, (left, right) in enumerate(zip(first, second, strict=True)) if left != right]
     if not places:
         raise InputError(
             f"the two models agree on all {len(rows):,} rows, so none of them is right more often there; nobody has "
             "to be asked"
         )
     random = rng(seed, "disagreements")
-    drawn = [places[i] for i in random.permutation(len(places))[:count]]
-    width = max(3, len(str(len(drawn))))
+    picks = [places[i] for i in random.permutation(len(places))[:count]]
+    width = max(3, len(str(len(picks))))
     items, texts = [], {}
-    for number, place in enumerate(drawn, 1):
+    for number, place in enumerate(picks, 1):
         item = DisagreementItem(id=f"r{number:0{width}}", row=rows[place][0], first=first[place], second=second[place])
         items.append(item)
         texts[item.id] = nfc(rows[place][1])
@@ -128,18 +128,18 @@ def score_disagreements(key: DisagreementKey, exports: Sequence[Export], *, alph
     Raises:
         InputError: Fewer than two rows were labelled.
     """
-    said: dict[str, list[str]] = {item.id: [] for item in key.items}
+    answers: dict[str, list[str]] = {item.id: [] for item in key.items}
     for export in exports:
         for answer in export.answers:
             if answer.label is not None:
-                said[answer.id].append(answer.label)
-    answered = [(item, said[item.id]) for item in key.items if said[item.id]]
+                answers[answer.id].append(answer.label)
+    answered = [(item, answers[item.id]) for item in key.items if answers[item.id]]
     if len(answered) < _LEAST:
         raise InputError(f"{len(answered)} rows have a label; give at least {_LEAST} of them one")
-    right = np.array([[_share(item.first, told), _share(item.second, told)] for item, told in answered])
+    right = np.array([[_share(item.first, labels), _share(item.second, labels)] for item, labels in answered])
     d = right[:, 0] - right[:, 1]
     squares = np.array(
-        [np.mean([(_is(item.first, x) - _is(item.second, x)) ** 2 for x in told]) for item, told in answered]
+        [np.mean([(_is(item.first, x) - _is(item.second, x)) ** 2 for x in labels]) for item, labels in answered]
     )
     labelled, share = len(d), key.disagreements / key.rows
     difference = share * float(d.mean())
@@ -164,20 +164,20 @@ def score_disagreements(key: DisagreementKey, exports: Sequence[Export], *, alph
     )
 
 
-def difference_lines(found: AccuracyDifference) -> list[str]:
+def difference_lines(difference: AccuracyDifference) -> list[str]:
     """For people."""
     return [
-        found.sentence,
-        f"{found.labelled:,} of {found.disagreements:,} disagreements among {found.rows:,} rows have a label: "
-        f"{found.first} right on {found.first_right:.0%}, {found.second} on {found.second_right:.0%}, neither on "
-        f"{found.neither:.0%}",
-        f"the interval is as narrow as that of {found.worth:,} rows labelled at random",
+        difference.sentence,
+        f"{difference.labelled:,} of {difference.disagreements:,} disagreements among {difference.rows:,} rows have a label: "
+        f"{difference.first} right on {difference.first_right:.0%}, {difference.second} on {difference.second_right:.0%}, neither on "
+        f"{difference.neither:.0%}",
+        f"the interval is as narrow as that of {difference.worth:,} rows labelled at random",
     ]
 
 
-def _share(label: str | None, told: Sequence[str]) -> float:
-    return float(np.mean([_is(label, each) for each in told]))
+def _share(label: str | None, answers: Sequence[str]) -> float:
+    return float(np.mean([_is(label, each) for each in answers]))
 
 
-def _is(label: Any, told: str) -> float:
-    return float(label == told)
+def _is(label: Any, answer: str) -> float:
+    return float(label == answer)

@@ -227,11 +227,11 @@ def score(files: tuple[Path, ...], runs: Path, as_json: bool) -> None:
 
     where, key, exports = read_files(files, runs)
     if isinstance(key, DisagreementKey):
-        found = score_disagreements(key, exports)
+        difference = score_disagreements(key, exports)
         path = where.resolve().parent / DISAGREEMENTS_FILE
-        content = {"format": FORMAT_RESULT, "version": 1, "sheet": key.sheet, **asdict(found)}
+        content = {"format": FORMAT_RESULT, "version": 1, "sheet": key.sheet, **asdict(difference)}
         write_json(path, content)
-        options.show(content | {"sentence": found.sentence}, difference_lines(found), as_json)
+        options.show(content | {"sentence": difference.sentence}, difference_lines(difference), as_json)
         log.info(f"written to {path}")
         return
     record = score_exports(key, exports)

@@ -32,9 +32,9 @@ def check(study: str, hub: str | None, runs: Path, as_json: bool) -> None:
 
     use_hub(hub)
     facts = _of_version(study) if "@" in study else _of_run(_run_folder(study, runs))
-    found = findings(facts)
-    options.show([asdict(each) for each in found], [each.line for each in found], as_json)
-    if not found:
+    notes = findings(facts)
+    options.show([asdict(each) for each in notes], [each.line for each in notes], as_json)
+    if not notes:
         log.info("nothing to say against it")
         return
     raise SystemExit(1)

@@ -45,8 +45,8 @@ def plan(
         lines = [*plan_lines(planned), *cost_lines(cost), *(f"- {line}" for line in advised)]
         record = {**asdict(planned), "decided": planned.decided, "cost": asdict(cost), "advice": advised}
         options.show(record, lines, as_json)
-        known = "" if cost.source != "upper bound" else f"sentisynth estimate {recipe}, or "
-        options.next_step(f"{known}sentisynth run {recipe} --no-publish")
+        pilot = "" if cost.source != "upper bound" else f"sentisynth estimate {recipe}, or "
+        options.next_step(f"{pilot}sentisynth run {recipe} --no-publish")
 
 
 def _rehearse(pipeline: "Pipeline") -> "Rehearsal | None":

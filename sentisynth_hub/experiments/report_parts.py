@@ -16,15 +16,15 @@ _LONGEST = 300  # characters of an example
 def report_parts(results: Results) -> ReportParts:
     """Gather them from finished stages; the model only where it was made."""
     corpus, filtered = results.generate[0], results.filter.replicates[0]
-    made = "model" in results.folders
+    has_model = "model" in results.folders
     return ReportParts(
         requests=corpus.requests,
         funnel=[(step.filter, step.reason, step.rejected) for step in filtered.funnel],
         kept=filtered.kept,
         examples=list(_examples(results))[:_MOST_EXAMPLES],
         cost=cost_lines(results.generate),
-        model=results.model.summary(results.verdict.metric) if made else None,
-        notes=results.model.warnings() if made else (),
+        model=results.model.summary(results.verdict.metric) if has_model else None,
+        notes=results.model.warnings() if has_model else (),
     )
 
 

@@ -20,7 +20,7 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class StudyCost:
+class GenerationCost:
     """What a recipe's generation costs.
 
     Attributes:
@@ -42,7 +42,7 @@ class StudyCost:
     usd_per_label: float
 
 
-def study_cost(recipe: Recipe, samples: Sequence[Sample], generate: StageFolder) -> StudyCost:
+def study_cost(recipe: Recipe, samples: Sequence[Sample], generate: StageFolder) -> GenerationCost:
     """What generation costs.
 
     Args:
@@ -51,12 +51,12 @@ def study_cost(recipe: Recipe, samples: Sequence[Sample], generate: StageFolder)
     """
     per_label = recipe.generate.human_usd_per_row
     if generate.complete or not recipe.generate.generator.has_prompt:
-        return StudyCost("nothing", 0, 0, None, None, None, None, per_label)
+        return GenerationCost("nothing", 0, 0, None, None, None, None, per_label)
     figures = read_pilot(generate)
     if figures is None:
         most = dry_run(recipe, samples)
         usd = most["worst_case_usd"]
-        return StudyCost(
+        return GenerationCost(
             source="upper bound",
             pilot_requests=0,
             requests=most["requests"],
@@ -66,7 +66,7 @@ def study_cost(recipe: Recipe, samples: Sequence[Sample], generate: StageFolder)
             kept_rows=None,
             usd_per_label=per_label,
         )
-    return StudyCost(
+    return GenerationCost(
         source="pilot",
         pilot_requests=figures["pilot_requests"],
         requests=figures["requests"],
@@ -78,7 +78,7 @@ def study_cost(recipe: Recipe, samples: Sequence[Sample], generate: StageFolder)
     )
 
 
-def cost_lines(cost: StudyCost) -> list[str]:
+def cost_lines(cost: GenerationCost) -> list[str]:
     """For people."""
     if cost.source == "nothing":
         return ["cost       nothing more: the synthetic rows are there"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Effect:
+class PublishedGain:
     """One study: human labels a class, the gain of `mixed` over `natural` in macro-F1, and its standard error."""
 
     study: str
@@ -24,31 +24,31 @@ class Effect:
     standard_error: float
 
 
-EFFECTS = (
-    Effect("sst2-gpt2-xl-100-rows-10-labels", 10, 0.0001, 0.0209),
-    Effect("sst2-gpt2-xl-1000-rows-10-labels", 10, 0.074, 0.0291),
-    Effect("sst2-llama-2-7b-chat-hf-100-rows-10-labels", 10, 0.0627, 0.0226),
-    Effect("sst2-llama-2-7b-chat-hf-1000-rows-10-labels", 10, 0.0752, 0.0287),
-    Effect("sst2-opt-6.7b-100-rows-10-labels", 10, -0.0077, 0.0121),
-    Effect("sst2-opt-6.7b-1000-rows-10-labels", 10, 0.0545, 0.036),
-    Effect("sst2-vicuna-7b-1.5v-100-rows-10-labels", 10, 0.0833, 0.0202),
-    Effect("sst2-vicuna-7b-1.5v-1000-rows-10-labels", 10, 0.1092, 0.0251),
-    Effect("sst2-gpt2-xl-100-rows-50-labels", 50, 0.0127, 0.0063),
-    Effect("sst2-gpt2-xl-1000-rows-50-labels", 50, 0.023, 0.0114),
-    Effect("sst2-llama-2-7b-chat-hf-100-rows-50-labels", 50, 0.0253, 0.0046),
-    Effect("sst2-llama-2-7b-chat-hf-1000-rows-50-labels", 50, 0.0349, 0.0066),
-    Effect("sst2-opt-6.7b-100-rows-50-labels", 50, -0.0009, 0.0073),
-    Effect("sst2-opt-6.7b-1000-rows-50-labels", 50, 0.0402, 0.0084),
-    Effect("sst2-vicuna-7b-1.5v-100-rows-50-labels", 50, 0.0267, 0.004),
-    Effect("sst2-vicuna-7b-1.5v-1000-rows-50-labels", 50, 0.0517, 0.0068),
-    Effect("sst2-gpt2-xl-100-rows-250-labels", 250, -0.0014, 0.0033),
-    Effect("sst2-gpt2-xl-1000-rows-250-labels", 250, 0.0029, 0.0046),
-    Effect("sst2-llama-2-7b-chat-hf-100-rows-250-labels", 250, 0.0056, 0.0036),
-    Effect("sst2-llama-2-7b-chat-hf-1000-rows-250-labels", 250, 0.007, 0.0038),
-    Effect("sst2-opt-6.7b-100-rows-250-labels", 250, 0.0007, 0.0035),
-    Effect("sst2-opt-6.7b-1000-rows-250-labels", 250, 0.0082, 0.0036),
-    Effect("sst2-vicuna-7b-1.5v-100-rows-250-labels", 250, 0.0071, 0.0057),
-    Effect("sst2-vicuna-7b-1.5v-1000-rows-250-labels", 250, 0.0101, 0.0034),
+PUBLISHED = (
+    PublishedGain("sst2-gpt2-xl-100-rows-10-labels", 10, 0.0001, 0.0209),
+    PublishedGain("sst2-gpt2-xl-1000-rows-10-labels", 10, 0.074, 0.0291),
+    PublishedGain("sst2-llama-2-7b-chat-hf-100-rows-10-labels", 10, 0.0627, 0.0226),
+    PublishedGain("sst2-llama-2-7b-chat-hf-1000-rows-10-labels", 10, 0.0752, 0.0287),
+    PublishedGain("sst2-opt-6.7b-100-rows-10-labels", 10, -0.0077, 0.0121),
+    PublishedGain("sst2-opt-6.7b-1000-rows-10-labels", 10, 0.0545, 0.036),
+    PublishedGain("sst2-vicuna-7b-1.5v-100-rows-10-labels", 10, 0.0833, 0.0202),
+    PublishedGain("sst2-vicuna-7b-1.5v-1000-rows-10-labels", 10, 0.1092, 0.0251),
+    PublishedGain("sst2-gpt2-xl-100-rows-50-labels", 50, 0.0127, 0.0063),
+    PublishedGain("sst2-gpt2-xl-1000-rows-50-labels", 50, 0.023, 0.0114),
+    PublishedGain("sst2-llama-2-7b-chat-hf-100-rows-50-labels", 50, 0.0253, 0.0046),
+    PublishedGain("sst2-llama-2-7b-chat-hf-1000-rows-50-labels", 50, 0.0349, 0.0066),
+    PublishedGain("sst2-opt-6.7b-100-rows-50-labels", 50, -0.0009, 0.0073),
+    PublishedGain("sst2-opt-6.7b-1000-rows-50-labels", 50, 0.0402, 0.0084),
+    PublishedGain("sst2-vicuna-7b-1.5v-100-rows-50-labels", 50, 0.0267, 0.004),
+    PublishedGain("sst2-vicuna-7b-1.5v-1000-rows-50-labels", 50, 0.0517, 0.0068),
+    PublishedGain("sst2-gpt2-xl-100-rows-250-labels", 250, -0.0014, 0.0033),
+    PublishedGain("sst2-gpt2-xl-1000-rows-250-labels", 250, 0.0029, 0.0046),
+    PublishedGain("sst2-llama-2-7b-chat-hf-100-rows-250-labels", 250, 0.0056, 0.0036),
+    PublishedGain("sst2-llama-2-7b-chat-hf-1000-rows-250-labels", 250, 0.007, 0.0038),
+    PublishedGain("sst2-opt-6.7b-100-rows-250-labels", 250, 0.0007, 0.0035),
+    PublishedGain("sst2-opt-6.7b-1000-rows-250-labels", 250, 0.0082, 0.0036),
+    PublishedGain("sst2-vicuna-7b-1.5v-100-rows-250-labels", 250, 0.0071, 0.0057),
+    PublishedGain("sst2-vicuna-7b-1.5v-1000-rows-250-labels", 250, 0.0101, 0.0034),
 )
 
 
@@ -61,13 +61,13 @@ class Prior:
     studies: int
 
 
-def published_prior(labels_a_class: float, effects: Sequence[Effect] = EFFECTS) -> Prior:
+def published_prior(labels_a_class: float, effects: Sequence[PublishedGain] = PUBLISHED) -> Prior:
     """The prior for so many human labels a class."""
     mean, sd = _between_neighbours(labels_a_class, effects)
     return Prior(mean, max(sd, abs(mean)), len(effects))
 
 
-def _between_neighbours(labels_a_class: float, effects: Sequence[Effect]) -> tuple[float, float]:
+def _between_neighbours(labels_a_class: float, effects: Sequence[PublishedGain]) -> tuple[float, float]:
     """Mean and standard deviation at so many labels."""
     sizes = sorted({effect.labels for effect in effects})
     summaries = {size: summary([effect for effect in effects if effect.labels == size]) for size in sizes}
@@ -80,7 +80,7 @@ def _between_neighbours(labels_a_class: float, effects: Sequence[Effect]) -> tup
     return (1 - place) * first.mean + place * second.mean, (1 - place) * first.sd + place * second.sd
 
 
-def summary(effects: Sequence[Effect]) -> Prior:
+def summary(effects: Sequence[PublishedGain]) -> Prior:
     """Random-effects mean of studies alike, at least two, and the spread of one more."""
     variances = [effect.standard_error**2 for effect in effects]
     weights = [1 / variance for variance in variances]

@@ -48,7 +48,7 @@ _SUREST, _WEIGHT = 0.2, 0.3  # of the unlabelled rows, label by label, as the va
 
 
 @dataclass(frozen=True)
-class Components:
+class VarianceParts:
     """How the difference of two models varies: `replicate` is the variance of the true difference over replicates,
     `item` that of an item's mean difference, `residual` what one item in one replicate adds.
 
@@ -61,12 +61,12 @@ class Components:
     residual: float = 0.075
     one_item: float = 1.0
 
-    def for_shares(self, label_shares: Sequence[float]) -> "Components":
+    def for_shares(self, label_shares: Sequence[float]) -> "VarianceParts":
         """The same disagreement as a difference in macro-F1, in which an item of a label of share π counts
         1/(labels · π).
         """
         rarity = sum(1 / (len(label_shares) ** 2 * share) for share in label_shares)
-        return Components(self.replicate, self.item * rarity, self.residual * rarity, math.sqrt(rarity))
+        return VarianceParts(self.replicate, self.item * rarity, self.residual * rarity, math.sqrt(rarity))
 
     def crossed(self, items: int, replicates: int, *, overlap: float = 0.0) -> Estimate:
         """A difference of 0 in a study of so many test items (clusters, where they come in clusters) and replicates,
@@ -124,7 +124,7 @@ class Rehearsal:
     """
 
     rows: int
-    components: Components
+    components: VarianceParts
     curve: tuple[CurvePoint, ...]
     doubling: Gain
     self_training: Gain | None
@@ -217,8 +217,8 @@ def rehearse(x: Array, y: Array, n_labels: int, *, metric: str, labels: int, see
     )
 
 
-def components(full: PseudoValues, half: PseudoValues, folds: Array) -> Components:
-    """Components from repeated cross-validation, pseudo-values (repetitions, items) of models of all and of half of
+def components(full: PseudoValues, half: PseudoValues, folds: Array) -> VarianceParts:
+    """VarianceParts from repeated cross-validation, pseudo-values (repetitions, items) of models of all and of half of
     the labels, and the folds they were tested in: every fold of a repetition has a model of its own, which is a
     replicate.
 
@@ -232,7 +232,7 @@ def components(full: PseudoValues, half: PseudoValues, folds: Array) -> Componen
     item = float(mean.var(ddof=1)) - residual / repetitions
     one_item = max(full.one_item, half.one_item)
     replicate = _between_models(full.values, folds)
-    return Components(replicate, OF_A_DOUBLING * max(item, 0.0), OF_A_DOUBLING * residual, one_item)
+    return VarianceParts(replicate, OF_A_DOUBLING * max(item, 0.0), OF_A_DOUBLING * residual, one_item)
 
 
 def _between_models(values: Array, folds: Array) -> float:

@@ -17,9 +17,9 @@ import numpy as np
 
 from sentisynth_hub.core.random import rng
 from sentisynth_hub.natural.splits import NaturalData, Sample
-from sentisynth_hub.plan.costs import StudyCost
+from sentisynth_hub.plan.costs import GenerationCost
 from sentisynth_hub.plan.prior import Prior, published_prior
-from sentisynth_hub.plan.rehearsal import Components, Gain, Rehearsal
+from sentisynth_hub.plan.rehearsal import Gain, Rehearsal, VarianceParts
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.verdict.clusters import near_duplicate_clusters
 from sentisynth_hub.verdict.evaluate import MOST_OVERLAP
@@ -97,9 +97,9 @@ def plan_study(
         parts = rehearsal.components
     elif study.metric == "macro_f1":
         shares = Counter(row.label for row in tested)
-        parts = Components().for_shares([count / len(tested) for count in shares.values()])
+        parts = VarianceParts().for_shares([count / len(tested) for count in shares.values()])
     else:
-        parts = Components()
+        parts = VarianceParts()
     design, overlap = _design(recipe, samples)
     crossed = study.cross_fitting is None and design != "identical"
     replicates = max(study.replicates, LEAST_REPLICATES) if crossed else study.replicates
@@ -173,7 +173,7 @@ def _design(recipe: Recipe, samples: Sequence[Sample]) -> tuple[str, float]:
 
 
 def _rows_needed(
-    parts: Components, folds: int, repetitions: int, share: float, rows: int, margin: float
+    parts: VarianceParts, folds: int, repetitions: int, share: float, rows: int, margin: float
 ) -> int | None:
     each = power_each(POWER, _SHARED_VARIANT)
 
@@ -223,7 +223,7 @@ def plan_lines(plan: StudyPlan) -> list[str]:
     return lines
 
 
-def advice(plan: StudyPlan, cost: StudyCost) -> list[str]:
+def advice(plan: StudyPlan, cost: GenerationCost) -> list[str]:
     """What to do rather, or beforehand, where the figures say so."""
     lines = []
     if plan.decided < 0.5:
@@ -241,7 +241,7 @@ def advice(plan: StudyPlan, cost: StudyCost) -> list[str]:
     return [*lines, _labels_instead(plan, rehearsal, cost)]
 
 
-def _labels_instead(plan: StudyPlan, rehearsal: Rehearsal, cost: StudyCost) -> str:
+def _labels_instead(plan: StudyPlan, rehearsal: Rehearsal, cost: GenerationCost) -> str:
     """Whether labelling more rows is the better buy."""
     if rehearsal.doubling.interval[0] <= 0:
         return "More labels promise little: the learning curve of the natural rows is flat as far as it can be seen."

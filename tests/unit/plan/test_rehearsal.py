@@ -7,7 +7,7 @@ from scipy.stats import t as student_t
 
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import METRICS, Array
-from sentisynth_hub.plan.rehearsal import FOLDS, OF_A_DOUBLING, Components, Gain, components, rehearse
+from sentisynth_hub.plan.rehearsal import FOLDS, OF_A_DOUBLING, Gain, VarianceParts, components, rehearse
 from sentisynth_hub.verdict.statistics.crossed import pseudo_values
 from sentisynth_hub.verdict.statistics.power import detectable, power_each
 
@@ -22,19 +22,19 @@ def blobs(rows: int, seed: int, *, distance: float = 1.2, dimensions: int = 24) 
 
 
 def test_more_test_rows_and_replicates_detect_smaller_effects() -> None:
-    def effect(items: int, replicates: int, parts: Components = Components()) -> float:  # noqa: B008
+    def effect(items: int, replicates: int, parts: VarianceParts = VarianceParts()) -> float:  # noqa: B008
         return detectable(parts.crossed(items, replicates), 0.05, 0.8)
 
     assert effect(5_000, 10) < effect(500, 10) < effect(500, 5)
-    assert effect(500, 10, Components().for_shares((0.475, 0.475, 0.05))) > effect(500, 10)
-    assert effect(500, 10, Components().for_shares((0.5, 0.5))) == pytest.approx(effect(500, 10))
+    assert effect(500, 10, VarianceParts().for_shares((0.475, 0.475, 0.05))) > effect(500, 10)
+    assert effect(500, 10, VarianceParts().for_shares((0.5, 0.5))) == pytest.approx(effect(500, 10))
 
 
 def test_a_planned_effect_is_that_of_the_variances_it_assumes() -> None:
     each = power_each(0.8, 0.5)
-    many = detectable(Components(0.0, 0.1, 0.0).crossed(1_000, 400), 0.05, each)
+    many = detectable(VarianceParts(0.0, 0.1, 0.0).crossed(1_000, 400), 0.05, each)
     assert many == pytest.approx((1.96 + norm.ppf(each)) * np.sqrt(0.1 / 1_000), rel=0.005)
-    few = detectable(Components(0.02**2, 0.075, 0.075).crossed(10**9, 5), 0.05, each)
+    few = detectable(VarianceParts(0.02**2, 0.075, 0.075).crossed(10**9, 5), 0.05, each)
     assert few == pytest.approx((2.776 + student_t.ppf(each, 4)) * 0.02 / np.sqrt(5), rel=0.005)
 
 

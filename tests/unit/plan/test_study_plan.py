@@ -12,21 +12,21 @@ from click.testing import CliRunner
 
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.natural.folds import study_samples
-from sentisynth_hub.plan.costs import Amount, StudyCost
-from sentisynth_hub.plan.prior import EFFECTS, Effect, Prior, published_prior, summary
-from sentisynth_hub.plan.rehearsal import Components, CurvePoint, Gain, Rehearsal
+from sentisynth_hub.plan.costs import Amount, GenerationCost
+from sentisynth_hub.plan.prior import PUBLISHED, Prior, PublishedGain, published_prior, summary
+from sentisynth_hub.plan.rehearsal import CurvePoint, Gain, Rehearsal, VarianceParts
 from sentisynth_hub.plan.study_plan import StudyPlan, advice, chances, plan_lines, plan_study
 from sentisynth_hub.verdict.outcome import Rule, conclude
 from sentisynth_hub.verdict.statistics.crossed import two_way
 from tests.support.tiny_study import make_model, make_natural, make_recipe, make_rows
 
 
-FREE = StudyCost("nothing", 0, 0, None, None, None, None, 0.2)
+FREE = GenerationCost("nothing", 0, 0, None, None, None, None, 0.2)
 
 
 def shown(doubling: float, low: float, **changes: Any) -> Rehearsal:
     curve = (CurvePoint(50, 0.7 - doubling), CurvePoint(100, 0.7))
-    return Rehearsal(500, Components(), curve, Gain(doubling, (low, 2 * doubling - low)), None, 0, **changes)
+    return Rehearsal(500, VarianceParts(), curve, Gain(doubling, (low, 2 * doubling - low)), None, 0, **changes)
 
 
 def planned(rehearsal: Rehearsal | None = None, **study: Any) -> StudyPlan:
@@ -38,8 +38,8 @@ def planned(rehearsal: Rehearsal | None = None, **study: Any) -> StudyPlan:
 def test_the_prior_is_of_the_evaluations_that_are_stored() -> None:
     """A study that is run again, or another one, must move the prior too."""
     folder = Path(__file__).parents[3] / "docs" / "results" / "evaluations"
-    assert {effect.study for effect in EFFECTS} <= {path.stem for path in folder.glob("*.json")}
-    for effect in EFFECTS:
+    assert {effect.study for effect in PUBLISHED} <= {path.stem for path in folder.glob("*.json")}
+    for effect in PUBLISHED:
         first = json.loads((folder / f"{effect.study}.json").read_text("utf-8"))["comparisons"][0]
         assert (first["variant"], first["baseline"]) == ("mixed", "natural")
         stored = (first["difference"], first["standard_error"])
@@ -49,9 +49,9 @@ def test_the_prior_is_of_the_evaluations_that_are_stored() -> None:
 
 def test_the_prior_is_a_meta_analysis() -> None:
     """Two studies alike leave their common error; studies that differ by more than their errors add the difference."""
-    alike = summary((Effect("a", 10, 0.02, 0.01), Effect("b", 10, 0.02, 0.01)))
+    alike = summary((PublishedGain("a", 10, 0.02, 0.01), PublishedGain("b", 10, 0.02, 0.01)))
     assert (alike.mean, alike.sd) == pytest.approx((0.02, 0.01 / np.sqrt(2)))
-    apart = summary((Effect("a", 10, 0.0, 0.001), Effect("b", 10, 0.04, 0.001)))
+    apart = summary((PublishedGain("a", 10, 0.0, 0.001), PublishedGain("b", 10, 0.04, 0.001)))
     assert apart.mean == pytest.approx(0.02)
     assert apart.sd == pytest.approx(np.sqrt(0.04**2 / 2 * 1.5), rel=0.01)  # between studies, and of their mean
 
@@ -68,7 +68,7 @@ def test_the_prior_falls_with_the_labels() -> None:
 def test_chances_are_those_of_studies_simulated() -> None:
     """600 studies of a known gain, judged by the verdict itself."""
     random = np.random.default_rng(2)
-    parts, margin, gain = Components(0.01**2, 0.08, 0.08), 0.02, 0.05
+    parts, margin, gain = VarianceParts(0.01**2, 0.08, 0.08), 0.02, 0.05
     tally = {"helps": 0, "too small to tell": 0}
     for _ in range(600):
         noise = random.standard_normal
@@ -126,7 +126,7 @@ def test_more_replicates_narrow_the_interval_and_raise_the_chance() -> None:
     ],
 )
 def test_labels_are_the_better_buy_only_where_the_curve_says_so(
-    rehearsal: Rehearsal, cost: StudyCost, said: str, unsaid: str
+    rehearsal: Rehearsal, cost: GenerationCost, said: str, unsaid: str
 ) -> None:
     words = " ".join(advice(planned(rehearsal), cost))
     assert said in words
