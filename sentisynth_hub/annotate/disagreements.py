@@ -164,14 +164,14 @@ def score_disagreements(key: DisagreementKey, exports: Sequence[Export], *, alph
     )
 
 
-def difference_lines(difference: AccuracyDifference) -> list[str]:
+def difference_lines(result: AccuracyDifference) -> list[str]:
     """For people."""
     return [
-        difference.sentence,
-        f"{difference.labelled:,} of {difference.disagreements:,} disagreements among {difference.rows:,} rows have a label: "
-        f"{difference.first} right on {difference.first_right:.0%}, {difference.second} on {difference.second_right:.0%}, neither on "
-        f"{difference.neither:.0%}",
-        f"the interval is as narrow as that of {difference.worth:,} rows labelled at random",
+        result.sentence,
+        f"{result.labelled:,} of {result.disagreements:,} disagreements among {result.rows:,} rows have a label: "
+        f"{result.first} right on {result.first_right:.0%}, {result.second} on {result.second_right:.0%}, neither on "
+        f"{result.neither:.0%}",
+        f"the interval is as narrow as that of {result.worth:,} rows labelled at random",
     ]
 
 

@@ -151,8 +151,8 @@ def rehearse_recipe(
         parts = [natural.train, natural.validation, natural.test]
     distinct = {row.id: row for part in parts for row in part}
     rows = [distinct[name] for name in sorted(distinct)]
-    chosen = np.sort(rng(recipe.seed, "rehearsal rows").permutation(len(rows))[:MOST_ROWS])
-    rows = [rows[place] for place in chosen]
+    places = np.sort(rng(recipe.seed, "rehearsal rows").permutation(len(rows))[:MOST_ROWS])
+    rows = [rows[place] for place in places]
     labels = [len(sample.train) + (0 if held_out else len(sample.validation)) for sample in samples]
     texts = [row.text for row in rows]
     features = compute_features(texts, study.student, run / "study" / "features", processes)
@@ -267,14 +267,14 @@ class _Fits:
         probabilities = self._probabilities(self.y, uses.astype(np.float64))
         guessed = probabilities.argmax(2)
         sureness = np.where(rest, probabilities.max(2), -1.0)
-        chosen = np.zeros_like(rest)
+        surest = np.zeros_like(rest)
         for fit in range(len(rest)):
             for label in range(self.n_labels):
                 own = np.flatnonzero(rest[fit] & (guessed[fit] == label))
-                surest = own[np.argsort(-sureness[fit, own], kind="stable")]
-                chosen[fit, surest[: math.ceil(_SUREST * own.size)]] = True
-        labels = np.where(chosen, guessed, self.y[None])
-        return self._tested(self._probabilities(labels, uses + _WEIGHT * chosen))
+                ranked = own[np.argsort(-sureness[fit, own], kind="stable")]
+                surest[fit, ranked[: math.ceil(_SUREST * own.size)]] = True
+        labels = np.where(surest, guessed, self.y[None])
+        return self._tested(self._probabilities(labels, uses + _WEIGHT * surest))
 
     def _probabilities(self, labels: Array, weights: Array) -> Array:
         scored = Scored(self.x, self.y, self.held)
