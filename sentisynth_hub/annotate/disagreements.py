@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from sentisynth_hub.annotate.rating_files import FORMAT_DISAGREEMENTS, DisagreementItem, DisagreementKey, Export
 from sentisynth_hub.annotate.sheet import Sheet
@@ -148,7 +148,7 @@ def score_disagreements(key: DisagreementKey, exports: Sequence[Export], *, alph
     unlabelled = max(1 - labelled / key.disagreements, 0.0)
     one_row = share * (float(squares.sum()) + 2) / added - difference**2
     variance = share**2 * spread / labelled * unlabelled + one_row / key.rows
-    half = float(t.ppf(1 - alpha / 2, labelled - 1)) * math.sqrt(variance)
+    half = float(stdtrit(labelled - 1, 1 - alpha / 2)) * math.sqrt(variance)
     return AccuracyDifference(
         first=key.first,
         second=key.second,
