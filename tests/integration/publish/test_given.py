@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from sentisynth_hub import DataError, InputError, PublishError
+from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.localhub.control import HubState
 from sentisynth_hub.publish.publish_given import publish_dataset, publish_model, verify_version
 
@@ -273,3 +275,34 @@ def test_no_pickle_goes_out_and_no_folder_without_a_model(repo_id: str, tmp_path
     (folder / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(DataError, match="pytorch_model.bin is a pickle"):
         publish_model(folder, repo_id, licence="mit", language=["en"])
+
+
+def command(*arguments: str) -> Any:
+    """What `sentisynth ... --json` prints."""
+    result = CliRunner().invoke(sentisynth, [*arguments, "--json"])
+    if result.exception is not None:
+        raise result.exception
+    return json.loads(result.stdout)
+
+
+def test_the_command_publishes_files_and_folders(repo_id: str, tmp_path: Path) -> None:
+    frame().drop(columns="tags").to_csv(tmp_path / "phones.csv", index=False)
+    (tmp_path / "words.md").write_text("Collected by hand.\n", "utf-8")
+    said = ("--licence", "cc-by-4.0", "--language", "en,ml", "--card", str(tmp_path / "words.md"))
+    columns = ("--text", "review", "--label", "stars")
+    plan = command("publish", str(tmp_path / "phones.csv"), "--to", repo_id, *columns, *said, "--dry-run")
+    assert (plan["version"], plan["commit"]) == ("v1.0.0", None)
+    done = command("publish", str(tmp_path / "phones.csv"), "--to", repo_id, *columns, *said)
+    assert done["version"] == "v1.0.0"
+    assert all(check["agrees"] is not False for check in done["checks"])
+    assert "Collected by hand." in card(repo_id, "v1.0.0")
+    model = saved_model(tmp_path / "model")
+    options = ("--licence", "mit", "--language", "en", "--trained-on", f"{repo_id}@v1.0.0")
+    assert command("publish", str(model), "--to", f"{repo_id}-classifier", *options)["repo_type"] == "model"
+    assert f"- {repo_id}" in card(f"{repo_id}-classifier", "v1.0.0", "model")
+    with pytest.raises(InputError, match="--licence belongs to --to REPO"):
+        command("publish", "quickstart", "--licence", "mit")
+    with pytest.raises(InputError, match="is a data set; this option is for a model"):
+        command("publish", str(tmp_path / "phones.csv"), "--to", repo_id, "--base-model", "acme/base")
+    with pytest.raises(InputError, match="no such file or folder"):
+        command("publish", str(tmp_path / "absent.csv"), "--to", repo_id)
