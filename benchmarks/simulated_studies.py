@@ -58,6 +58,7 @@ class Cell:
         items: Test items.
         cluster: Items that belong together: they share label, difficulty, every variant's taste and most of the noise.
         overlap: Correlation of the luck of two replicates, as when they share that part of their natural rows.
+        looks: Numbers of replicates at which the verdict is read, up to `replicates`; empty: once, at the end.
     """
 
     task: Task
@@ -66,6 +67,7 @@ class Cell:
     items: int
     cluster: int = 1
     overlap: float = 0.0
+    looks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ from sentisynth_hub.study.results import StudyResult
 from sentisynth_hub.study.training_rows import Corpus
 from sentisynth_hub.verdict import stage as verdict_stage
 from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.look_count import LookCount
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ class Pipeline:
     """One recipe, its pins and its run folder; made by `open_pipeline`.
 
     Attributes:
-        recipe: With its revisions resolved to commits.
+        recipe: With its revisions resolved to commits, and the replicates of the look it stands at.
         pins: What each of them was resolved to.
         run: The recipe's run folder, `runs/<name>`.
         processes: The processes of this launch.
@@ -233,6 +234,8 @@ class Pipeline:
         out.
         """
         content = self.recipe.model_dump(mode="json", exclude=DATA_PATHS | {"scales": True, "publish": {"private"}})
+        if looks := self.recipe.study.looks:  # how many it took is a result
+            content["study"]["replicates"] = looks[0]
         return json_digest(
             {
                 "recipe": content,
@@ -260,17 +263,24 @@ class Pipeline:
     def through(self, last: str) -> "Results":
         """Run the stages up to `last`, those that are not complete, and return what they left.
 
+        A study that looks again walks the same stages once more with more replicates, while its verdict is not settled
+        and may yet be; what the replicates before left is found in the run folder.
+
         Raises:
             InputError: Another process is running this recipe in this folder.
             SentisynthError: A stage failed; the next run continues from what is complete.
         """
         if last == "generate" and self.recipe.wanted_rows is not None:
             last = "filter"  # which says what is kept, and so what is asked for
+        while self._look_again():
+            pass  # to the look that an earlier run came to
         for stage in STAGES[: STAGES.index(_stage(last)) + 1]:
             if stage.name not in self.results.folders and stage.needed(self.recipe):
                 self._complete(stage)
                 if stage.name == "filter":
                     self._top_up()
+                if stage.name == "verdict" and self._look_again():
+                    return self.through(last)
         return self.results
 
     def _complete(self, stage: Stage) -> None:
@@ -289,6 +299,26 @@ class Pipeline:
                 self._complete(_stage(name))
         for sentence in shortfall(self.recipe, self.results.filter.per_label) if self.processes.is_main else ():
             log.warn(sentence)
+
+    def _look_again(self) -> bool:
+        """Go on to the next look where this one is judged, not settled, and the budget reaches; whether it did."""
+        if self.recipe.study.looks is None or not self.folder("verdict").complete:
+            return False
+        replicates = verdict_stage.load(self.folder("verdict")).next_look
+        generated = generate_stage.load(self.folder("generate"))
+        if replicates is None:
+            return False
+        if not generate_stage.affordable(self.recipe, generated, replicates):
+            log.info(f"== not settled, but {replicates} replicates would cost more than generate.budget allows")
+            return False
+        log.info(f"== not settled: going on to {replicates} replicates")
+        study = self.recipe.study.model_copy(update={"replicates": replicates})
+        self.recipe = self.recipe.model_copy(update={"study": study})
+        self.further = []  # as every look is asked for anew, whose answers are in the journals
+        self._folders.clear()
+        for name in ("samples", "results"):
+            self.__dict__.pop(name, None)
+        return True
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -367,6 +397,11 @@ class Results:
     def verdict(self) -> Evaluation:
         """The evaluation: intervals, verdict, why, label budget."""
         return verdict_stage.load(self.folders["verdict"])
+
+    @cached_property
+    def look_count(self) -> LookCount:
+        """How often the test rows had been looked at, over recipes, when the verdict was read."""
+        return verdict_stage.load_looks(self.folders["verdict"])
 
     @cached_property
     def model(self) -> ModelResult:

@@ -20,6 +20,7 @@ from sentisynth_hub.pipeline import Pipeline, open_pipeline
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.verdict.evaluation import Evaluation
 from sentisynth_hub.verdict.evaluation_text import label_sentence, table_lines, warnings
+from sentisynth_hub.verdict.look_count import LookCount
 
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class RunResult:
             is empty.
         evaluation: What the study found.
         funnel: Rows of replicate 0 by filter and reason, with `candidates` and `kept`.
+        looks: How often the test rows have been looked at, over recipes.
         model: The model to use, what it was trained on, and its own score.
         dataset, classifier: What was published; None with `--no-publish` or where the recipe names no repo.
         account: What was left out of the natural rows, what generation took, how long this run was: a line each.
@@ -49,6 +51,7 @@ class RunResult:
     unchanged: dict[str, str]
     evaluation: Evaluation | None = None
     funnel: dict[str, Any] | None = None
+    looks: LookCount | None = None
     model: "ModelResult | None" = None
     dataset: "Published | None" = None
     classifier: "Published | None" = None
@@ -62,6 +65,7 @@ class RunResult:
             "unchanged": self.unchanged,
             "evaluation": self.evaluation.record() if self.evaluation is not None else None,
             "funnel": self.funnel,
+            "test_set": self.looks.model_dump(mode="json") if self.looks else None,
             "model": str(self.model.folder) if self.model else None,
             "variant": self.model.variant if self.model else None,
             "model_scores": self.model.model_dump(mode="json")["test_scores"] if self.model else None,
@@ -111,6 +115,7 @@ def run_recipe(
             {},
             results.verdict,
             results.funnel,
+            results.look_count,
             results.model,
             account=(
                 *left_out_lines(results.natural.source),
@@ -139,6 +144,7 @@ def summary_lines(result: RunResult) -> list[str]:
         ]
     assert result.evaluation is not None
     assert result.funnel is not None
+    assert result.looks is not None
     assert result.model is not None
     lines = [
         "",
@@ -147,6 +153,7 @@ def summary_lines(result: RunResult) -> list[str]:
         *table_lines(result.evaluation),
         "",
         *_budget_lines(result.evaluation),
+        f"note: {result.looks.sentence()}",
         "",
         *result.account,
         f"the model: {result.model.summary(result.evaluation.metric)}",

@@ -5,9 +5,13 @@ The clients read `HF_ENDPOINT` when they are imported, so the environment is set
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+
+os.environ["SENTISYNTH_CONFIG"] = tempfile.mkdtemp(prefix="sentisynth-config-")  # not the tester's own
 
 
 @pytest.fixture(autouse=True)

@@ -8,14 +8,16 @@ Filters run one after the other in the recipe's order, each on the rows the ones
 learns (a teacher, a threshold, a window) it learns from the natural rows of the replicate whose candidates it judges.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core import log
 from sentisynth_hub.core.distributed import Processes
-from sentisynth_hub.core.files import read_json, write_json
+from sentisynth_hub.core.files import json_digest, read_json, write_json
 from sentisynth_hub.core.rows import Rejected, Row, content_digest, write_rejected, write_rows
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.filter.apply import build_filters, evaluation_overlap, funnel, run_filters
@@ -35,13 +37,14 @@ from sentisynth_hub.generate.methods.grounding_texts import texts_in_prompts
 from sentisynth_hub.generate.result import GenerateResult
 from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.natural.leakage import check_corpus
-from sentisynth_hub.natural.splits import NaturalData, Sample, parents_of
+from sentisynth_hub.natural.splits import NaturalData, Sample, parents_of, samples_digest
 from sentisynth_hub.natural.stage import file_candidates
 from sentisynth_hub.recipe import Recipe
 
 
 VERSION = 3
 _RESULT = "result.json"  # a replicate's part of the manifest, written when its tables are
+_DIGEST = "digest.json"  # of what decides it
 _FEATURES = "features"
 
 
@@ -72,7 +75,8 @@ def filter_candidates(
 ) -> None:
     """Judge the candidates of every replicate; the replicates are shared out among the processes.
 
-    Does nothing where the stage is complete, and nothing again for a replicate that is done.
+    Does nothing where the stage is complete, and nothing again for a replicate that is done, here or in a stage with
+    another number of replicates.
 
     Raises:
         StageError: A filter's models could not do their work.
@@ -85,11 +89,16 @@ def filter_candidates(
         path = folder.path / f"replicate-{replicate}"
         if (path / _RESULT).exists():
             continue
-        corpus = generated[replicate]
+        corpus, sample = generated[replicate], by_replicate[replicate]
         candidates, unparsed = corpus.candidates(), corpus.unparsed()
+        digest = _digest(recipe, folder, sample, corpus.path)
+        if (same := _found(folder, path.name, digest)) is not None:
+            path.mkdir(parents=True, exist_ok=True)
+            for name in (KEPT, REJECTED, _DIGEST, _RESULT):  # the last says that it is done
+                shutil.copyfile(same / name, path / name)
+            continue
         log.info(f"  replicate {replicate}: {len(candidates):,} candidates")
         in_prompts = set(corpus.demonstration_ids)
-        sample = by_replicate[replicate]
         context = FilterContext(
             recipe,
             sample,
@@ -101,12 +110,31 @@ def filter_candidates(
             parents_of(sample, corpus.parents() if recipe.generate.method.has_parents else {}),
             texts_in_prompts(recipe, corpus.lineage()),
         )
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / _DIGEST, digest)
         _filter(context, path, unparsed, [RowLimit(recipe.wanted_rows)] if recipe.wanted_rows is not None else ())
     processes.wait()
     if processes.is_main:
         results = {str(name): read_json(folder.path / f"replicate-{name}" / _RESULT) for name in generated.replicates}
         folder.finish({"replicates": results})
     processes.wait()
+
+
+def _digest(recipe: Recipe, folder: StageFolder, sample: Sample, corpus: Path) -> str:
+    """Names all that decides what becomes of one replicate's candidates, whatever other replicates there are."""
+    inputs = {name: digest for name, digest in folder.key["inputs"].items() if name != "generate"}
+    tables = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(corpus.glob("*.parquet"))}
+    return json_digest([folder.key | {"inputs": inputs}, recipe.part("generate"), samples_digest([sample]), tables])
+
+
+def _found(folder: StageFolder, name: str, digest: str) -> Path | None:
+    """The same replicate in another folder of this stage, done."""
+    replicates = (path.parent for path in sorted(folder.path.parent.glob(f"*/{name}/{_RESULT}")))
+    return next((path for path in replicates if _recorded(path) == digest), None)
+
+
+def _recorded(replicate: Path) -> str | None:
+    return read_json(replicate / _DIGEST) if (replicate / _DIGEST).exists() else None
 
 
 def load(folder: StageFolder) -> FilterResult:

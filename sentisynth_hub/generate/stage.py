@@ -218,6 +218,15 @@ def decides(recipe: Recipe) -> dict[str, Any]:
     }
 
 
+def affordable(recipe: Recipe, generated: GenerateResult, replicates: int) -> bool:
+    """Whether the budget is likely to reach for so many replicates, each as dear as those that are there."""
+    budget, share = recipe.generate.budget, replicates / len(generated.replicates)
+    tokens = share * sum(replicate.tokens for replicate in generated.replicates.values())
+    return (budget.max_usd is None or share * (generated.cost_usd or 0.0) <= budget.max_usd) and (
+        budget.max_tokens is None or tokens <= budget.max_tokens
+    )
+
+
 def served(recipe: Recipe, samples: Sequence[Sample]) -> list[Sample]:
     """The replicates that have a corpus of their own: all of them, or under a conditional design the first."""
     return [sample for sample in samples if recipe.study.design == "nested" or sample.replicate == 0]

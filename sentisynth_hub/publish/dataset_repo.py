@@ -151,7 +151,7 @@ class DatasetPublication(Publication[DatasetManifest]):
         files: dict[str, bytes | Path],
         standing: DatasetManifest | None,
     ) -> Content:
-        record: dict[str, Any] = {"configs": records, "looks": self._looks(standing)}
+        record: dict[str, Any] = {"configs": records} | self._looks(standing)
         human = self._ratings(standing)
         if human is not None:
             record["human_evaluation"] = human
@@ -233,14 +233,15 @@ class DatasetPublication(Publication[DatasetManifest]):
             self._compared = head.commit, compared.counts(), *numbers, row_examples(compared)
         return self._compared[1:]
 
-    def _looks(self, standing: DatasetManifest | None) -> int:
-        """How often test rows were looked at over the versions: a study that is told again is not a new look."""
-        evaluation = self.figures.evaluation
-        if evaluation is None:
-            return standing.looks if standing is not None else 0
-        if standing is None:
-            return 1
-        return standing.looks + int(standing.evaluation != evaluation)
+    def _looks(self, standing: DatasetManifest | None) -> dict[str, Any]:
+        """How often test rows were looked at: a study that is told again is not a new look."""
+        evaluation, counted = self.figures.evaluation, self.release.test_set
+        if standing is not None and evaluation in (None, standing.evaluation):
+            return {"looks": standing.looks, "recipes": standing.recipes, "test_set": standing.test_set}
+        looks = (standing.looks if standing is not None else 0) + (evaluation is not None)
+        if counted is None:
+            return {"looks": looks, "recipes": None, "test_set": None}
+        return {"looks": max(looks, counted.looks), "recipes": counted.recipes, "test_set": counted.test_set}
 
     def _ratings(self, standing: DatasetManifest | None) -> dict[str, Any] | None:
         """What people said of these very rows, in this run or at the head; of no single rater."""

@@ -17,6 +17,7 @@ from sentisynth_hub.natural.splits import NaturalData
 from sentisynth_hub.pretrained.classifier import Layout
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.revisions import Pin
+from sentisynth_hub.verdict.look_count import LookCount
 
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class DatasetRelease:
         dataset_model: Repo id of the model trained on it, if one is published.
         human_evaluation: human_evaluation.json, None where people were not asked.
         mixing: How far code-mixing is from that of natural rows, as `MixingRecord`; None where it was not matched.
+        test_set: How often the test rows had been looked at; None where that is not known.
         hiding_key: Key of the hashes that stand for hidden texts; random, never published, and kept with the run so
             that the same text has the same hash in every version.
     """
@@ -65,6 +67,7 @@ class DatasetRelease:
     dataset_model: str | None = None
     human_evaluation: Mapping[str, Any] | None = None
     mixing: Mapping[str, float] | None = None
+    test_set: LookCount | None = None
     hiding_key: str = field(default_factory=lambda: secrets.token_hex(32))
 
     @property

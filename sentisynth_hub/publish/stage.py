@@ -84,6 +84,7 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         dataset_model=pipeline.recipe.publish.model if learns_from_corpus(results.model.variant) else None,
         human_evaluation=human_evaluation(pipeline, results),
         mixing=mixing(filtered.replicates[0]),
+        test_set=results.look_count,
         hiding_key=hiding_key(pipeline.run),
     )
 

@@ -1,6 +1,7 @@
 """`study:` which variants are compared, on what, by what student."""
 
 import difflib
+import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
@@ -11,6 +12,10 @@ from sentisynth_hub.recipe.variant_table import FAMILIES, VARIANTS, Variant, is_
 
 
 Metric = Literal["macro_f1", "accuracy", "weighted_f1"]
+LOOKS = (5, 10, 20, 30)
+"""Replicates at which a nested study looks where its recipe names none."""
+MOST_LOOKED = 1_000
+"""No study looks at more replicates than this."""
 
 
 def _schema_of_variants() -> dict[str, Any]:
@@ -165,6 +170,11 @@ class Study(Section):
     """nested: every replicate has its own natural sample and corpus; conditional: one sample, one corpus."""
     replicates: int = Field(default=10, ge=1)
     """Replicates; under 5 there are numbers but no verdict."""
+    looks: list[int] | None = Field(default=None, min_length=2)
+    """Numbers of replicates at which the verdict is read, such as [5, 10, 20, 30]: the study stops at the first that
+    settles it. Intervals are wider for it. `replicates` is where it begins: the first of them. A nested study that
+    names neither looks at 5, 10, 20 and 30. None: one look.
+    """
     variants: list[VariantName] = [
         "natural", "plain", "natural_repeated", "synthetic", "unfiltered", "kept", "weighted",
         "synthetic_then_natural", "mixed",
@@ -214,6 +224,15 @@ class Study(Section):
             raise ValueError("the variant `natural` is missing; everything is compared with it, so add it")
         return variants
 
+    @model_validator(mode="before")
+    @classmethod
+    def _begin_at_the_first_look(cls, content: object) -> object:
+        if not isinstance(content, dict) or "replicates" in content:
+            return content
+        nested = content.get("design", "nested") == "nested" and content.get("cross_fitting") is None
+        looks = content.get("looks", [*LOOKS] if nested else None)
+        return {**content, "looks": looks, "replicates": looks[0]} if isinstance(looks, list) and looks else content
+
     @field_validator("natural_methods")
     @classmethod
     def _natural_methods_need_no_model(cls, methods: list[str]) -> list[str]:
@@ -242,7 +261,22 @@ class Study(Section):
             raise ValueError("the variant zero_shot needs `zero_shot.dataset` or `zero_shot.file`; name its rows")
         if self.cross_fitting is not None and self.design != "nested":
             raise ValueError("cross_fitting makes a corpus for every fold, so it needs `design: nested`")
+        if self.looks is not None:
+            _check_looks(self.looks, self.replicates)
+            if self.cross_fitting is not None or self.design != "nested":
+                raise ValueError("looks need replicates with natural rows of their own: `design: nested`, no folds")
         return self
+
+
+def _check_looks(looks: list[int], replicates: int) -> None:
+    if looks[0] < 2 or any(later <= sooner for sooner, later in itertools.pairwise(looks)) or looks[-1] > MOST_LOOKED:
+        raise ValueError(
+            f"looks: {looks} do not rise from 2 up to at most {MOST_LOOKED:,} replicates; write e.g. [5, 10, 20, 30]"
+        )
+    if replicates not in looks:
+        raise ValueError(
+            f"replicates: {replicates} is none of looks {looks}; take one of them, or study.looks=null for one look"
+        )
 
 
 def _check_known(name: str, *, own: bool) -> None:

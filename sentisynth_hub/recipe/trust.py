@@ -150,9 +150,14 @@ def check_host(host: str) -> str:
 
 def trust_file() -> Path:
     """Where the user's own list of hosts is kept, outside every recipe."""
+    return user_folder() / "trusted-hosts"
+
+
+def user_folder() -> Path:
+    """What is the user's own, over all recipes: `$SENTISYNTH_CONFIG`, or the system's folder for it."""
     import click
 
-    return Path(os.environ.get("SENTISYNTH_CONFIG") or click.get_app_dir("sentisynth")) / "trusted-hosts"
+    return Path(os.environ.get("SENTISYNTH_CONFIG") or click.get_app_dir("sentisynth"))
 
 
 def trusted_recipes() -> list[str]:

@@ -60,7 +60,13 @@ from sentisynth_hub.study.validation import labels_of
 VERSION = 6
 __all__ = ["VERSION", "StudyResult", "corpus_of", "decides", "load", "run_study"]
 _LEAST_REPLICATES = 3  # from which their spread says how sure a difference is
-_NOT_DECIDING: dict[str, Any] = {"margin": True, "trackers": True, "parallel": True, "zero_shot": {"file"}}
+_NOT_DECIDING: dict[str, Any] = {
+    "margin": True,
+    "looks": True,
+    "trackers": True,
+    "parallel": True,
+    "zero_shot": {"file"},
+}
 
 Answers = Mapping[int, Sequence[str | None]]
 """By replicate, the generator's model's label of every test row; None: no answer."""

@@ -22,6 +22,7 @@ from sentisynth_hub.verdict.evaluation import (
     Evaluation,
     Factorial,
     LearningCurve,
+    Looks,
     Role,
     SliceTable,
     Verdict,
@@ -32,7 +33,9 @@ from sentisynth_hub.verdict.outcome import Rule, conclude, without_verdict
 from sentisynth_hub.verdict.slices import column_slices, compare_labels, compare_slices, gain_by_distance, text_slices
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled, crossed_bootstrap
 from sentisynth_hub.verdict.statistics.comparisons import Arms, Dependence, compare
+from sentisynth_hub.verdict.statistics.crossed import Estimate
 from sentisynth_hub.verdict.statistics.factorial import TwoByTwo, factorial
+from sentisynth_hub.verdict.statistics.looks import chance_to_settle, look_levels
 from sentisynth_hub.verdict.statistics.scores import by_replicate, other_metrics, variant_scores
 from sentisynth_hub.verdict.worth import learning_curve, worth
 
@@ -64,6 +67,7 @@ class EvaluationConfig:
         curve: Natural variants at several sizes, `baseline` among them, for "worth N human labels".
         worth_of: Variants whose worth is reported.
         two_by_two: Which variants make up the factorial table.
+        plan: Replicates at each look of a study that may look again; empty: it looks once.
         looks: How often these test rows have been looked at over the versions of the dataset, this look included.
         oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
         abstaining_teachers: Replicates in which the filters' teacher had no skill and abstained.
@@ -90,6 +94,7 @@ class EvaluationConfig:
     curve: Sequence[str] = ()
     worth_of: Sequence[str] = ("mixed",)
     two_by_two: TwoByTwo = field(default_factory=TwoByTwo)
+    plan: Sequence[int] = ()
     looks: int | None = None
     oracle_teacher: int = 0
     abstaining_teachers: int = 0
@@ -154,12 +159,18 @@ def evaluate_study(
     if identical:
         predictions = _first_replicate(predictions)
     config, dependence = _dependence(predictions, config, items, identical)
+    alpha, look = config.alpha, _look(config, replicates)
+    if look is not None:
+        config = replace(config, alpha=look.level)
     arms = Arms(predictions, config.metric, config.design, dependence)
     rare_label = _has_rare_label(predictions, config, dependence.clusters)
     resampled = _resample(arms, config)
     comparisons = _comparisons(arms, config, resampled, rare_label)
     curve, worths = _worth(arms, config, resampled, ledger, cost_usd or {})
     by_label, slices, distance = _slices(predictions, config, items, dependence)
+    verdict = _verdict(arms, config, comparisons, rare_label)
+    if look is not None and verdict.outcome == "too small to tell":
+        look = look.model_copy(update={"chance": _chance(arms, config, look, alpha)})
     pair = (config.primary, config.baseline)
     both = config.primary in predictions.variants
     sizes = None if dependence.clusters is None else np.bincount(dependence.clusters)
@@ -176,13 +187,13 @@ def evaluate_study(
         labels=predictions.labels,
         label_items=tuple(np.bincount(predictions.y, minlength=predictions.n_labels).tolist()),
         margin=config.margin,
-        alpha=config.alpha,
+        alpha=alpha,
         power=config.power,
         resamples=config.resamples,
         primary=config.primary,
         baseline=config.baseline,
         control=config.control,
-        verdict=_verdict(arms, config, comparisons, rare_label),
+        verdict=verdict,
         comparisons=tuple(comparisons),
         variants=tuple(
             variant_scores(arms, name, _role(name, config), config.alpha, ledger) for name in predictions.variants
@@ -197,6 +208,7 @@ def evaluate_study(
         curve=curve,
         worth=tuple(worths),
         study_labels=ledger.study(items.row_ids or predictions.item_ids) if ledger is not None else None,
+        look=look,
         looks=config.looks,
         oracle_teacher=config.oracle_teacher,
         abstaining_teachers=config.abstaining_teachers,
@@ -313,11 +325,7 @@ def _verdict(arms: Arms, config: EvaluationConfig, comparisons: Sequence[Compari
         return without_verdict("primary")
     least = 1 if arms.dependence.fixed or config.design == "models" else LEAST_REPLICATES
     rule = Rule(config.margin, config.alpha, config.power, config.control is not None, least)
-    estimates = {"natural": arms.difference(config.primary, config.baseline)}
-    if config.control is not None and config.control in present:
-        estimates["repeated"] = arms.difference(config.primary, config.control)
-        estimates["control"] = arms.difference(config.control, config.baseline)
-    units = arms.parts[config.baseline].values.shape[1]
+    estimates, units = _estimates(arms, config), arms.parts[config.baseline].values.shape[1]
     verdict = conclude(estimates, arms.units, units, rule, crossed=arms.crossed, rare_label=rare_label)
     if verdict.outcome in ("helps", "just more steps", "no verdict"):
         return verdict
@@ -329,6 +337,32 @@ def _verdict(arms: Arms, config: EvaluationConfig, comparisons: Sequence[Compari
         and comparison.difference > config.margin
     ]
     return verdict.model_copy(update={"contradicted_by": tuple(contradicting)})
+
+
+def _estimates(arms: Arms, config: EvaluationConfig) -> dict[str, Estimate]:
+    """The differences that the verdict is read off, by what `conclude` calls them."""
+    estimates = {"natural": arms.difference(config.primary, config.baseline)}
+    if config.control is not None and config.control in arms.predictions.variants:
+        estimates["repeated"] = arms.difference(config.primary, config.control)
+        estimates["control"] = arms.difference(config.control, config.baseline)
+    return estimates
+
+
+def _look(config: EvaluationConfig, replicates: int) -> Looks | None:
+    """Which look of how many this is, and the level of its intervals."""
+    if not config.plan:
+        return None
+    number = list(config.plan).index(replicates)
+    level = look_levels(tuple(config.plan), config.alpha)[number]
+    return Looks(replicates=tuple(config.plan), number=number + 1, level=level)
+
+
+def _chance(arms: Arms, config: EvaluationConfig, looks: Looks, alpha: float) -> float | None:
+    if looks.number == len(looks.replicates):
+        return None
+    last = look_levels(looks.replicates, alpha)[-1]
+    units = arms.parts[config.baseline].values.shape[1]
+    return chance_to_settle(_estimates(arms, config), arms.units, units, looks.replicates[-1], last, config.margin)
 
 
 def _controls(comparisons: Sequence[Comparison], expected: Mapping[str, str]) -> list[ControlCheck]:

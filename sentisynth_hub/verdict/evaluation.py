@@ -22,6 +22,8 @@ MOST_BYTES = 64_000_000
 """A larger evaluation.json is not one of ours."""
 LEAST_REPLICATES = 5
 """Fewer replicates give numbers but no verdict."""
+LEAST_CHANCE = 0.1
+"""A further look that is less probable to settle the verdict is not taken."""
 LEAST_LABEL_ROWS = 10
 """Fewer test rows of a label give no verdict on a metric in which every label weighs the same: with at
 most two rows its 95 % intervals miss a gain in that label in 16 % of simulated studies (docs/results/dependence.md).
@@ -121,6 +123,23 @@ class Verdict(Record):
     minimum_detectable_effect: float | None = None
     remedy: Remedy | None = None
     contradicted_by: tuple[Name, ...] = ()
+
+
+class Looks(Record):
+    """Where a study stands that may look again with more replicates.
+
+    Attributes:
+        replicates: At each look, as the recipe fixed them.
+        number: Which look this is, from 1.
+        level: What each interval of this look was given of the study's alpha; those of all looks hold together.
+        chance: Of a verdict at the last look, if replicates go on as they do; None where there is one already, or
+            no further look.
+    """
+
+    replicates: tuple[Count, ...]
+    number: Annotated[int, Field(ge=1)]
+    level: Share
+    chance: Share | None = None
 
 
 class BootstrapCheck(Record):
@@ -356,6 +375,7 @@ class Evaluation(Record):
         by_label, slices, distance: Where the primary variant gains and loses.
         curve, worth: The natural learning curve and what variants are worth on it.
         study_labels: Human labels of the whole study, where it kept count.
+        look: Which look of how many this is; None where there is one.
         looks: How often these test rows have been looked at, this time included, where that is known.
         oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
         abstaining_teachers: Replicates in which the filters' teacher knew no more than a guess and dropped nothing.
@@ -394,6 +414,7 @@ class Evaluation(Record):
     curve: LearningCurve | None = None
     worth: tuple[Worth, ...] = ()
     study_labels: StudyLabels | None = None
+    look: Looks | None = None
     looks: Count | None = None
     oracle_teacher: Count = 0
     abstaining_teachers: Count = 0
@@ -417,6 +438,15 @@ class Evaluation(Record):
     def of_models(self) -> bool:
         """Whether this is about models that somebody else trained, and not about a study of synthetic rows."""
         return self.design in ("models", "models_by_fold")
+
+    @property
+    def next_look(self) -> int | None:
+        """Replicates of the look that may still settle the verdict; None where it is settled, or hardly can be."""
+        looks, missing = self.look, self.verdict.missing
+        if looks is None or looks.number == len(looks.replicates):
+            return None
+        hopeful = looks.chance is not None and looks.chance >= LEAST_CHANCE
+        return looks.replicates[looks.number] if hopeful or missing == "replicates" else None
 
     def variant(self, name: str) -> VariantScores | None:
         """Scores of a variant; None where it was not run."""

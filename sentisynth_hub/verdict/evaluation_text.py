@@ -66,6 +66,9 @@ def size(evaluation: Evaluation) -> str:
     rows = f"{evaluation.items:,} test rows"
     if evaluation.clusters is not None:
         rows += f" in {evaluation.clusters:,} clusters"
+    if evaluation.look is not None:
+        at = ", ".join(map(str, evaluation.look.replicates))
+        rows += f"; looks at {at} replicates were fixed beforehand, and the intervals of all hold together"
     return f"{replicates} × {rows}"
 
 
@@ -189,7 +192,7 @@ def _verdict(evaluation: Evaluation) -> str:
         return f"No verdict: the variant {evaluation.primary!r} was not run."
     if verdict.missing == "replicates":
         return f"No verdict: {evaluation.replicates} replicates; a verdict needs at least {LEAST_REPLICATES}."
-    numbers = f"{_numbers(comparison)} against {baseline}"
+    numbers = f"{_numbers(comparison)} against {baseline}{_look(evaluation)}"
     counts = count_words(comparison)
     if verdict.missing == "rare label":
         count, label = min(zip(evaluation.label_items, evaluation.labels, strict=True))
@@ -219,6 +222,12 @@ def _verdict(evaluation: Evaluation) -> str:
     return f"Too small to tell: {numbers}{better}; {counts}; {' '.join(_reach(evaluation))}"
 
 
+def _look(evaluation: Evaluation) -> str:
+    """Which look of how many, where a study may look again."""
+    looks = evaluation.look
+    return f" at look {looks.number} of {len(looks.replicates)}" if looks is not None else ""
+
+
 def _models(evaluation: Evaluation, comparison: Comparison) -> str:
     """The verdict on two models somebody else trained."""
     first, second = evaluation.primary, evaluation.baseline
@@ -245,6 +254,12 @@ def _reach(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _advice(remedy: Remedy | None, evaluation: Evaluation) -> str:
+    looks = evaluation.look
+    if looks is not None and looks.chance is not None:
+        chance = f"settles it with a probability of {looks.chance:.0%}"
+        if evaluation.next_look is not None:
+            return f"The study goes on to {evaluation.next_look} replicates; the last look {chance}."
+        return f"It stops here: the last look, at {looks.replicates[-1]} replicates, {chance}; more test items may."
     aim = f"To detect gains of {evaluation.margin:g} (the margin)"
     rows = "test items" if evaluation.clusters is None else "independent test items"
     if remedy is None:

@@ -9,6 +9,10 @@ Nothing is trained here, and no test row is read but for its text, its label and
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import StageError
 from sentisynth_hub.core.files import write_json
 from sentisynth_hub.core.run_folder import StageFolder
 from sentisynth_hub.filter.filter_result import FilterResult
@@ -21,6 +25,7 @@ from sentisynth_hub.recipe.variant_table import built_in, variant
 from sentisynth_hub.study.results import StudyResult
 from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
 from sentisynth_hub.verdict.label_budget import LabelLedger
+from sentisynth_hub.verdict.look_count import LookCount, digest_of_rows, note_look
 
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ def decides(recipe: Recipe) -> dict[str, Any]:
     return {
         "metric": study.metric,
         "margin": study.margin,
+        "looks": study.looks,
         "design": study.design,
         "cross_fitting": study.cross_fitting.model_dump(mode="json") if study.cross_fitting else None,
         "variants": list(study.variants),
@@ -53,6 +59,18 @@ def load(folder: StageFolder) -> Evaluation:
     return read_evaluation(folder.path / Evaluation.FILE)
 
 
+def load_looks(folder: StageFolder) -> LookCount:
+    """How often the test rows had been looked at when the verdict was read.
+
+    Raises:
+        StageError: The manifest is not what this stage writes.
+    """
+    try:
+        return LookCount.model_validate(folder.manifest().get("test_set"))
+    except ValidationError:
+        raise StageError(f"{folder.path}: no finished verdict; remove the folder and run it again") from None
+
+
 def run(
     recipe: Recipe,
     samples: Sequence[Sample],
@@ -62,8 +80,6 @@ def run(
     studied: StudyResult,
     folder: StageFolder,
     labels: LabelsResult | None = None,
-    *,
-    looks: int | None = None,
 ) -> Evaluation:
     """Compare the variants of a finished study and write evaluation.json.
 
@@ -74,7 +90,6 @@ def run(
         generated, filtered, studied: The finished stages.
         folder: Where evaluation.json goes.
         labels: The labels stage, where a variant asked the generator's model.
-        looks: How often the test rows have been looked at over the versions of the dataset, this time included.
     """
     from sentisynth_hub.study.predictions import read_predictions
     from sentisynth_hub.verdict.clusters import near_duplicate_clusters
@@ -85,7 +100,7 @@ def run(
     ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
     evaluation = evaluate_study(
         read_predictions([studied.predictions_path]),
-        _config(recipe, filtered, studied, ledger, len(tested), looks),
+        _config(recipe, filtered, studied, ledger, len(tested)),
         test_items=TestItems(
             texts=texts,
             distances=studied.distances(),
@@ -96,7 +111,9 @@ def run(
         cost_usd=corpus_cost(recipe.study.variants, generated) | asking_cost(recipe.study.variants, labels),
     )
     write_json(folder.path / Evaluation.FILE, evaluation.record())
-    folder.finish({})
+    looks = note_look(digest_of_rows(tested), recipe.name, folder.digest)
+    log.info(f"  {looks.sentence()}")
+    folder.finish({"test_set": looks.model_dump(mode="json")})
     return evaluation
 
 
@@ -106,7 +123,6 @@ def _config(
     studied: StudyResult,
     ledger: LabelLedger,
     items: int,
-    looks: int | None,
 ) -> "EvaluationConfig":
     from sentisynth_hub.verdict.evaluate import EvaluationConfig
 
@@ -130,7 +146,7 @@ def _config(
         },
         curve=[*curve, "natural"] if curve else [],
         worth_of=[name for name in ("mixed", "gradual", "synthetic") if name in study.variants],
-        looks=looks,
+        plan=study.looks or (),
         oracle_teacher=max((each.oracle_labels for each in replicates.values()), default=0),
         abstaining_teachers=sum(each.teacher is not None and each.teacher.abstains for each in replicates.values()),
         shipped=studied.chosen_variant,

@@ -180,3 +180,56 @@ opened(Path({str(cut)!r}), *WANTED).through("filter")
 
 def test_the_list_is_in_the_order_of_the_data() -> None:
     assert [stage.name for stage in STAGES] == ["generate", "filter", "labels", "study", "verdict", "model"]
+
+
+def test_a_study_stops_at_the_first_look_that_settles_it(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path / "tiny")
+    results = opened(recipe, "study.looks=[5, 6]", "study.replicates=5", "study.margin=0.9").through("verdict")
+    assert results.verdict.verdict.outcome == "no difference that matters"
+    assert results.verdict.look is not None
+    assert (results.verdict.look.number, results.verdict.replicates) == (1, 5)
+    assert (
+        len(list((recipe / "runs" / "tiny" / "generate").glob("*/replicate-*"))) == 5
+    )  # nothing was asked for a sixth
+
+
+def test_a_study_that_is_killed_between_looks_goes_on_and_does_nothing_twice(tmp_path: Path) -> None:
+    recipe, looks = tiny_recipe(tmp_path / "tiny"), ("study.looks=[2, 3]", "study.replicates=2")
+    code = (
+        "from pathlib import Path\nfrom tests.unit.test_pipeline import opened\n"
+        f"opened(Path({str(recipe)!r}), *{looks!r}).through('verdict')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert any("going on to 3 replicates" in line for line in process.stderr)
+    process.kill()
+    process.communicate()
+    run = recipe / "runs" / "tiny"
+    before = manifests(recipe), trials(recipe)
+    assert len(list(run.glob("verdict/*/manifest.json"))) == 1
+    results = opened(recipe, *looks).through("verdict")
+    assert results.recipe.study.replicates == results.verdict.replicates == 3
+    assert before[0].items() <= manifests(recipe).items()
+    assert before[1].items() <= trials(recipe).items()
+    asked = sorted(path.parent.name for path in results.generate.journals())
+    assert asked == ["replicate-2"]  # the answers of the two before are read where they lie
+    opened(recipe, *looks).through("filter")
+    assert (run / "current.json").read_text().count(results.folders["filter"].path.name) == 1
+
+    whole = opened(tiny_recipe(tmp_path / "whole"), "study.replicates=3").through("verdict").verdict
+    assert [one.difference for one in results.verdict.comparisons] == [one.difference for one in whole.comparisons]
+    level = results.verdict.look.level if results.verdict.look else 0.0
+    assert 0.02 < level < 0.05 == whole.alpha
+    assert results.verdict.comparisons[0].alpha == level
+
+
+def test_a_second_recipe_on_the_same_test_rows_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTISYNTH_CONFIG", str(tmp_path / "config"))
+    first, second = (tiny_recipe(tmp_path / name, name=name) for name in ("one", "two"))
+    opened(first).through("verdict")
+    again = opened(first, "study.margin=0.3").through("verdict").look_count
+    other = opened(second).through("verdict").look_count
+    assert (again.looks, again.recipes) == (2, 1)
+    assert (other.looks, other.recipes) == (3, 2)
+    assert other.test_set == again.test_set
+    assert opened(second).through("verdict").look_count == other  # told again, it is no further look

@@ -218,7 +218,8 @@ class _RunManifest(BaseManifest):
 
 class DatasetManifest(_RunManifest):
     """Manifest of a dataset repo. `human_evaluation`: what people said of these very rows, where they were asked;
-    `looks`: how often the test rows were looked at over the versions; `mixing`: where code-mixing was matched."""
+    `looks`: how often the test rows were looked at, over the versions or on the machine that published, and `recipes`
+    by how many recipes there; `test_set`: their digest. `mixing`: where code-mixing was matched."""
 
     content_digest: str
     configs: dict[str, ConfigRecord]
@@ -234,6 +235,8 @@ class DatasetManifest(_RunManifest):
     personal_data_checked: bool
     examples: list[tuple[str, str]]
     looks: int
+    recipes: int | None = None
+    test_set: str | None = None
     model: str | None = None
     human_evaluation: dict[str, Any] | None = None
     mixing: MixingRecord | None = None
@@ -300,7 +303,9 @@ class GivenModelManifest(BaseManifest):
     test_rows: int
 
 
-OPTIONAL = frozenset({"earlier", "figures", "human_evaluation", "layout", "mixing", "model", "synthetic_rows"})
+OPTIONAL = frozenset(
+    {"earlier", "figures", "human_evaluation", "layout", "mixing", "model", "recipes", "synthetic_rows", "test_set"}
+)
 Manifest = DatasetManifest | ModelManifest | GivenDatasetManifest | GivenModelManifest
 
 

@@ -35,7 +35,7 @@ def full() -> Evaluation:
         columns={"source": ["a", "b", "c"] * 100},
         distances=np.arange(300) / 300,
     )
-    config = replace(QUICK, curve=("natural_10", "natural", "natural_400"), looks=2)
+    config = replace(QUICK, curve=("natural_10", "natural", "natural_400"), plan=(8, 16))
     return evaluate_study(study, config, test_items=known, ledger=ledger, cost_usd={"mixed": 1.25})
 
 
@@ -56,7 +56,8 @@ def test_everything_is_there_and_survives_json() -> None:
     assert found.slices is not None
     assert {row.name for row in found.slices.rows} >= {"negation", "source: a"}
     assert found.distance is not None
-    assert any("looked at 2 times" in warning for warning in warnings(found))
+    assert found.look is not None
+    assert (found.look.number, found.next_look) == (1, None)  # settled
 
 
 def test_the_same_twice() -> None:
