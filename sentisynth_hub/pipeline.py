@@ -145,7 +145,10 @@ STAGES = (
         verdict_stage.VERSION,
         "comparing the variants",
         decides=lambda pipeline: verdict_stage.decides(pipeline.recipe),
-        inputs=_digests("study"),
+        inputs=lambda pipeline: (
+            _digests("study")(pipeline)
+            | ({"clusters": json_digest(pipeline.natural.clusters)} if pipeline.natural.clusters else {})
+        ),
         run=lambda results, folder: verdict_stage.run(
             results.recipe,
             results.samples,

@@ -26,6 +26,7 @@ class _Init(click.Command):
 @click.argument("source")
 @click.option("--text", "text_column", default="text", show_default=True, help="Column with the text.")
 @click.option("--label", "label_column", default="label", show_default=True, help="Column with the label.")
+@click.option("--cluster", help="Column that says which rows belong together: author, thread, document.")
 @click.option("--config-name", help="Configuration (subset) of a Hub dataset.")
 @click.option("--split", default="train", show_default=True, help="Split of a Hub dataset.")
 @click.option("--name", help="Name of the recipe; default: made from the name of the source.")
@@ -47,6 +48,7 @@ def init(
     source: str,
     text_column: str,
     label_column: str,
+    cluster: str | None,
     config_name: str | None,
     split: str,
     name: str | None,
@@ -84,7 +86,7 @@ def init(
             "--synthetic-text and --synthetic-label belong to --synthetic; name the rows, or leave them out"
         )
     use_hub(hub)
-    choices = Choices(name, language.split(","), generator, endpoint_model, student, hub == "local", folder)
+    choices = Choices(name, language.split(","), generator, endpoint_model, student, hub == "local", folder, cluster)
     rows = Source(
         synthetic or "",
         synthetic_text or text_column,

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from sentisynth_hub.core import log
-from sentisynth_hub.core.cells import NO_LABEL, NO_TEXT, Columns, LeftOut, cell, label_cell, text_cell, unique_id
+from sentisynth_hub.core.cells import (
+    NO_LABEL,
+    NO_TEXT,
+    Columns,
+    LeftOut,
+    cell,
+    is_null,
+    label_cell,
+    text_cell,
+    unique_id,
+)
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.core.open_records import Records, open_dataset
 from sentisynth_hub.core.preprocess import Step, preprocess
@@ -54,12 +64,14 @@ class RowReader:
         prefix: str = "",
         *,
         row_id: Callable[[Mapping[str, Any], int], str] | None = None,
+        clusters: dict[str, str] | None = None,
     ) -> tuple[list[Row], LeftOut]:
         """The rows of a source, and how many records became none.
 
         Args:
             prefix: What the ids of its rows begin with, as `train/`.
             row_id: Makes the id of a row from record and number; None: its `id`, made unique, or its number.
+            clusters: Gets what the column `natural.cluster` says of each row, by the row's id, unless it is empty.
 
         Raises:
             DataError: A column is missing, a cell holds something else than text or label, or a label is none of the
@@ -85,9 +97,19 @@ class RowReader:
             else:
                 written = "" if text is None else preprocess(text, self.steps)
                 rows.append(Row(written, named, request_id=prefix + own, language=",".join(self.recipe.language)))
+                if clusters is not None and (cluster := self._cluster(record, where)) is not None:
+                    clusters[prefix + own] = cluster
         left_out.rows = len(rows)
         left_out.say(records.name)
         return rows, left_out
+
+    def _cluster(self, record: Mapping[str, Any], where: str) -> str | None:
+        """Which rows this one belongs to; None where the recipe names no column, or the cell is empty."""
+        column = self.recipe.natural.cluster
+        if column is None:
+            return None
+        value = cell(record, column, Columns("", None, "set natural.cluster, or leave it out"), where)
+        return None if is_null(value) or not str(value).strip() else str(value).strip()
 
     def _named(self, label: str, where: str) -> str | None:
         """What the recipe calls the label; None where its rows are left out."""

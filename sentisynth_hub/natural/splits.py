@@ -21,8 +21,9 @@ class NaturalData:
     """The natural rows as the recipe names them; `source` says where they came from (ids, commits, licence,
     counts).
 
-    `zero_shot` are human-labelled rows of another language, which no stage but the variant of that name sees; they are
-    no part of the digest.
+    `zero_shot` are human-labelled rows of another language, which no stage but the variant of that name sees;
+    `clusters` is what the recipe's column `natural.cluster` says of a row, by `request_id`. Neither is part of the
+    digest.
     """
 
     train: list[Row]
@@ -30,6 +31,7 @@ class NaturalData:
     test: list[Row]
     source: dict[str, Any] = field(default_factory=dict)
     zero_shot: list[Row] = field(default_factory=list)
+    clusters: dict[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:

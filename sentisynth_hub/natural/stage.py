@@ -51,7 +51,8 @@ def load_natural(recipe: Recipe) -> NaturalData:
     """
     source, records = _open(recipe)
     reader = RowReader.of_natural(recipe)
-    read = {split: reader.read(part, f"{split}/") for split, part in records.items()}
+    clusters: dict[str, str] = {}
+    read = {split: reader.read(part, f"{split}/", clusters=clusters) for split, part in records.items()}
     splits = _complete(recipe, {split: rows for split, (rows, _) in read.items()})
     whole = NaturalData(splits["train"], splits["validation"], splits["test"])
     gated, dropped = check_natural_splits(whole, recipe.natural.overlap)
@@ -73,7 +74,7 @@ def load_natural(recipe: Recipe) -> NaturalData:
     for split, (_, left_out) in read.items():
         if left_out.reasons:
             source["splits"][split]["left_out"] = dict(left_out.reasons)
-    return NaturalData(**splits, source=source, zero_shot=zero_shot)
+    return NaturalData(**splits, source=source, zero_shot=zero_shot, clusters=clusters)
 
 
 def _open(recipe: Recipe) -> tuple[dict[str, Any], dict[str, Records]]:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sentisynth_hub.core.errors import InputError
+from sentisynth_hub.core import log
+from sentisynth_hub.core.errors import DataError, InputError
 from sentisynth_hub.core.open_records import is_file_name
 from sentisynth_hub.core.read_files import ending_of
 from sentisynth_hub.core.rows import Row
@@ -60,6 +61,7 @@ class Choices:
     student: str | None = None
     embedded: bool = False
     folder: Path | None = None
+    cluster: str | None = None
 
 
 def start_recipe(source: Source, choices: Choices | None = None, *, synthetic: Source | None = None) -> Started:
@@ -81,6 +83,11 @@ def start_recipe(source: Source, choices: Choices | None = None, *, synthetic: S
         raise InputError(f"{folder}: is there already; choose another with --name or --folder")
     natural = read_source(source)
     check_labels(natural, source.label_column)
+    if choices.cluster is not None and choices.cluster not in natural.other_columns:
+        others = ", ".join(log.printable(column, 40) for column in natural.other_columns) or "none"
+        raise DataError(
+            f"{natural.name}: --cluster: no column {log.printable(choices.cluster, 40)!r}; the others are: {others}"
+        )
     given = read_source(synthetic) if synthetic is not None else None
     if given is not None:
         check_same_labels(given, natural.labels, natural.name)
@@ -134,7 +141,9 @@ def _recipe(
         "language": list(languages),
         "labels": natural.labels,
         "seed": 0,
-        "natural": {"files": files} | ({"licence": natural.licence} if natural.licence else {}),
+        "natural": {"files": files}
+        | ({"licence": natural.licence} if natural.licence else {})
+        | ({"cluster": choices.cluster} if choices.cluster else {}),
         "generate": _generate(natural, given, choices, choices.generator or defaults["generator"], small),
         "filter": {
             "length": {},

@@ -50,6 +50,10 @@ class Natural(Section):
     """Column with the text; a list of words is joined by spaces."""
     label_column: str = "label"
     """Column with the label: a name, or an integer of a ClassLabel."""
+    cluster: str | None = None
+    """Column that says which rows belong together: author, thread, document. Test rows of one value are judged as one;
+    an empty cell is a row alone.
+    """
     label_names: dict[str, str | None] | None = None
     """What the source's labels are called here, e.g. `{"0": negative, "4": positive}`; rows of a label that is called
     null are left out. None: as they are.

@@ -92,11 +92,11 @@ def run(
         labels: The labels stage, where a variant asked the generator's model.
     """
     from sentisynth_hub.study.predictions import read_predictions
-    from sentisynth_hub.verdict.clusters import near_duplicate_clusters
+    from sentisynth_hub.verdict.clusters import join_clusters, near_duplicate_clusters
     from sentisynth_hub.verdict.evaluate import TestItems, evaluate_study
 
     tested = make_folds(recipe, natural).rows if recipe.study.cross_fitting else natural.test
-    texts = [row.text for row in tested]
+    texts, named = [row.text for row in tested], [natural.clusters.get(row.request_id) for row in tested]
     ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
     evaluation = evaluate_study(
         read_predictions([studied.predictions_path]),
@@ -104,7 +104,7 @@ def run(
         test_items=TestItems(
             texts=texts,
             distances=studied.distances(),
-            clusters=near_duplicate_clusters(texts).tolist(),
+            clusters=join_clusters(near_duplicate_clusters(texts), named).tolist(),
             row_ids=[row.id for row in tested],
         ),
         ledger=ledger,

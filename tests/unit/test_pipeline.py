@@ -233,3 +233,18 @@ def test_a_second_recipe_on_the_same_test_rows_is_counted(tmp_path: Path, monkey
     assert (other.looks, other.recipes) == (3, 2)
     assert other.test_set == again.test_set
     assert opened(second).through("verdict").look_count == other  # told again, it is no further look
+
+
+def test_test_rows_of_one_author_are_judged_as_one(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path / "tiny")
+    rows = [json.loads(line) for line in (recipe / "train.jsonl").read_text().splitlines()]
+    by_author = [row | {"author": f"author {place % 24}"} for place, row in enumerate(rows)]
+    (recipe / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in by_author))
+    fast = "study.variants=[natural, mixed]"
+    alone = opened(recipe, fast).through("verdict").verdict
+    before = trials(recipe)
+    together = opened(recipe, fast, "natural.cluster=author").through("verdict").verdict
+    assert trials(recipe) == before  # the column trains nothing
+    assert together.clusters is not None
+    assert together.clusters <= 24 < (alone.clusters or alone.items)
+    assert together.items == alone.items

@@ -281,3 +281,24 @@ def test_other_columns_stay_and_ids_are_made_unique(tmp_path: Path) -> None:
     written = [json.loads(line) for line in (started.folder / "data" / "rows.jsonl").read_text().splitlines()]
     assert len({row["id"] for row in written}) == 60
     assert [row["who"] for row in written] == [i % 5 for i in range(60)]
+
+
+def test_a_column_that_says_which_rows_belong_together_is_named_and_read(tmp_path: Path) -> None:
+    words = ("rain", "tea", "train", "dog", "song", "lamp", "road", "bread", "river", "coat", "key", "stone")
+    records = [
+        {"text": f"{'fine' if place % 2 else 'poor'} {one} {two}", "label": "ab"[place % 2], "who": who}
+        for place, (one, two) in enumerate((one, two) for one in words for two in words)
+        for who in [None if place < 4 else f"നീ {place // 6}"]
+    ]
+    source = Source(str(lines(tmp_path / "rows.jsonl", records)), "text", "label")
+    with pytest.raises(DataError, match=r"--cluster: no column 'whom'; the others are: who"):
+        start_recipe(source, Choices(folder=tmp_path / "mine", cluster="whom"))
+    assert not (tmp_path / "mine").exists()
+    recipe = load_recipe(str(start_recipe(source, Choices(folder=tmp_path / "mine", cluster="who")).folder))
+    natural = load_natural(recipe)
+    rows = [*natural.train, *natural.validation, *natural.test]
+    named = {row.text: natural.clusters.get(row.request_id) for row in rows}
+    assert named == {record["text"]: record["who"] for record in records}
+    other = load_recipe(str(tmp_path / "mine"), ["natural.cluster=author"])
+    with pytest.raises(DataError, match=r"no column 'author'.*set natural\.cluster, or leave it out"):
+        load_natural(other)

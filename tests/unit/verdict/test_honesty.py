@@ -9,7 +9,7 @@ import pytest
 
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.study.predictions import StudyPredictions
-from sentisynth_hub.verdict.clusters import near_duplicate_clusters
+from sentisynth_hub.verdict.clusters import join_clusters, near_duplicate_clusters
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
 from sentisynth_hub.verdict.evaluation import Evaluation
 from sentisynth_hub.verdict.evaluation_text import claim, label_sentence, size, table_lines, verdict_sentence, warnings
@@ -226,3 +226,10 @@ def test_hurts_says_what_to_run_next() -> None:
     loss = judged({"natural": 0.7, "natural_repeated": 0.7, "mixed": 0.5})
     assert "sentisynth study RECIPE --leave-out asked_label" in table_lines(loss)[-1]
     assert all(first != second for first, second in pairwise(table_lines(loss)))
+
+
+def test_near_duplicates_and_rows_of_one_name_are_joined_in_chains() -> None:
+    near = np.array([0, 0, 1, 2, 3, 4])
+    assert join_clusters(near, [None] * 6).tolist() == [0, 0, 1, 2, 3, 4]
+    joined = join_clusters(near, ["ann", None, "ann", "bo", None, "bo"])
+    assert joined.tolist() == [0, 0, 0, 1, 2, 1]  # row 1 has no name, and is a copy of ann's row 0
