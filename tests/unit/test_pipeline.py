@@ -182,6 +182,7 @@ def test_the_list_is_in_the_order_of_the_data() -> None:
     assert [stage.name for stage in STAGES] == ["generate", "filter", "labels", "study", "verdict", "model"]
 
 
+@pytest.mark.slow
 def test_a_study_stops_at_the_first_look_that_settles_it(tmp_path: Path) -> None:
     recipe = tiny_recipe(tmp_path / "tiny")
     results = opened(recipe, "study.looks=[5, 6]", "study.replicates=5", "study.margin=0.9").through("verdict")
@@ -193,6 +194,7 @@ def test_a_study_stops_at_the_first_look_that_settles_it(tmp_path: Path) -> None
     )  # nothing was asked for a sixth
 
 
+@pytest.mark.slow
 def test_a_study_that_is_killed_between_looks_goes_on_and_does_nothing_twice(tmp_path: Path) -> None:
     recipe, looks = tiny_recipe(tmp_path / "tiny"), ("study.looks=[2, 3]", "study.replicates=2")
     code = (
@@ -223,6 +225,7 @@ def test_a_study_that_is_killed_between_looks_goes_on_and_does_nothing_twice(tmp
     assert results.verdict.comparisons[0].alpha == level
 
 
+@pytest.mark.slow
 def test_a_second_recipe_on_the_same_test_rows_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTISYNTH_CONFIG", str(tmp_path / "config"))
     first, second = (tiny_recipe(tmp_path / name, name=name) for name in ("one", "two"))
@@ -235,6 +238,7 @@ def test_a_second_recipe_on_the_same_test_rows_is_counted(tmp_path: Path, monkey
     assert opened(second).through("verdict").look_count == other  # told again, it is no further look
 
 
+@pytest.mark.slow
 def test_test_rows_of_one_author_are_judged_as_one(tmp_path: Path) -> None:
     recipe = tiny_recipe(tmp_path / "tiny")
     rows = [json.loads(line) for line in (recipe / "train.jsonl").read_text().splitlines()]
