@@ -54,7 +54,7 @@ def note_look(test_set: str, recipe: str, verdict: str) -> LookCount:
     looks = []
     try:
         if path.exists():
-            looks = [record for line in path.read_text("utf-8").splitlines() if (record := _read(line)) is not None]
+            looks = [record for line in path.read_text("utf-8").split("\n") if (record := _read(line)) is not None]
         if look not in looks:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("a", encoding="utf-8") as file:  # one short line, which other processes do not tear
