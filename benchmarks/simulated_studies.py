@@ -59,6 +59,8 @@ class Cell:
         cluster: Items that belong together: they share label, difficulty, every variant's taste and most of the noise.
         overlap: Correlation of the luck of two replicates, as when they share that part of their natural rows.
         looks: Numbers of replicates at which the verdict is read, up to `replicates`; empty: once, at the end.
+        chosen: Whether a replicate's folds choose if mixed uses its synthetic rows: they see how much the replicate
+            truly gains by them with an error of deviation `sd`, and where they see a loss, mixed answers as natural.
     """
 
     task: Task
@@ -68,6 +70,7 @@ class Cell:
     cluster: int = 1
     overlap: float = 0.0
     looks: tuple[int, ...] = ()
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,14 +100,29 @@ class World:
         counts[..., np.arange(shares.size), np.arange(shares.size)] += recalls * shares
         return METRICS[self.cell.task.metric](np.concatenate([counts, np.zeros((*counts.shape[:-1], 1))], axis=-1))
 
-    def gain(self, shift: float) -> float:
-        """True difference between a variant moved by `shift` and one that is not, over all possible replicates."""
-        luck = self.luck * self.draws[:, 0]
-        return float((self.scores(shift, luck) - self.scores(0.0, luck)).mean())
+    def gain(self, shift: float, *, chosen: bool = False) -> float:
+        """True difference between a variant moved by `shift` and one that is not, over all possible replicates;
+        `chosen`: of which the folds let it be moved in some only.
+        """
+        luck = self.luck * self.draws
+        if not chosen:
+            return float((self.scores(shift, luck[:, 0]) - self.scores(0.0, luck[:, 0])).mean())
+        gains = self.scores(shift, luck[:, 0]) - self.scores(0.0, luck[:, 1])
+        errors = np.random.default_rng(8).standard_normal(len(gains))
+        return float((gains * self.uses(gains, errors)).mean())
 
-    def shift(self, gain: float) -> float:
-        """The latent shift that makes `gain`."""
-        return float(brentq(lambda shift: self.gain(shift) - gain, -3.0, 6.0)) if gain else 0.0
+    def uses(self, gains: Array, errors: Array) -> Array:
+        """Whether the folds of replicates with true `gains` let mixed use its rows; `errors` are standard normal."""
+        return np.asarray(gains + self.cell.sd * errors >= 0)
+
+    def shift(self, gain: float, *, chosen: bool = False) -> float:
+        """The latent shift that makes `gain`; where folds choose, no gain at all is that of rows which lose as much
+        where they are wrongly used as they gain elsewhere.
+        """
+        if not chosen:
+            return float(brentq(lambda shift: self.gain(shift) - gain, -3.0, 6.0)) if gain else 0.0
+        lowest = self.shift(-self.cell.sd)  # less than a standard deviation below: there the folds' errors cost most
+        return float(brentq(lambda shift: self.gain(shift, chosen=True) - gain, lowest, 6.0))
 
 
 def make_world(cell: Cell) -> World:
@@ -124,13 +142,15 @@ def make_world(cell: Cell) -> World:
 
 @dataclass(frozen=True)
 class Study:
-    """The latent draws of one study: true labels, what each item is mistaken for, and latent (variants, replicates,
-    items).
+    """The latent draws of one study: true labels, what each item is mistaken for, latent (variants, replicates,
+    items), luck (variants, replicates, labels), and the folds' errors (replicates,).
     """
 
     y: Array
     other: Array
     latent: Array
+    luck: Array
+    fold_errors: Array
 
     def predicted(self, variant: int, shift: float) -> Array:
         """Predicted labels (replicates, items) of one variant moved by `shift`."""
@@ -159,7 +179,7 @@ def draw(world: World, rng: np.random.Generator, variants: int = 3) -> Study:
         y, other = np.repeat(y, cell.cluster), np.repeat(other, cell.cluster)
         latent = np.repeat(latent, cell.cluster, axis=2)
         latent += np.float32(np.sqrt(1 - NOISE_TOGETHER)) * rng.standard_normal(latent.shape, dtype=np.float32)
-    return Study(y, other, latent)
+    return Study(y, other, latent, by_label, rng.standard_normal(cell.replicates) if cell.chosen else np.zeros(0))
 
 
 def _shared(rng: np.random.Generator, correlation: float, shape: tuple[int, int, int]) -> Array:
@@ -182,6 +202,10 @@ class Truth:
     mixed: float
     false: frozenset[str]
 
+    def chosen(self, cell: Cell) -> bool:
+        """Whether folds choose: no choice worth its name loses the margin, so a loss is that of rows always used."""
+        return cell.chosen and self.mixed >= 0
+
 
 def scenarios(margin: float, steps: float, effect: float) -> tuple[Truth, ...]:
     """The places where verdicts are hardest to get right, and one where `helps` is true and should be said."""
@@ -201,21 +225,24 @@ class Judged:
 
     def __init__(self, study: Study, world: World):
         self.study, self.world = study, world
-        self._parts: dict[tuple[int, float], PseudoValues] = {}
+        self._parts: dict[tuple[int, float, bool], PseudoValues] = {}
 
-    def parts(self, variant: int, shift: float) -> PseudoValues:
-        """Pseudo-values of a variant moved by `shift`."""
-        if (variant, shift) not in self._parts:
-            task = self.world.cell.task
-            predicted = self.study.predicted(variant, shift)
-            self._parts[variant, shift] = pseudo_values(
-                self.study.y, predicted, len(task.shares), METRICS[task.metric]
-            )
-        return self._parts[variant, shift]
+    def parts(self, variant: int, shift: float, *, chosen: bool = False) -> PseudoValues:
+        """Pseudo-values of a variant moved by `shift`; `chosen`: only where the folds let it, elsewhere natural's."""
+        key = (variant, shift, chosen)
+        if key not in self._parts:
+            study, task = self.study, self.world.cell.task
+            predicted = study.predicted(variant, shift)
+            if chosen:
+                gains = self.world.scores(shift, study.luck[variant]) - self.world.scores(0.0, study.luck[0])
+                used = self.world.uses(gains, study.fold_errors)
+                predicted = np.where(used[:, None], predicted, study.predicted(0, 0.0))
+            self._parts[key] = pseudo_values(study.y, predicted, len(task.shares), METRICS[task.metric])
+        return self._parts[key]
 
-    def outcome(self, repeated: float, mixed: float, margin: float) -> str:
+    def outcome(self, repeated: float, mixed: float, margin: float, *, chosen: bool = False) -> str:
         """What the engine says."""
-        parts = {"n": self.parts(0, 0.0), "r": self.parts(1, repeated), "m": self.parts(2, mixed)}
+        parts = {"n": self.parts(0, 0.0), "r": self.parts(1, repeated), "m": self.parts(2, mixed, chosen=chosen)}
         natural = contrast(parts, {"m": 1, "n": -1}).interval(ALPHA)
         assert natural is not None
         return decide(natural, contrast(parts, {"m": 1, "r": -1}).interval(ALPHA), margin)

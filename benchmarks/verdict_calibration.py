@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,15 @@ def _judge(
     counts: Counter[tuple[str, str]],
 ) -> int:
     """Judge `studies` more studies and add to `counts`; returns how many."""
-    shifts = [(world.shift(truth.repeated), world.shift(truth.mixed)) for truth in truths]
+    choices = [truth.chosen(world.cell) for truth in truths]
+    shifts = [
+        (world.shift(truth.repeated), world.shift(truth.mixed, chosen=chosen))
+        for truth, chosen in zip(truths, choices, strict=True)
+    ]
     for _ in range(studies):
         judged = Judged(draw(world, rng), world)
-        for truth, (repeated, mixed) in zip(truths, shifts, strict=True):
-            outcome = judged.outcome(repeated, mixed, margin)
+        for truth, chosen, (repeated, mixed) in zip(truths, choices, shifts, strict=True):
+            outcome = judged.outcome(repeated, mixed, margin, chosen=chosen)
             counts["false", truth.name] += outcome in truth.false
             counts["helps", truth.name] += outcome == "helps"
         for method, differs in judged.other_methods().items():
@@ -205,15 +209,16 @@ def normal_worlds(replicates: int) -> dict[str, tuple[float, float]]:
     return {name: (max(rates[name]), float(np.mean(widths[name]))) for name in rates}
 
 
-def grid(quick: bool) -> list[Cell]:
+def grid(quick: bool, chosen: bool) -> list[Cell]:
     """The cells: all of them, or the corners where the method is most likely to err."""
     if quick:
-        return [
+        corners = [
             Cell(TASKS[0], 5, 0.05, 200), Cell(TASKS[1], 10, 0.015, 1_000), Cell(TASKS[2], 5, 0.015, 200),
             Cell(TASKS[2], 20, 0.05, 200), Cell(TASKS[2], 10, 0.005, 1_000),
         ]  # fmt: skip
+        return [replace(cell, chosen=chosen) for cell in corners]
     return [
-        Cell(task, replicates, sd, items)
+        Cell(task, replicates, sd, items, chosen=chosen)
         for task in TASKS
         for replicates in REPLICATES
         for sd in SDS
@@ -227,7 +232,10 @@ def run_grid(cells: list[Cell], studies: int, seed: int, state: Path | None) -> 
     if state is not None and state.exists():
         lines = map(json.loads, state.read_text("utf-8").splitlines())
         done = {line["key"]: line for line in lines if line["studies"] >= studies}
-    keys = {cell: f"{seed} {cell.task.name} {cell.replicates} {cell.sd} {cell.items}" for cell in cells}
+    keys = {
+        cell: f"{seed} {cell.task.name} {cell.replicates} {cell.sd} {cell.items}{' chosen' * cell.chosen}"
+        for cell in cells
+    }
     for cell in sorted(cells, key=lambda cell: cell.replicates * cell.items):
         if keys[cell] in done:
             continue
@@ -270,16 +278,19 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="five cells, about a minute")
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line of stdout")
     parser.add_argument("--write", action="store_true", help=f"write docs/results/{DOCUMENT.name}")
+    parser.add_argument(
+        "--chosen", action="store_true", help="in each replicate folds choose if mixed uses its rows; writes no page"
+    )
     parser.add_argument("--studies", type=int, help="simulated studies a cell (1,000 unless given)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--state", type=Path, help="file that keeps finished cells, to go on after an interruption")
     arguments = parser.parse_args()
     studies = arguments.studies or 1_000
-    rows = run_grid(grid(arguments.quick), studies, arguments.seed, arguments.state)
+    rows = run_grid(grid(arguments.quick, arguments.chosen), studies, arguments.seed, arguments.state)
     beside = run_beside(100 if arguments.quick else 500, arguments.seed)
     text = document(rows, beside, f"{'--quick ' * arguments.quick}--write --seed {arguments.seed}")
     print(text, end="")
-    if arguments.write:
+    if arguments.write and not arguments.chosen:
         DOCUMENT.parent.mkdir(parents=True, exist_ok=True)
         DOCUMENT.write_text(text, "utf-8")
     found = summary(rows, beside)

@@ -142,9 +142,13 @@ class LabelsResult(ManifestRecord):
         """A replicate's labels; under a conditional design they all have those of replicate 0."""
         return self.replicates.get(replicate) or self.replicates[0]
 
-    def warning(self, variant: str) -> str | None:
-        """Why nothing is to be claimed of a variant's score; None where enough questions were answered."""
-        return next((text for text in self.warnings if text.startswith(f"{variant}: ")), None)
+    def unanswered(self, variant: str) -> tuple[int, int] | None:
+        """Questions without a label and all questions, where so many are missing that nothing is to be claimed of the
+        variant's score; None where enough were answered.
+        """
+        parts = [part for replicate in self.replicates.values() if (part := replicate.variant(variant)) is not None]
+        questions, missing = sum(part.questions for part in parts), sum(part.missing for part in parts)
+        return (missing, questions) if missing > MOST_MISSING * questions else None
 
     def cost_usd(self, variant: str) -> float | None:
         """US dollars that a variant's labels cost one replicate; None where no price is known or it was not asked."""

@@ -32,6 +32,7 @@ from sentisynth_hub.study.head_trial import fit_head
 from sentisynth_hub.study.loop import start_launch
 from sentisynth_hub.study.plan import plan_replicate, sample_of
 from sentisynth_hub.study.predictions import TrialPredictions, item_ids, write_trials
+from sentisynth_hub.study.setfit_trial import SetFitFits
 from sentisynth_hub.study.training_rows import Corpus, Option
 from sentisynth_hub.study.trial import Outcome, Trial
 from sentisynth_hub.verdict.statistics.single_model import single_model_scores
@@ -97,20 +98,25 @@ def train_model(
 def _save_head(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> tuple[Outcome, Option]:
     student = recipe.study.student
     fitter = head_fitter(recipe, trial, cache, Processes())
-    outcome, option, head = fit_head(recipe, trial, fitter)
-    dimensions = len(fitter.scaling.mean)
-    weights = np.zeros((dimensions + 1, len(recipe.labels)))  # without a row to learn from every label is as likely
+    outcome, best = fit_head(recipe, trial, fitter)
+    encoder, revision = student.model, student.revision
+    if best is None:  # without a row to learn from every label is as likely
+        weights = np.zeros((len(fitter.scaling.mean) + 1, len(recipe.labels)))
+    elif isinstance(best.fits, SetFitFits):
+        encoder, revision, weights = str(best.fits.model.encoder), None, best.fits.model.weights
+    else:
+        weights = fitter.scaling.fold_into(best.fits.head.weights)
     save_head_model(
         target,
-        student.model,
-        student.revision,
-        weights if head is None else fitter.scaling.fold_into(head.weights),
+        encoder,
+        revision,
+        weights,
         recipe.labels,
         max_length=student.max_length,
         prefix=student.prefix,
         unit_length=True,
     )
-    return outcome, option
+    return outcome, trial.options[0] if best is None else best.option
 
 
 def _save_network(recipe: Recipe, trial: Trial, target: Path, cache: Path) -> tuple[Outcome, Option]:
@@ -191,7 +197,10 @@ def hyperparameters(recipe: Recipe, model: ModelResult) -> dict[str, str | int |
     student = recipe.study.student
     listed: dict[str, str | int | float] = {"training rows": model.training_rows.describe(), "seed": recipe.seed}
     if model.mode == "head":
-        return listed | {"trained": "a linear head; the encoder is as it came"} | model.settings
+        tuned = (
+            "encoder and head, by SetFit" if model.option == "setfit" else "a linear head; the encoder is as it came"
+        )
+        return listed | {"trained": tuned} | model.settings
     return listed | {
         "trained": "all layers",
         "steps": int(model.settings.get("steps", 0)),

@@ -151,7 +151,8 @@ def _recipe(
             "overlap": {},
             "teacher": {"teacher": dict(encoder), "min_confidence": 0.5},
         },
-        "study": study | {"variants": ["natural", "natural_repeated", "synthetic", "unfiltered", "mixed"]},
+        "study": study
+        | {"variants": ["natural", "natural_repeated", "synthetic", "unfiltered", "kept", "weighted", "mixed"]},
         "publish": {"dataset": f"YOUR-NAME/{name}-synthetic", "model": f"YOUR-NAME/{name}-classifier"},
     }
 

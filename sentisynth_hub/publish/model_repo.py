@@ -91,6 +91,7 @@ class ModelPublication(Publication[ModelManifest]):
             "synthetic_rows": release.synthetic_rows,
             "natural": {**natural, "test_split": recipe.natural.splits.test or "test"},
             "scores": dict(release.scores),
+            "intervals": {name: list(ends) for name, ends in release.intervals.items()} or None,
             "test_rows": len(release.natural.test),
             "hyperparameters": dict(release.hyperparameters),
             "max_length": release.max_length,

@@ -85,6 +85,7 @@ class ModelRelease:
         folder: The saved model, in the `layout` of the library that loads it.
         variant: Variant of the study it is replicate 0 of.
         scores: This very checkpoint's scores on the natural test rows, by metric key.
+        intervals: Their 95 % intervals over those rows, (low, high).
         base_model: `id` and `commit`.
         dataset: `id`, `version` (tag) and `commit` of the published synthetic rows; None where they are not published.
         hyperparameters: Name to text or number, as the card shows them.
@@ -111,6 +112,7 @@ class ModelRelease:
     synthetic_rows: int | None = None
     compared: "tuple[str, ScoreChange] | None" = None
     layout: Layout = "transformers"
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def publishable_recipe(recipe: Recipe) -> str:

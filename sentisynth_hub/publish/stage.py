@@ -17,7 +17,6 @@ from sentisynth_hub.natural.folds import natural_of_replicate
 from sentisynth_hub.publish.checks.non_inferiority import NonInferiority, check_not_worse
 from sentisynth_hub.publish.commit import Published, publish_dataset, publish_model
 from sentisynth_hub.publish.release import DatasetRelease, ModelRelease
-from sentisynth_hub.recipe import variant_table
 from sentisynth_hub.verdict.evaluation import Evaluation
 
 
@@ -81,7 +80,7 @@ def dataset_release(pipeline: "Pipeline", results: "Results") -> DatasetRelease:
         evaluation=evaluation.record(),
         inputs_digest=pipeline.inputs_digest,
         label_budget=_budget(evaluation, evaluation.primary),
-        dataset_model=pipeline.recipe.publish.model if learns_from_corpus(results.model.variant) else None,
+        dataset_model=pipeline.recipe.publish.model if results.model.trained_on_synthetic else None,
         human_evaluation=human_evaluation(pipeline, results),
         mixing=mixing(filtered.replicates[0]),
         test_set=results.look_count,
@@ -129,11 +128,6 @@ def human_evaluation(pipeline: "Pipeline", results: "Results") -> dict[str, Any]
     return None
 
 
-def learns_from_corpus(variant: str) -> bool:
-    """Whether a variant of the study learns from the published synthetic rows."""
-    return variant_table.variant(variant).corpus in ("kept", "unfiltered")
-
-
 def model_release(
     pipeline: "Pipeline", results: "Results", dataset: dict[str, str] | None, compared: NonInferiority | None = None
 ) -> ModelRelease:
@@ -144,7 +138,7 @@ def model_release(
         compared: Its scores beside those of the last published model.
     """
     model, evaluation = results.model, results.verdict
-    from_corpus = learns_from_corpus(model.variant)
+    from_corpus = model.trained_on_synthetic  # not the variant: the folds may have given synthetic rows the weight 0
     made_from = ("natural", "study.student", *(("generate", "filter") if from_corpus else ()))
     return ModelRelease(
         recipe=pipeline.recipe,
@@ -154,6 +148,7 @@ def model_release(
         layout=model.layout,
         variant=model.variant,
         scores={name: score.value for name, score in model.test_scores.items()},
+        intervals={name: (score.low, score.high) for name, score in model.test_scores.items()},
         base_model={"id": pipeline.pins["study.student"].id, "commit": pipeline.pins["study.student"].commit},
         dataset=dataset if from_corpus else None,
         evaluation=evaluation.record(),
@@ -161,14 +156,9 @@ def model_release(
         label_budget=_budget(evaluation, model.variant),
         hyperparameters=hyperparameters(pipeline.recipe, model),
         max_length=pipeline.recipe.study.student.max_length,
-        synthetic_rows=kept_rows(results) if from_corpus else 0,
+        synthetic_rows=model.training_rows.synthetic,
         compared=None if compared is None else (compared.tag, compared.change()),
     )
-
-
-def kept_rows(results: "Results") -> int:
-    """Kept rows of replicate 0."""
-    return results.filter.replicates[0].kept
 
 
 def dataset_reference(published: Published) -> dict[str, str] | None:

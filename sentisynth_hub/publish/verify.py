@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from sentisynth_hub.core.errors import InputError
 from sentisynth_hub.core.hub_endpoint import hub_api
@@ -84,7 +84,7 @@ def verify_dataset(
     checks += readable("privacy", _privacy(tables, natural, allow_personal_data))
     checks += _natural_rows(manifest, natural)
     checks += check_card(head, partial(render_card, manifest))
-    return checks
+    return [*checks, *readable("label budget", _labels_that_train_nothing(head, manifest))]
 
 
 def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -> list[Check]:
@@ -93,11 +93,18 @@ def verify_model(head: RepoHead, tag: str, natural: NaturalData | None = None) -
     checks = [*identity_checks(head, tag), *file_checks(head, manifest.files)]
     checks += check_card(head, partial(render_card, manifest))
     checks += _natural_rows(manifest, natural)
+    checks += readable("label budget", _labels_that_train_nothing(head, manifest))
     if natural is None:
         return [*checks, Check("test scores", None, manifest.scores, "the natural test rows cannot be read")]
     scores = _measured(head, tag, manifest, natural.test)
-    near = all(abs(scores[name] - published) < _ROUNDING for name, published in manifest.scores.items())
-    return [*checks, Check("test scores", near, manifest.scores, scores)]
+    near = all(abs(scores[name][0] - published) < _ROUNDING for name, published in manifest.scores.items())
+    checks.append(Check("test scores", near, manifest.scores, {name: score[0] for name, score in scores.items()}))
+    if manifest.intervals is not None:
+        ends = {name: score[1:] for name, score in scores.items() if name in manifest.intervals}
+        pairs = [(mine, its) for name in ends for mine, its in zip(ends[name], manifest.intervals[name], strict=True)]
+        near = ends.keys() == manifest.intervals.keys() and all(abs(mine - its) < _ROUNDING for mine, its in pairs)
+        checks.append(Check("intervals of the test scores", near, manifest.intervals, ends))
+    return checks
 
 
 def published_recipe(head: RepoHead, folder: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -269,6 +276,16 @@ def _natural_rows(manifest: DatasetManifest | ModelManifest, natural: NaturalDat
         yield agreement(f"natural {split} rows", published["content_digest"], splits[split]["content_digest"])
 
 
+def _labels_that_train_nothing(head: RepoHead, manifest: DatasetManifest | ModelManifest) -> Iterator[Check]:
+    """A note where every variant spent labels on validation alone, as all did before every label trained."""
+    count = ((manifest.label_budget or {}).get("uses") or {}).get("validation")
+    if count:
+        held_out = _recipe_section(head, "natural").get("validation") == "held_out"
+        why = "as its recipe asks" if held_out else "as all studies did before every label trained (decision 15)"
+        note = f"{count} labels chose and trained nothing, {why}: natural rows can do better than its `natural`"
+        yield Check("every human label trains", None, "0 labels for validation alone", note)
+
+
 def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:
     """A section of the published recipe as it is written; empty where it is not there or no YAML."""
     try:
@@ -279,16 +296,17 @@ def _recipe_section(head: RepoHead, name: str) -> Mapping[str, Any]:
     return section if isinstance(section, dict) else {}
 
 
-def _measured(head: RepoHead, tag: str, manifest: ModelManifest, test: Sequence[Row]) -> dict[str, float]:
-    """The model's scores on the natural test rows, as whoever opens it gets them."""
+def _measured(
+    head: RepoHead, tag: str, manifest: ModelManifest, test: Sequence[Row]
+) -> dict[str, tuple[float, float, float]]:
+    """The model's scores on the natural test rows with both ends of their intervals, as whoever opens it gets them."""
     import numpy as np
 
-    from sentisynth_hub.metrics.classification import METRICS, confusion_counts
     from sentisynth_hub.pretrained.classifier import open_classifier
+    from sentisynth_hub.verdict.statistics.single_model import single_model_scores
 
     place = {label: number for number, label in enumerate(manifest.labels)}
     predicted = open_classifier(head.repo_id, tag).predict([row.text for row in test])
-    counts = confusion_counts(
-        np.array([place[str(row.label)] for row in test]), np.array([place[label] for label in predicted]), len(place)
-    )
-    return cast(dict[str, float], rounded({name: float(measure(counts)) for name, measure in METRICS.items()}))
+    truth, answers = (np.array([place[str(label)] for label in part]) for part in ([r.label for r in test], predicted))
+    scores = single_model_scores(truth, answers, len(place))
+    return {str(name): tuple(rounded([score.value, score.low, score.high])) for name, score in scores.items()}

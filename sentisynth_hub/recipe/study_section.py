@@ -184,7 +184,7 @@ class Study(Section):
     """
     natural_methods: list[VariantName] = Field(default=["plain", "self_training"], min_length=1)
     """What `natural` is the best of: variants that need no language model. self_training only where natural rows lie
-    beyond the sample.
+    beyond the sample; setfit tunes an encoder in every fold, which wants a GPU or few replicates.
     """
     mixed_methods: list[VariantName] = Field(
         default=["kept", "weighted", "unfiltered", "synthetic_then_natural"], min_length=1
@@ -259,6 +259,8 @@ class Study(Section):
             raise ValueError("the variant word_translation needs `word_translation.lexicon`; name a TSV of words")
         if "zero_shot" in self.variants and self.zero_shot is None:
             raise ValueError("the variant zero_shot needs `zero_shot.dataset` or `zero_shot.file`; name its rows")
+        if "setfit" in named and self.mode != "head":
+            raise ValueError("the variant setfit fits a head on an encoder it tunes itself; it needs `mode: head`")
         if self.cross_fitting is not None and self.design != "nested":
             raise ValueError("cross_fitting makes a corpus for every fold, so it needs `design: nested`")
         if self.looks is not None:

@@ -74,6 +74,11 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("natural_repeated", "the natural rows for mixed's number of steps: is it just more steps?"),
     Variant("rebalanced", "the natural rows, resampled so that every label has as many"),
     Variant("self_training", "natural rows and unlabelled natural texts, labelled by a student of the natural rows"),
+    Variant(
+        "setfit", "the natural rows, on whose pairs SetFit tunes the encoder itself before it fits a head (head mode; "
+        "extra `setfit`)",
+        budget="own",
+    ),
     Variant("eda", "natural rows and as many noised copies of them as there are kept rows"),
     Variant(
         "word_translation", "natural rows and copies of them with words replaced from a lexicon",

@@ -17,6 +17,7 @@ from sentisynth_hub.filter.teacher import TeacherOptions
 from sentisynth_hub.pretrained.head import Array, Fits, Rows, Scaling, Scored, best_fits
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.study.features import Features, compute_features
+from sentisynth_hub.study.setfit_trial import SetFitFits, fit_setfit
 from sentisynth_hub.study.tolerance import within_one_error
 from sentisynth_hub.study.training_rows import Option, TrainingStage, one_stage
 from sentisynth_hub.study.trial import Trial
@@ -38,7 +39,7 @@ class BestOption:
     Attributes:
         option: What is trained on.
         weight: Weight of an added row, in units of a natural one.
-        stages: Labels and weights of each stage's rows.
+        stages: Labels and weights of each stage's rows; none where SetFit trained it.
         fits: The heads.
         tried: Every option and weight with its best penalty and its mean cross-entropy.
     """
@@ -46,7 +47,7 @@ class BestOption:
     option: Option
     weight: float
     stages: tuple[Taught, ...]
-    fits: Fits
+    fits: Fits | SetFitFits
     tried: list[dict[str, float | str]]
 
     @property
@@ -80,6 +81,11 @@ class HeadFitter:
         for option in options:
             if not option.rows:
                 continue
+            if option.tuned:
+                tuned = fit_setfit(self._recipe, option.stages[0], validation)
+                tried.append({"option": option.name, "weight": 1.0, "loss": float(tuned.losses.mean())})
+                choices.append(BestOption(option, 1.0, (), tuned, tried))
+                continue
             matrices = [self.x(stage.rows) for stage in option.stages]
             taught = self.teach(option, validation)
             for weight in option.weights:
@@ -89,6 +95,12 @@ class HeadFitter:
                 tried.append({"option": option.name, "weight": weight, "penalty": fits.penalty, "loss": loss})
                 choices.append(BestOption(option, weight, stages, fits, tried))
         return _best(choices)
+
+    def probabilities(self, best: BestOption, rows: Sequence[Row]) -> Array:
+        """What the best option's student of all rows says of others, (rows, labels)."""
+        if isinstance(best.fits, SetFitFits):
+            return best.fits.model.probabilities([row.text for row in rows])
+        return best.fits.head.probabilities(self.x(rows))
 
     def teach(self, option: Option, validation: Validation) -> tuple[Taught, ...]:
         """Labels and weights of the option's rows in every fit, before the weight of added rows."""

@@ -1,9 +1,8 @@
 """A trial in head mode: the best of its options as a linear classifier on frozen features."""
 
-from sentisynth_hub.pretrained.head import Array, Head
+from sentisynth_hub.pretrained.head import Array
 from sentisynth_hub.recipe import Recipe
-from sentisynth_hub.study.choice import HeadFitter
-from sentisynth_hub.study.training_rows import Option
+from sentisynth_hub.study.choice import BestOption, HeadFitter
 from sentisynth_hub.study.trial import Outcome, Trained, Trial, outcome, untrained
 
 
@@ -12,18 +11,16 @@ def run_head(recipe: Recipe, trial: Trial, fitter: HeadFitter) -> Outcome:
     return fit_head(recipe, trial, fitter)[0]
 
 
-def fit_head(recipe: Recipe, trial: Trial, fitter: HeadFitter) -> tuple[Outcome, Option, Head | None]:
-    """As `run_head`, with what was trained on and the head itself, for features as `fitter.scaling` gives them; None
-    without a row.
-    """
+def fit_head(recipe: Recipe, trial: Trial, fitter: HeadFitter) -> tuple[Outcome, BestOption | None]:
+    """As `run_head`, with what was chosen and its fits; None without a row."""
     choice = fitter.choose(trial.options, trial.validation)
     if choice is None:
-        return untrained(recipe, trial), trial.options[0], None
+        return untrained(recipe, trial), None
     fits = choice.fits
-    test = fits.head.probabilities(fitter.x(trial.test)) if trial.test else fits.probabilities[:0]
+    test = fitter.probabilities(choice, trial.test) if trial.test else fits.probabilities[:0]
     budget = {"weight": choice.weight, "penalty": fits.penalty, "tried": choice.tried}
     trained = Trained(choice.option, fits.probabilities, test, fits.losses, budget)
-    return outcome(recipe, trial, trained), choice.option, fits.head
+    return outcome(recipe, trial, trained), choice
 
 
 def validation_losses(trial: Trial, fitter: HeadFitter) -> Array:

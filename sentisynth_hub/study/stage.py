@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sentisynth_hub.core.distributed import Processes
-from sentisynth_hub.core.errors import DataError
+from sentisynth_hub.core.errors import DataError, InputError
 from sentisynth_hub.core.files import write_json
 from sentisynth_hub.core.rows import Row
 from sentisynth_hub.core.run_folder import StageFolder
@@ -124,10 +124,16 @@ def run_study(
 
     Raises:
         DataError: A variant has no rows, or no answers, in some replicate (before anything is trained).
+        InputError: SetFit is to be trained in a launch of several processes.
         StageError: A loss is not a finite number.
     """
     check_trackers(recipe)
     trials = plan_trials(recipe, samples, natural, corpora)
+    if processes.count > 1 and any(option.tuned for trial in trials for option in trial.options):
+        raise InputError(
+            f"study: setfit's own trainer would take all {processes.count} processes of this launch; run it with one, "
+            "or leave setfit out of study.variants and natural_methods"
+        )
     answered = _answered(recipe, samples, natural, answers or {})
     store = TrialStore.of(folder)
     digests = [trial.digest(recipe) for trial in trials]

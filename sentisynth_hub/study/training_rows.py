@@ -73,6 +73,7 @@ class Option:
         rank: Of options as good as each other within a standard error one with the lowest rank is taken.
         own_folds: Whether the natural rows trained on are the ones that choose; False: they are of another kind than
             the replicate's (`zero_shot`), whose rows then choose.
+        tuned: Whether SetFit tunes the encoder on these rows before it fits a head (`setfit_trial`).
     """
 
     name: str
@@ -81,6 +82,7 @@ class Option:
     teacher: Literal["weighs", "labels", "filters"] | None = None
     rank: int = 0
     own_folds: bool = True
+    tuned: bool = False
     _human: list[Row] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

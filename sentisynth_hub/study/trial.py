@@ -20,6 +20,7 @@ from sentisynth_hub.metrics.classification import METRICS, confusion_counts
 from sentisynth_hub.pretrained.batching import model_digest
 from sentisynth_hub.pretrained.head import Array
 from sentisynth_hub.recipe import Recipe
+from sentisynth_hub.study import setfit_trial
 from sentisynth_hub.study.training_rows import Option
 from sentisynth_hub.study.validation import Validation, labels_of
 
@@ -86,13 +87,15 @@ class Trial:
             "labels": study.self_training.model_dump(mode="json"),
             "filters": teacher.min_confidence if (teacher := recipe.filter.of(TeacherOptions)) else None,
         }
+        tuned = any(option.tuned for option in self.options)
+        tuning = {"setfit": [setfit_trial.SETTINGS, recipe.seed]} if tuned else {}
         folds = None if self.validation.folds is None else self.validation.folds.tolist()
         return json_digest([
             VERSION,
             study.mode,
             _student_digest(study.student.model, study.student.revision),
             student,
-            {name: setting for name, setting in settings.items() if name in teachers},
+            {name: setting for name, setting in settings.items() if name in teachers} | tuning,
             None if head else [study.metric, recipe.seed, self.replicate, list(self.budgets)],
             recipe.labels,
             options,

@@ -175,6 +175,11 @@ def _self_training(setting: Setting) -> Option:
     return Option("self_training", (mixed_with(setting.train, pool),), weights=weights, teacher="labels")
 
 
+@_rows_of("setfit")
+def _setfit(setting: Setting) -> Option:
+    return Option("setfit", (one_stage(setting.train),), tuned=True)
+
+
 @_rows_of("eda")
 def _eda(setting: Setting) -> Option:
     count = len(setting.kept) or len(setting.train)

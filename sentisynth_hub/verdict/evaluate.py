@@ -25,6 +25,7 @@ from sentisynth_hub.verdict.evaluation import (
     Looks,
     Role,
     SliceTable,
+    Unanswered,
     Verdict,
     Worth,
 )
@@ -75,6 +76,7 @@ class EvaluationConfig:
         overlap: Nested design: mean share of their natural rows that two replicates have in common.
         shared_corpus: Nested design: one corpus for all replicates, whose writer saw none of their labels.
         training_share: Cross-fitting: share of all rows a fold model learns from; None: all folds but its own.
+        unanswered: Variants whose questions went without a label too often for a reading.
     """
 
     metric: Metric = "macro_f1"
@@ -102,6 +104,7 @@ class EvaluationConfig:
     overlap: float = 0.0
     training_share: float | None = None
     shared_corpus: bool = False
+    unanswered: Sequence[Unanswered] = ()
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,7 @@ def evaluate_study(
         oracle_teacher=config.oracle_teacher,
         abstaining_teachers=config.abstaining_teachers,
         shipped=config.shipped,
+        unanswered=tuple(part for part in config.unanswered if part.variant in predictions.variants),
     )
 
 
@@ -303,18 +307,36 @@ def _comparisons(
     arms: Arms, config: EvaluationConfig, resampled: Resampled | None, rare_label: bool
 ) -> list[Comparison]:
     present = arms.predictions.variants
-    readable = not rare_label
+    unreadable = set(present) if rare_label else {part.variant for part in config.unanswered}
     primary: list[Comparison] = []
     if config.primary in present:
         primary = [
-            compare(arms, config.primary, other, "primary", config.alpha, config.margin, resampled, readable=readable)
+            compare(
+                arms,
+                config.primary,
+                other,
+                "primary",
+                config.alpha,
+                config.margin,
+                resampled,
+                readable=not {config.primary, other} & unreadable,
+            )
             for other in (config.baseline, config.control)
             if other is not None and other in present
         ]
     others = [name for name in present if _role(name, config) in ("control", "secondary")]
     each = arms.alpha_each(others, config.baseline, config.alpha, config.seed)
     return primary + [
-        compare(arms, name, config.baseline, "secondary", each, config.margin, resampled, readable=readable)
+        compare(
+            arms,
+            name,
+            config.baseline,
+            "secondary",
+            each,
+            config.margin,
+            resampled,
+            readable=not {name, config.baseline} & unreadable,
+        )
         for name in others
     ]
 

@@ -142,6 +142,14 @@ class Looks(Record):
     chance: Share | None = None
 
 
+class Unanswered(Record):
+    """A variant that was asked for labels and named too few: its comparisons have no reading."""
+
+    variant: Name
+    missing: Count
+    questions: Count
+
+
 class BootstrapCheck(Record):
     """The same difference by the crossed bootstrap; `agrees`: both intervals leave out 0, or neither does."""
 
@@ -380,6 +388,7 @@ class Evaluation(Record):
         oracle_teacher: Labels the filters' teacher learned from where it saw all natural training rows; 0: it did not.
         abstaining_teachers: Replicates in which the filters' teacher knew no more than a guess and dropped nothing.
         shipped: The variant that ships, chosen before a test row was read.
+        unanswered: Variants of which nothing is claimed, since the model asked named too few labels.
     """
 
     layout: Literal[2] = 2
@@ -419,6 +428,7 @@ class Evaluation(Record):
     oracle_teacher: Count = 0
     abstaining_teachers: Count = 0
     shipped: Name | None = None
+    unanswered: tuple[Unanswered, ...] = ()
 
     FILE: ClassVar[str] = "evaluation.json"
 

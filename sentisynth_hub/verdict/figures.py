@@ -104,13 +104,21 @@ def _draw_effects(figure: Any, evaluation: Evaluation) -> None:
     margin = evaluation.margin
     _forest(
         figure,
-        [row.variant for row in rows],
+        [_with_labels(evaluation, row.variant) for row in rows],
         [row.difference for row in rows],
         [row.interval for row in rows],
         [ACCENT if row.family == "primary" else INK for row in rows],
         f"difference to {evaluation.baseline} in {evaluation.metric}; shaded: smaller than the margin of {margin:g}",
         margin,
     )
+
+
+def _with_labels(evaluation: Evaluation, name: str) -> str:
+    """The variant's name, with its human labels where they are not as many as the baseline's."""
+    budgets = [scores.budget for each in (evaluation.baseline, name) if (scores := evaluation.variant(each))]
+    if len(budgets) < 2 or budgets[0] is None or budgets[1] is None or budgets[0].distinct == budgets[1].distinct:
+        return name
+    return f"{name} ({budgets[1].distinct:,} labels, not {budgets[0].distinct:,})"
 
 
 def _draw_labels(figure: Any, evaluation: Evaluation) -> None:

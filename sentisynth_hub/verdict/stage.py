@@ -23,7 +23,7 @@ from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.variant_table import built_in, variant
 from sentisynth_hub.study.results import StudyResult
-from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, Unanswered, read_evaluation
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.look_count import LookCount, digest_of_rows, note_look
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sentisynth_hub.verdict.evaluate import EvaluationConfig
 
 
-VERSION = 6
+VERSION = 8
 
 
 def decides(recipe: Recipe) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def run(
     ledger = label_ledger(recipe, samples, natural, generated, filtered, studied, labels)
     evaluation = evaluate_study(
         read_predictions([studied.predictions_path]),
-        _config(recipe, filtered, studied, ledger, len(tested)),
+        _config(recipe, filtered, studied, ledger, len(tested), labels),
         test_items=TestItems(
             texts=texts,
             distances=studied.distances(),
@@ -123,6 +123,7 @@ def _config(
     studied: StudyResult,
     ledger: LabelLedger,
     items: int,
+    labels: LabelsResult | None,
 ) -> "EvaluationConfig":
     from sentisynth_hub.verdict.evaluate import EvaluationConfig
 
@@ -153,6 +154,11 @@ def _config(
         overlap=ledger.overlap("natural") if nested else 0.0,
         training_share=_training_share(studied, items) if study.cross_fitting else None,
         shared_corpus=nested and not recipe.generate.generator.has_prompt,
+        unanswered=[
+            Unanswered(variant=name, missing=counts[0], questions=counts[1])
+            for name in study.variants
+            if labels is not None and (counts := labels.unanswered(name)) is not None
+        ],
     )
 
 

@@ -260,6 +260,7 @@ class ModelManifest(_RunManifest):
     synthetic_rows: int | None = None
     layout: Literal["transformers", "sentence-transformers"] | None = None
     scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]] | None = None
     test_rows: int
     hyperparameters: dict[str, Any]
     max_length: int | None
@@ -304,7 +305,18 @@ class GivenModelManifest(BaseManifest):
 
 
 OPTIONAL = frozenset(
-    {"earlier", "figures", "human_evaluation", "layout", "mixing", "model", "recipes", "synthetic_rows", "test_set"}
+    {
+        "earlier",
+        "figures",
+        "human_evaluation",
+        "intervals",
+        "layout",
+        "mixing",
+        "model",
+        "recipes",
+        "synthetic_rows",
+        "test_set",
+    }
 )
 Manifest = DatasetManifest | ModelManifest | GivenDatasetManifest | GivenModelManifest
 

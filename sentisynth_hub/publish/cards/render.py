@@ -154,6 +154,7 @@ def _names(manifest: Manifest) -> Mapping[str, Any]:
     )
     return {
         "layout": None,
+        "intervals": {},
         "earlier": [],
         **manifest.content(),
         "tag": manifest.tag,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +20,7 @@ from sentisynth_hub.publish.commit import publish_dataset, publish_model
 from sentisynth_hub.publish.diff import compare, read_side, record
 from sentisynth_hub.publish.parquet_limits import read_tables
 from sentisynth_hub.publish.verify import read_version, verify_dataset, verify_model
+from sentisynth_hub.verdict.statistics.single_model import single_model_scores
 from tests.support.releases import (
     NATURAL_TEST,
     TEXTS,
@@ -344,6 +346,21 @@ def test_what_is_not_there_is_said(published: str, spec: str, message: str) -> N
         read_version(spec)
 
 
+def test_labels_that_trained_nothing_are_noted(local_hub: HubState, tmp_path: Path) -> None:
+    """As in every version from before all labels trained: half of them chose."""
+    old = {"uses": {"train": 50, "validation": 50}, "distinct": 100, "study_distinct": 100, "oracle_validation": False}
+    for number, (budget, noted) in enumerate(((old, True), ({**old, "uses": {"train": 100, "validation": 0}}, False))):
+        repo_id = f"verify-tests/labels-{number}"
+        publish_model(model_release(tmp_path, label_budget=budget, evaluation=evaluation()), repo_id)
+        checks = {one.name: one for one in verify_model(read_version(f"{repo_id}@v1.0.0", "model"), "v1.0.0")}
+        assert ("every human label trains" in checks) is noted
+    assert "50 labels chose and trained nothing, as all studies did before every label trained" in str(
+        {one.name: one for one in verify_model(read_version("verify-tests/labels-0@v1.0.0", "model"), "v1.0.0")}[
+            "every human label trains"
+        ].recomputed
+    )
+
+
 def test_a_model_verifies_where_its_scores_are_true(local_hub: HubState, tmp_path: Path) -> None:
     from sentisynth_hub.pretrained.classifier import open_classifier
 
@@ -351,12 +368,19 @@ def test_a_model_verifies_where_its_scores_are_true(local_hub: HubState, tmp_pat
     natural = natural_data()
     said = open_classifier(given.folder).predict([row.text for row in natural.test])
     accuracy = sum(a == row.label for a, row in zip(said, natural.test, strict=True)) / 2
+    place = given.recipe.labels.index
+    truth, answers = (
+        np.array([place(str(name)) for name in part]) for part in ([r.label for r in natural.test], said)
+    )
+    low, high = single_model_scores(truth, answers, 2)["accuracy"][1:]
     for number, (score, agrees) in enumerate(((accuracy, True), (accuracy - 0.25, False))):
         repo_id = f"verify-tests/model-{number}"
-        publish_model(model_release(tmp_path, scores={"accuracy": score}), repo_id)
+        ends = {"accuracy": (low, high if agrees else high - 0.01)}
+        publish_model(model_release(tmp_path, scores={"accuracy": score}, intervals=ends), repo_id)
         head = read_version(f"{repo_id}@v1.0.0", "model")
         checks = {check.name: check.agrees for check in verify_model(head, "v1.0.0", natural)}
         assert checks.pop("test scores") is agrees
+        assert checks.pop("intervals of the test scores") is agrees
         assert all(checks.values())
 
 

@@ -45,7 +45,7 @@ def make_recipe(per_label: int, draws: int) -> Recipe:
             "natural": natural | {"validation_per_label": per_label - per_label // 2},
             "generate": {"generator": {"kind": "transformers", "model": "none"}, "candidates": 1},
             "study": {
-                "student": {"model": str(ENCODER)}, "mode": "head", "replicates": draws,
+                "student": {"model": str(ENCODER), "threads": 1}, "mode": "head", "replicates": draws,
                 "variants": ["natural", "plain"],
             },
         }
@@ -101,12 +101,14 @@ def sceptics_features(features: Features, natural: list[Row], test: list[Row]) -
 
 def check(scores: dict[str, list[float]]) -> None:
     """`natural` is no worse than the sceptic's better half by more than the margin, in the mean of paired draws."""
-    means = {name: float(np.mean(values)) for name, values in scores.items()}
-    print({name: round(mean, 4) for name, mean in means.items()})
-    for name in ("as they come", "of length 1"):
-        worse = np.array(scores["natural"]) - np.array(scores[name])
-        error = float(worse.std(ddof=1) / np.sqrt(len(worse)))
-        assert worse.mean() + error >= -MARGIN, f"{name}: {worse.mean():+.4f} ± {error:.4f}"
+    print({name: round(float(np.mean(values)), 4) for name, values in scores.items()})
+    better = {name: np.array(scores["natural"]) - np.array(scores[name]) for name in ("as they come", "of length 1")}
+    said = {
+        name: f"{paired.mean():+.4f} ± {paired.std(ddof=1) / np.sqrt(len(paired)):.4f}"
+        for name, paired in better.items()
+    }
+    print(said)
+    assert min(paired.mean() for paired in better.values()) >= -MARGIN, said
 
 
 def test_a_sceptic_with_few_labels_does_not_win(tmp_path: Path) -> None:

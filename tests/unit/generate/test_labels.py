@@ -140,6 +140,7 @@ def test_study_and_ledger_count_what_was_shown_and_nothing_else(tmp_path: Path, 
     pseudo = ledger.budget("pseudo_label")  # 8 and 10 rows a label, which all train; the 4 shown are among them
     assert {use: count for use, count in pseudo.uses.items() if count} == {"train": 36, "demonstrations": 4}
     assert pseudo.distinct == 36
+    assert labelling.load(stage).unanswered("llm_classifier") == (2 * len(silent), 2 * len(natural.test))
 
 
 @pytest.mark.parametrize(

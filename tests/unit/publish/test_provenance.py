@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from sentisynth_hub.publish.cards.published_manifest import ModelManifest, read_
 from sentisynth_hub.publish.cards.render import render_card
 from sentisynth_hub.publish.dataset_repo import DatasetPublication
 from sentisynth_hub.publish.model_repo import ModelPublication
-from sentisynth_hub.publish.stage import learns_from_corpus
 from sentisynth_hub.recipe.revisions import Pin
 from tests.support.releases import evaluation, model_release, recipe_in, release
 
@@ -54,24 +54,22 @@ def test_a_model_of_synthetic_rows_names_them_everywhere(tmp_path: Path, variant
     assert "trained with acme/tiny v1.0.0" in text
 
 
-@pytest.mark.parametrize(
-    ("variant", "learns"),
-    [
-        ("natural", False),
-        ("natural_repeated", False),
-        ("natural_250", False),
-        ("zero_shot", False),
-        ("pseudo_label", False),  # real texts
-        ("llm_classifier", False),
-        ("mixed", True),
-        ("gradual", True),
-        ("synthetic", True),
-        ("unfiltered", True),
-        ("shuffled_labels", True),
-    ],
-)
-def test_which_variants_learn_from_the_corpus(variant: str, learns: bool) -> None:
-    assert learns_from_corpus(variant) is learns
+def test_a_models_card_says_how_sure_its_score_is(tmp_path: Path) -> None:
+    manifest = planned(tmp_path, scores={"accuracy": 0.75, "macro_f1": 0.7}, intervals={"accuracy": (0.61, 0.86)})
+    card = re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), render_card(manifest, ""))
+    assert "| accuracy | 0.750 | [0.610, 0.860] |" in card
+    assert "| macro_f1 | 0.700 | - |" in card  # a version from before there were any
+
+
+def test_given_rows_have_unknown_demonstrations(tmp_path: Path) -> None:
+    rows = {"kind": "rows", "file": "rows.jsonl", "written_by": "somebody", "saw_labels": False}
+    recipe = recipe_in(tmp_path / "recipe", generate={"generator": rows, "candidates": 6})
+    given = release(tmp_path, recipe=recipe)
+    given = replace(given, prompt_text="", generation={**given.generation, "prompt_digest": None, "num_shots": None})
+    content = DatasetPublication(given, "acme/tiny", tmp_path / "out").plan(None).additions["README.md"]
+    assert isinstance(content, bytes)
+    assert "| demonstrations a prompt | not known |" in content.decode("utf-8")
+    assert "whatever it was shown, which is not known" in content.decode("utf-8")
 
 
 def test_the_label_budget_sentence_is_the_ledgers(tmp_path: Path) -> None:

@@ -101,8 +101,9 @@ def test_check_reads_the_files_of_every_scale(tmp_path: Path, file: str, content
 def test_a_pair_has_what_its_readme_says(name: str) -> None:
     recipe = load_recipe(name)
     assert {"small", "finetune", "low-resource", "xlmt", "paper"} <= set(recipe.scales)
-    assert {"natural", "natural_repeated", "synthetic", "unfiltered", "mixed", "gradual", "word_translation",
-            "zero_shot", "shuffled_labels"} == set(recipe.study.variants)  # fmt: skip
+    assert {"natural", "natural_repeated", "synthetic", "unfiltered", "kept", "weighted", "mixed", "gradual",
+            "word_translation", "zero_shot", "shuffled_labels"} == set(recipe.study.variants)  # fmt: skip
+    assert {"llm_classifier", "pseudo_label"} <= set(load_recipe(name, scale="asked-for-labels").study.variants)
     shots = [load_recipe(name, scale=f"shots-{count}").generate.prompt.num_shots for count in (15, 50, 150, 500)]
     assert shots == [15, 50, 150, 500]
     small = load_recipe(name, scale="small")

@@ -9,7 +9,7 @@ import pytest
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
-from sentisynth_hub.verdict.evaluation import Evaluation, parse_evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, Unanswered, parse_evaluation
 from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence, warnings
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from tests.support.studies import made_study
@@ -86,6 +86,22 @@ def test_an_oracle_teacher_is_said_in_table_and_warnings() -> None:
     assert verdict_sentence(found) == verdict_sentence(plain).replace("Helps", "With an oracle teacher: helps")
     assert found.verdict == plain.verdict
     assert not any("oracle" in line for line in [*table_lines(plain), *warnings(plain)])
+
+
+def test_nothing_is_claimed_of_a_variant_that_named_too_few_labels() -> None:
+    study = made_study(GAIN | {"llm_classifier": 0.9}, replicates=6)
+    silent = Unanswered(variant="llm_classifier", missing=80, questions=300)
+    elsewhere = Unanswered(variant="pseudo_label", missing=9, questions=10)
+    answered = evaluate_study(study, QUICK)
+    found = evaluate_study(study, replace(QUICK, unanswered=[silent, elsewhere]))
+    assert found.unanswered == (silent,)  # the other was not run
+    readings = {one.variant: one.reading for one in found.comparisons}
+    assert {one.variant: one.reading for one in answered.comparisons} == readings | {"llm_classifier": "better"}
+    assert readings["llm_classifier"] == "no verdict"
+    line = "llm_classifier: 80 of 300 answers name no label, so nothing is claimed of it"
+    assert line in warnings(found)
+    assert found.verdict == answered.verdict
+    assert found == parse_evaluation(found.record())
 
 
 def test_interval_verdict_and_bootstrap_agree_on_a_clear_gain() -> None:

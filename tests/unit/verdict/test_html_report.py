@@ -9,7 +9,7 @@ from markupsafe import escape
 
 from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
-from sentisynth_hub.verdict.evaluation import Evaluation, SliceDelta, SliceTable, Verdict
+from sentisynth_hub.verdict.evaluation import Evaluation, LabelBudget, SliceDelta, SliceTable, Verdict
 from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 from sentisynth_hub.verdict.figures import ACCENT, FAINT, INK, SECOND, draw
 from sentisynth_hub.verdict.html_report import ExampleRow, ReportParts, render_report
@@ -98,6 +98,19 @@ def test_effects_show_every_difference(evaluation: Evaluation) -> None:
     assert f"{difference:+.3f}".replace("-", "\u2212") in words or f"{difference:+.3f}" in words
     for name in ("mixed", "natural_repeated"):
         assert name in words
+
+
+def test_a_bar_of_more_human_labels_says_so(evaluation: Evaluation) -> None:
+    def budget(labels: int) -> LabelBudget:
+        return LabelBudget(uses={"train": labels}, distinct=labels, study_distinct=labels, oracle_validation=False)
+
+    variants = tuple(
+        each.model_copy(update={"budget": budget(150 if each.name == "natural_repeated" else 100)})
+        for each in evaluation.variants
+    )
+    words = re.sub(r"<[^>]+>", " ", draw(evaluation.model_copy(update={"variants": variants}))["effects"])
+    assert "natural_repeated (150 labels, not 100)" in words
+    assert words.count("labels, not") == 1
 
 
 class _Tags(HTMLParser):
