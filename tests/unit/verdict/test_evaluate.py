@@ -98,7 +98,7 @@ def test_nothing_is_claimed_of_a_variant_that_named_too_few_labels() -> None:
     readings = {one.variant: one.reading for one in found.comparisons}
     assert {one.variant: one.reading for one in answered.comparisons} == readings | {"llm_classifier": "better"}
     assert readings["llm_classifier"] == "no verdict"
-    line = "llm_classifier: 80 of 300 answers name no label, so nothing is claimed of it"
+    line = "SH304: llm_classifier: 80 of 300 answers name no label, so nothing is claimed of it"
     assert line in warnings(found)
     assert found.verdict == answered.verdict
     assert found == parse_evaluation(found.record())
