@@ -6,6 +6,8 @@ PIP_ARGS ?=
 BIN := .venv/bin
 READY := .venv/ready
 READY_DEV := .venv/ready-dev
+# two processes, each with whole files: much of a test's time is waiting for a server or a child
+TWO := -n 2 --dist loadfile
 
 .PHONY: help install quickstart test test-all bench quality style site clean
 .DEFAULT_GOAL := help
@@ -38,11 +40,11 @@ quickstart: $(READY)  ## the main job: generate, filter, train, judge and publis
 
 test: $(READY_DEV)  ## the tests
 	@echo "== Running the tests (about half an hour on two cores)"
-	@$(BIN)/python -m pytest -q -m 'not slow'
+	@$(BIN)/python -m pytest -q -m 'not slow' $(TWO)
 	@echo "== Tests passed. Next: make quickstart, or make quality before you commit."
 
 test-all: $(READY_DEV)  ## the tests with every long count (an hour and more)
-	@$(BIN)/python -m pytest -q -m 'not slow'
+	@$(BIN)/python -m pytest -q -m 'not slow' $(TWO)
 	@echo "== The long counts; what they show goes to docs/results/test-all.txt"
 	@$(BIN)/python -m pytest -q -m slow -rA --no-header -p no:cacheprovider --show-capture=no | tee .venv/test-all.log; \
 	  status=$${PIPESTATUS[0]}; grep -E '^(PASSED|FAILED|ERROR|SKIPPED)|passed|failed' .venv/test-all.log > docs/results/test-all.txt; exit $$status
