@@ -105,7 +105,7 @@ CHECKS = (
         "test rows looked at before",
         "Whoever looks again until the answer pleases finds effects that are not there: with five looks at 5 % it is "
         "13 to 20 % false verdicts.",
-        "Decide the number of replicates beforehand (`sentisynth plan`), or take test rows that nobody has looked at.",
+        "Let the study look again by design (`study.looks`), or take test rows that nobody has looked at.",
         of_study(looks),
     ),
     StudyCheck(

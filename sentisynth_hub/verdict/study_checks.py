@@ -100,11 +100,11 @@ def shared_rows(evaluation: Evaluation) -> Iterator[str]:
 
 
 def looks(evaluation: Evaluation) -> Iterator[str]:
-    """Test rows that were looked at before."""
-    if evaluation.looks is not None and evaluation.looks > 1:
-        yield (
-            f"these test rows have been looked at {evaluation.looks} times; the level of the verdict assumes one look"
-        )
+    """Test rows that were looked at more often than the study's design allows for."""
+    planned = 1 if evaluation.look is None else evaluation.look.number
+    if evaluation.looks is not None and evaluation.looks > planned:
+        assumed = "one look" if planned == 1 else f"{planned} looks"
+        yield f"these test rows have been looked at {evaluation.looks} times; the level of the verdict assumes {assumed}"
 
 
 def rare_label(evaluation: Evaluation) -> Iterator[str]:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core.files import write_json
 from sentisynth_hub.verdict.check_table import CHECKS, findings
-from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, Looks
 from sentisynth_hub.verdict.evaluation_text import warnings
 from sentisynth_hub.verdict.study_checks import StudyFacts
 from tests.support.study_examples import BROKEN, MODEL, judged, sound_study
@@ -38,6 +38,12 @@ def test_summaries_and_cards_say_the_same_with_the_number() -> None:
     assert warnings(judged(looks=3)) == [
         "SH105: these test rows have been looked at 3 times; the level of the verdict assumes one look"
     ]
+
+
+@pytest.mark.parametrize(("number", "messages"), [(2, 1), (3, 0), (4, 0)])
+def test_looks_that_the_design_allows_for_are_no_finding(number: int, messages: int) -> None:
+    look = Looks(replicates=(5, 10, 20, 30), number=number, level=0.01)
+    assert len(warnings(judged(looks=3).model_copy(update={"look": look}))) == messages
 
 
 def test_a_constant_model_is_not_called_uniform_too() -> None:
