@@ -104,7 +104,8 @@ def looks(evaluation: Evaluation) -> Iterator[str]:
     planned = 1 if evaluation.look is None else evaluation.look.number
     if evaluation.looks is not None and evaluation.looks > planned:
         assumed = "one look" if planned == 1 else f"{planned} looks"
-        yield f"these test rows have been looked at {evaluation.looks} times; the level of the verdict assumes {assumed}"
+        times = evaluation.looks
+        yield f"these test rows have been looked at {times} times; the level of the verdict assumes {assumed}"
 
 
 def rare_label(evaluation: Evaluation) -> Iterator[str]:
