@@ -1,7 +1,7 @@
 """A study before it is paid for: what it could show, what that costs, and what else the money would buy.
 
     plan = plan_study(recipe, natural, samples, rehearsal)
-    print("\\n".join(plan_lines(plan, recipe.study)))
+    print("\\n".join(plan_lines(plan)))
 
 The width of the interval follows from how much two models of these rows differ (`rehearsal.py`, or assumptions where
 nothing was measured), through the same variance as the verdict's. The chance of each verdict is averaged over a prior

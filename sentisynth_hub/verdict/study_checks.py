@@ -162,8 +162,8 @@ def low_power(evaluation: Evaluation) -> Iterator[str]:
     effect = evaluation.verdict.minimum_detectable_effect
     if effect is not None and effect > _MANY_MARGINS * evaluation.margin:
         yield (
-            f"low power: this study finds gains of {effect:.4f} or more, {effect / evaluation.margin:.1f} times the "
-            "margin; smaller ones are missed, and a gain that is found is probably smaller than it looks"
+            f"low power: this study finds gains of {effect:.4f} or more, and the margin is {evaluation.margin:g}; "
+            "smaller ones are missed, and a gain that is found is probably smaller than it looks"
         )
 
 

@@ -108,7 +108,7 @@ def test_recipes_check_asks_on_request_and_writes_nothing(
         folder,
         natural={"files": {"train": "rows.jsonl"}, "licence": "mit"},
         generate={"generator": {"kind": "rows", "file": "given.jsonl", "written_by": "a friend"}, "candidates": 6},
-        study={"student": {"model": str(model)}},
+        study={"student": {"model": str(model)}, "design": "conditional"},
         publish={"dataset": repo_id, "licence": "cc-by-4.0", "licence_reasons": {"given.jsonl": "a friend's gift"}},
     )
     for name, seed in (("rows.jsonl", 1), ("given.jsonl", 2)):

@@ -125,7 +125,7 @@ def test_nothing_on_the_page_tells_which_are_which() -> None:
     page = render_page(sheet, "Reviews")
     (data,) = re.findall(r'<script id="sheet" type="application/json">(.*?)</script>', page, re.DOTALL)
     content = json.loads(data)
-    assert set(content) == {"sheet", "labels", "rows", "orders"}
+    assert set(content) == {"sheet", "labels", "rows", "orders", "questions"}
     assert all(set(row) == {"id", "text"} for row in content["rows"])
     places = [number for number, item in enumerate(sheet.key.items) if item.origin == "synthetic"]
     assert places != list(range(18))

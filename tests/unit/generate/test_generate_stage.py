@@ -117,7 +117,7 @@ def test_an_interrupted_run_asks_again_only_for_the_batch_it_was_in(tmp_path: Pa
     journal = folder.path / "replicate-0" / "completions-0.jsonl"
     with open(journal, "ab") as handle:
         handle.write(b'{"kind": "completion", "requ')
-    rest = QueuedGenerator(texts()[8:])
+    rest = QueuedGenerator(texts()[4:])
     manifest = generation.generate(made, samples(), folder, alone(), generator=rest)
     assert [request.index for request in rest.asked] == list(range(4, 12))
     whole = generation.generate(
@@ -166,7 +166,7 @@ def test_a_limit_asks_for_whole_batches_and_finishes_nothing(tmp_path: Path) -> 
     result = generation.generate(made, samples(), folder, alone(), generator=asked, limit=5)
     assert len(asked.asked) == result["replicates"]["0"]["requests"] == 8
     assert not folder.complete
-    rest = QueuedGenerator(texts()[4:])
+    rest = QueuedGenerator(texts()[8:])
     manifest = generation.generate(made, samples(), folder, alone(), generator=rest)
     assert len(rest.asked) == 4
     assert manifest["replicates"]["0"]["candidates"] == 12

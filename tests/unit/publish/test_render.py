@@ -95,7 +95,7 @@ def test_every_number_on_the_card_is_one_of_the_manifests(manifest: DatasetManif
         {str(leaf) for leaf in leaves(manifest.content())} | sizes | {"0", "1"}
     )  # front matter: unformatted; ClassLabel numbers
     front, text = card.split(BEGIN)
-    hashes = re.compile(r"[0-9a-f]{12,64}")
+    hashes = re.compile(r"[0-9a-f]{12,64}|SH\d{3}")  # and the numbers of checks
     assert numbers_in(hashes.sub("", text)) - allowed == set()
     assert numbers_in(hashes.sub("", front)) - allowed - plain - {"32", "64"} == set()  # int32, float64
 
