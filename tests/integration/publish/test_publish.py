@@ -243,7 +243,8 @@ def test_healing_does_not_walk_past_the_version_before(api: "HfApi", tmp_path: P
 
 
 def test_a_dry_run_writes_nothing_and_says_everything(api: "HfApi", tmp_path: Path, repo_id: str) -> None:
-    planned = publish_dataset(release(tmp_path), repo_id, dry_run=True)
+    given = release(tmp_path)  # once: what hides a text is drawn for each run folder
+    planned = publish_dataset(given, repo_id, dry_run=True)
     assert not api.repo_exists(repo_id, repo_type="dataset")
     assert planned.changed
     assert planned.commit is None
@@ -251,7 +252,7 @@ def test_a_dry_run_writes_nothing_and_says_everything(api: "HfApi", tmp_path: Pa
     lines = planned.plan.lines()
     assert lines[0] == f"dataset {repo_id}: v1.0.0 (first version)"
     assert any(line.startswith("  + data/train-00000-of-00001.parquet  ") for line in lines)
-    done = publish(tmp_path, repo_id)
+    done = publish_dataset(given, repo_id)
     assert done.plan is not None
     assert done.plan.record() == planned.plan.record()
 
