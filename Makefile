@@ -39,7 +39,7 @@ quickstart: $(READY)  ## the main job: generate, filter, train, judge and publis
 	@echo "The embedded Hub keeps running: .venv/bin/sentisynth hub stop ends it."
 
 test: $(READY_DEV)  ## the tests
-	@echo "== Running the tests (about half an hour on two cores)"
+	@echo "== Running the tests (about a quarter of an hour on two cores)"
 	@$(BIN)/python -m pytest -q -m 'not slow' $(TWO)
 	@echo "== Tests passed. Next: make quickstart, or make quality before you commit."
 
