@@ -19,7 +19,8 @@ import numpy as np
 from statsmodels.stats.meta_analysis import combine_effects
 from stored_studies import StoredStudy, stored_studies
 
-from sentisynth_hub.verdict.evaluation import Comparison, Evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation_parts import Comparison
 
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

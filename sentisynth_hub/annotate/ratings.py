@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from sentisynth_hub.verdict.evaluation import Reading
+from sentisynth_hub.verdict.evaluation_parts import Reading
 
 
 class Mean(TypedDict):

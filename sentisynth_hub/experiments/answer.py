@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sentisynth_hub.recipe.study_section import Metric
-from sentisynth_hub.verdict.evaluation import Count, Design, Factorial, Interval, Name, Record, Share
+from sentisynth_hub.verdict.evaluation_parts import Count, Design, Factorial, Interval, Name, Record, Share
 from sentisynth_hub.verdict.evaluation_text import aligned, interval_words
 from sentisynth_hub.verdict.statistics.components import Components
 from sentisynth_hub.verdict.study_checks import oracle_line

@@ -24,7 +24,7 @@ from sentisynth_hub.study.choice import head_fitter
 from sentisynth_hub.study.head_trial import validation_losses
 from sentisynth_hub.study.plan import plan_replicate, sample_of
 from sentisynth_hub.study.training_rows import Corpus
-from sentisynth_hub.verdict.evaluation import Record
+from sentisynth_hub.verdict.evaluation_parts import Record
 
 
 if TYPE_CHECKING:

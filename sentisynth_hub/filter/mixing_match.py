@@ -1,6 +1,7 @@
 """Code-mixing distributed as in the natural rows, by rejection."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +48,12 @@ class MixingMatch(Filter):
     """Keeps rows so that the shares of their ranges of CMI become those of the natural rows.
 
     Of each range a share stays that is proportional to natural share over synthetic share (rejection sampling, von
-    Neumann 1951); which rows of a range stay is drawn by the recipe's seed. The score is the CMI.
+    Neumann 1951); which rows of a range stay is drawn by the recipe's seed. The score is that share, None for a row of
+    whose mix nothing is known; the CMI stays with the row.
     """
 
     name = "mixing_match"
-    score_name = "cmi"
+    score_name = "mixing_acceptance"
     reasons = {"oversupplied_mix": "there are more rows of this mix than natural rows have"}
     options = MixingMatchOptions
     facts_type = MixingMatchFacts
@@ -73,15 +75,15 @@ class MixingMatch(Filter):
         tags = [self._tagger.tags(row.text) for row in rows]
         places = [place for place, each in enumerate(tags) if unknown_share(each) <= self._options.max_unknown]
         measured = np.array([[cmi(tags[place]), i_index(tags[place])] for place in places]).reshape(-1, 2)
-        stays = np.ones(len(places), bool)
+        stays, acceptance = np.ones(len(places), bool), np.ones(len(places))
         if len(places) and len(self._natural):
-            stays = self._stays(measured[:, 0])
+            stays, acceptance = self._stays(measured[:, 0])
             before, after = self._distance(measured), self._distance(measured[stays])
             self._distances = (before[0], after[0], before[1], after[1])
-        decisions = [Decision(True, None, cmi(each)) for each in tags]
-        for place, stay in zip(places, stays, strict=True):
-            if not stay:
-                decisions[place] = Decision(False, "oversupplied_mix", decisions[place].score)
+        decisions = [Decision(True, scores={"cmi": cmi(each)}) for each in tags]
+        for place, stay, share in zip(places, stays, acceptance, strict=True):
+            reason = None if stay else "oversupplied_mix"
+            decisions[place] = replace(decisions[place], keep=bool(stay), reason=reason, score=float(share))
         return decisions
 
     def facts(self) -> MixingMatchFacts:
@@ -102,8 +104,8 @@ class MixingMatch(Filter):
         spoken = [each for each in tags if unknown_share(each) <= self._options.max_unknown]
         return np.array([[cmi(each), i_index(each)] for each in spoken]).reshape(-1, 2)
 
-    def _stays(self, values: Array) -> npt.NDArray[np.bool_]:
-        """Which rows of these CMIs stay, (rows,)."""
+    def _stays(self, values: Array) -> tuple[npt.NDArray[np.bool_], Array]:
+        """Which rows of these CMIs stay, and the share of their range that does, (rows,) each."""
         own, natural = (np.digitize(each, self._edges) for each in (values, self._natural[:, 0]))
         counts = np.bincount(own, minlength=len(self._edges) + 1)
         shares = np.bincount(natural, minlength=len(self._edges) + 1) / len(natural)
@@ -113,7 +115,7 @@ class MixingMatch(Filter):
             group = np.flatnonzero(own == number)
             order = rng(self._seed, "mixing match", number).permutation(len(group))
             stays[group[order[:count]]] = True
-        return stays
+        return stays, (np.array(kept) / np.maximum(counts, 1))[own]
 
     def _distance(self, measured: Array) -> tuple[float, float]:
         from scipy.stats import ks_2samp

@@ -39,6 +39,7 @@ PUBLISHED = (
     PublishedGain("sst2-llama-2-7b-chat-hf-1000-rows-50-labels", 50, 0.0349, 0.0066),
     PublishedGain("sst2-opt-6.7b-100-rows-50-labels", 50, -0.0009, 0.0073),
     PublishedGain("sst2-opt-6.7b-1000-rows-50-labels", 50, 0.0402, 0.0084),
+    PublishedGain("sst2-smollm2-135m-n50", 50, -0.0083, 0.0074),
     PublishedGain("sst2-vicuna-7b-1.5v-100-rows-50-labels", 50, 0.0267, 0.004),
     PublishedGain("sst2-vicuna-7b-1.5v-1000-rows-50-labels", 50, 0.0517, 0.0068),
     PublishedGain("sst2-gpt2-xl-100-rows-250-labels", 250, -0.0014, 0.0033),

@@ -40,8 +40,8 @@ FOLDS, REPETITIONS = 5, 4
 MOST_ROWS = 1_000  # more say the same and take longer
 OF_A_DOUBLING = 0.5
 """Share of the variance over items that synthetic rows bring, of what twice as many labels bring: `mixed` weighs its
-rows and often stays near natural. Chosen on two draws of the designs of benchmarks/plan_against_runs.py; its
-page shows other ones.
+rows and often stays near natural. Chosen on two draws of the designs of benchmarks/plan_against_runs.py, and not yet
+held against draws of its own: the width of a plan is a rough one.
 """
 _LEAST_A_LABEL = 2
 _SUREST, _WEIGHT = 0.2, 0.3  # of the unlabelled rows, label by label, as the variant self_training takes them

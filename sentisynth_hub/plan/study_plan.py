@@ -23,7 +23,8 @@ from sentisynth_hub.plan.rehearsal import Gain, Rehearsal, VarianceParts
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.verdict.clusters import near_duplicate_clusters
 from sentisynth_hub.verdict.evaluate import MOST_OVERLAP
-from sentisynth_hub.verdict.evaluation import LEAST_REPLICATES, Remedy
+from sentisynth_hub.verdict.evaluation import LEAST_REPLICATES
+from sentisynth_hub.verdict.evaluation_parts import Remedy
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.outcome import decide
 from sentisynth_hub.verdict.statistics.crossed import Estimate
@@ -209,7 +210,7 @@ def plan_lines(plan: StudyPlan) -> list[str]:
         f"interval   about ±{plan.half_width:.4f} around the gain; gains of {plan.detectable:.4f} or more are found 4 "
         "times in 5",
         f"margin     {_to_detect(plan)}",
-        f"verdict    {chances}; if true gains are as in {plan.prior.studies} published studies with as few labels "
+        f"verdict    {chances}; if true gains are as in {plan.prior.studies} published studies, at that many labels "
         f"({plan.prior.mean:+.4f}, standard deviation {plan.prior.sd:.4f})",
     ]
     if plan.rehearsal is not None:

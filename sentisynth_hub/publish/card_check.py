@@ -16,7 +16,8 @@ from sentisynth_hub.core.errors import PublishError
 from sentisynth_hub.publish.cards.front_matter import split_card
 from sentisynth_hub.publish.cards.render import generated_part, words_outside
 from sentisynth_hub.publish.repo_head import RepoHead
-from sentisynth_hub.verdict.evaluation import Evaluation, Outcome, parse_evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, parse_evaluation
+from sentisynth_hub.verdict.evaluation_parts import Outcome
 from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 
 

@@ -11,18 +11,16 @@ from sentisynth_hub.metrics.classification import METRICS, Array
 from sentisynth_hub.metrics.metric_table import METRIC_TABLE
 from sentisynth_hub.recipe.study_section import Metric
 from sentisynth_hub.study.predictions import StudyPredictions
-from sentisynth_hub.verdict.evaluation import (
+from sentisynth_hub.verdict.evaluation import LEAST_LABEL_ROWS, LEAST_REPLICATES, Evaluation
+from sentisynth_hub.verdict.evaluation_parts import (
     BY_FOLD,
-    LEAST_LABEL_ROWS,
-    LEAST_REPLICATES,
     Comparison,
     ControlCheck,
     Design,
     DistanceGain,
-    Evaluation,
     Factorial,
     LearningCurve,
-    Looks,
+    Look,
     Role,
     SliceTable,
     Unanswered,
@@ -370,21 +368,21 @@ def _estimates(arms: Arms, config: EvaluationConfig) -> dict[str, Estimate]:
     return estimates
 
 
-def _look(config: EvaluationConfig, replicates: int) -> Looks | None:
+def _look(config: EvaluationConfig, replicates: int) -> Look | None:
     """Which look of how many this is, and the level of its intervals."""
     if not config.plan:
         return None
     number = list(config.plan).index(replicates)
     level = look_levels(tuple(config.plan), config.alpha)[number]
-    return Looks(replicates=tuple(config.plan), number=number + 1, level=level)
+    return Look(replicates=tuple(config.plan), number=number + 1, level=level)
 
 
-def _chance(arms: Arms, config: EvaluationConfig, looks: Looks, alpha: float) -> float | None:
-    if looks.number == len(looks.replicates):
+def _chance(arms: Arms, config: EvaluationConfig, look: Look, alpha: float) -> float | None:
+    if look.number == len(look.replicates):
         return None
-    last = look_levels(looks.replicates, alpha)[-1]
+    last = look_levels(look.replicates, alpha)[-1]
     units = arms.parts[config.baseline].values.shape[1]
-    return chance_to_settle(_estimates(arms, config), arms.units, units, looks.replicates[-1], last, config.margin)
+    return chance_to_settle(_estimates(arms, config), arms.units, units, look.replicates[-1], last, config.margin)
 
 
 def _controls(comparisons: Sequence[Comparison], expected: Mapping[str, str]) -> list[ControlCheck]:

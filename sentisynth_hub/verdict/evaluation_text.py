@@ -9,16 +9,8 @@ them.
 from collections.abc import Iterable, Iterator, Sequence
 
 from sentisynth_hub.verdict.check_table import findings
-from sentisynth_hub.verdict.evaluation import (
-    LEAST_LABEL_ROWS,
-    LEAST_REPLICATES,
-    Censored,
-    Comparison,
-    Evaluation,
-    Remedy,
-    SliceTable,
-    Worth,
-)
+from sentisynth_hub.verdict.evaluation import LEAST_LABEL_ROWS, LEAST_REPLICATES, Evaluation
+from sentisynth_hub.verdict.evaluation_parts import Censored, Comparison, Remedy, SliceTable, Worth
 from sentisynth_hub.verdict.study_checks import LARGE_OVERLAP, StudyFacts, oracle_line
 
 

@@ -11,7 +11,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sentisynth_hub.verdict.evaluation import Evaluation, Interval, SliceTable
+from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation_parts import Interval, SliceTable
 
 
 INK, FAINT, ACCENT, SECOND = "#1f2933", "#9aa5b1", "#0b6e99", "#c2410c"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from sentisynth_hub.verdict.evaluation import LabelBudget, StudyLabels
+from sentisynth_hub.verdict.evaluation_parts import LabelBudget, StudyLabels
 
 
 Use = Literal["train", "teacher", "demonstrations", "threshold", "scorer", "validation", "zero_shot"]

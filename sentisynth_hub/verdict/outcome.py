@@ -18,7 +18,8 @@ alpha/2 each: the family-wise rate of false verdicts is at most alpha without fu
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sentisynth_hub.verdict.evaluation import LEAST_REPLICATES, Missing, Outcome, Verdict
+from sentisynth_hub.verdict.evaluation import LEAST_REPLICATES
+from sentisynth_hub.verdict.evaluation_parts import Missing, Outcome, Verdict
 from sentisynth_hub.verdict.statistics.crossed import Estimate, correlation
 from sentisynth_hub.verdict.statistics.power import detectable, power_each, remedy
 

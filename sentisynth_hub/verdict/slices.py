@@ -13,7 +13,7 @@ import numpy as np
 from sentisynth_hub.core.text import tokens
 from sentisynth_hub.metrics.classification import Array, f1_per_class
 from sentisynth_hub.study.predictions import StudyPredictions
-from sentisynth_hub.verdict.evaluation import DistanceGain, SliceDelta, SliceTable
+from sentisynth_hub.verdict.evaluation_parts import DistanceGain, SliceDelta, SliceTable
 from sentisynth_hub.verdict.statistics.comparisons import INDEPENDENT, Dependence
 from sentisynth_hub.verdict.statistics.crossed import by_cluster, pseudo_values
 

@@ -23,7 +23,8 @@ from sentisynth_hub.natural.splits import NaturalData, Sample
 from sentisynth_hub.recipe import Recipe
 from sentisynth_hub.recipe.variant_table import built_in, variant
 from sentisynth_hub.study.results import StudyResult
-from sentisynth_hub.verdict.evaluation import Evaluation, Unanswered, read_evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, read_evaluation
+from sentisynth_hub.verdict.evaluation_parts import Unanswered
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.look_count import LookCount, digest_of_rows, note_look
 

@@ -158,9 +158,12 @@ def failed_control(evaluation: Evaluation) -> Iterator[str]:
 
 
 def low_power(evaluation: Evaluation) -> Iterator[str]:
-    """A study that sees large gains only."""
+    """A study that sees large gains only, and shows none so large."""
     effect = evaluation.verdict.minimum_detectable_effect
-    if effect is not None and effect > _MANY_MARGINS * evaluation.margin:
+    primary = evaluation.against(evaluation.primary, evaluation.baseline)
+    if effect is None or (primary is not None and abs(primary.difference) >= effect):
+        return
+    if effect > _MANY_MARGINS * evaluation.margin:
         yield (
             f"low power: this study finds gains of {effect:.4f} or more, and the margin is {evaluation.margin:g}; "
             "smaller ones are missed, and a gain that is found is probably smaller than it looks"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sentisynth_hub.metrics.classification import Array
-from sentisynth_hub.verdict.evaluation import Censored, LearningCurve, Worth
+from sentisynth_hub.verdict.evaluation_parts import Censored, LearningCurve, Worth
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled
 
 

@@ -83,7 +83,7 @@ BROKEN: dict[str, Callable[[], StudyFacts]] = {
     "SH109": lambda: StudyFacts(judged(design="conditional", change=_same_every_time)),
     "SH201": lambda: StudyFacts(judged(abstaining_teachers=2)),
     "SH301": lambda: StudyFacts(judged(GAIN | {"shuffled_labels": 0.75})),
-    "SH302": lambda: StudyFacts(judged(items=120, replicates=5)),
+    "SH302": lambda: StudyFacts(judged(GAIN | {"mixed": 0.62}, items=120, replicates=5)),
     "SH303": lambda: StudyFacts(judged(GAIN | {"mixed": 0.6, "unfiltered": 0.75})),
     "SH304": lambda: StudyFacts(judged(change=_silent)),
     "SH401": lambda: StudyFacts(judged(GAIN | {"synthetic": 0.5}, shipped="synthetic")),

@@ -13,7 +13,7 @@ from typing import Literal
 
 from sentisynth_hub.metrics.classification import METRICS, Array
 from sentisynth_hub.study.predictions import StudyPredictions
-from sentisynth_hub.verdict.evaluation import BY_FOLD, BootstrapCheck, Comparison, Design, Reading, RowGains
+from sentisynth_hub.verdict.evaluation_parts import BY_FOLD, BootstrapCheck, Comparison, Design, Reading, RowGains
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled
 from sentisynth_hub.verdict.statistics.crossed import (
     Estimate,

@@ -24,7 +24,7 @@ from scipy.special import fdtrc
 
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.metrics.classification import Array
-from sentisynth_hub.verdict.evaluation import Record
+from sentisynth_hub.verdict.evaluation_parts import Record
 
 
 REPLICATE = "replicate"

@@ -9,7 +9,7 @@ weigh, and would differ from the other cells in more than its rows.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sentisynth_hub.verdict.evaluation import Effect, Factorial
+from sentisynth_hub.verdict.evaluation_parts import Effect, Factorial
 from sentisynth_hub.verdict.statistics.comparisons import INDEPENDENT, Dependence
 from sentisynth_hub.verdict.statistics.crossed import PseudoValues, combine, joint_alpha
 

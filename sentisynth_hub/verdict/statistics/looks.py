@@ -4,7 +4,7 @@ A study that goes on until it is decided, each time at 5 %, errs in 13 to 20 % o
 beforehand and share the level out: by the look at R of R_last replicates, alpha · (R / R_last)² is spent (the power
 family of Kim and DeMets 1987, in the manner of Lan and DeMets 1983). An interval of a look's own level covers the
 truth at all looks together with probability 1 − alpha (repeated confidence intervals, Jennison and Turnbull 1989), so
-it may be read whatever made the study stop, and stopping because nothing more can come of it costs nothing.
+it may be read whatever made the study stop; stopping because nothing more can come of it costs power alone.
 
 Levels are worked out for the least favourable case, in which replicates are all that varies: what the looks share
 (test items, overlapping rows) makes them err together, hence less often. The power 2 was chosen by simulation

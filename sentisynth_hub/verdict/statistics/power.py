@@ -7,7 +7,7 @@ from typing import Literal
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-from sentisynth_hub.verdict.evaluation import Remedy
+from sentisynth_hub.verdict.evaluation_parts import Remedy
 from sentisynth_hub.verdict.statistics.crossed import Estimate
 
 

@@ -13,7 +13,7 @@ from sentisynth_hub.metrics.classification import (
 )
 from sentisynth_hub.metrics.metric_table import METRIC_TABLE, MetricDefinition
 from sentisynth_hub.study.predictions import StudyPredictions
-from sentisynth_hub.verdict.evaluation import LabelScores, MetricDifference, ReplicateCounts, Role, VariantScores
+from sentisynth_hub.verdict.evaluation_parts import LabelScores, MetricDifference, ReplicateCounts, Role, VariantScores
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from sentisynth_hub.verdict.statistics.comparisons import Arms
 from sentisynth_hub.verdict.statistics.crossed import PseudoValues, by_cluster, clipped, pseudo_values

@@ -105,8 +105,8 @@ def kill_again_and_again(data: Path, times: int, seed: int) -> None:
             for thread in threads:
                 thread.start()
             deadline = time.monotonic() + 30
-            while kill % 2 and sum(len(writer.commits) for writer in writers) == before:  # busy machines take long
-                assert time.monotonic() < deadline, "no commit in half a minute"
+            while kill % 2 and sum(len(writer.commits) for writer in writers) < before + 3:  # busy machines take long
+                assert time.monotonic() < deadline, "no three commits in half a minute"
                 time.sleep(0.005)
             time.sleep(chance.uniform(0.01, 0.3))
             os.kill(state.pid, signal.SIGKILL)
@@ -123,7 +123,7 @@ def kill_again_and_again(data: Path, times: int, seed: int) -> None:
     told = sum(len(writer.commits) for writer in writers)
     tags, pulls = sum(len(writer.tags) for writer in writers), sum(len(writer.pull_requests) for writer in writers)
     print(f"{times} kills: {told} commits, {tags} tags, {pulls} pull requests told or found, all there and whole")
-    assert told >= times // 2  # the server was at work when it was killed
+    assert told > times  # the server was at work when it was killed
 
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git to check the repos")

@@ -28,6 +28,8 @@ def test_shares_become_those_of_the_natural_rows() -> None:
     assert len(mixed) == 10  # what is rare stays whole
     assert len(kept) == 20
     assert {decision.reason for decision in decisions} == {None, "oversupplied_mix"}
+    assert [decision.score for decision in decisions] == pytest.approx([10 / 90] * 90 + [1.0] * 10)
+    assert {decision.scores["cmi"] for decision in decisions} == {0.0, 50.0}
     facts = match.facts()
     assert facts.cmi_distance_before == pytest.approx(0.4)
     assert facts.cmi_distance_after == pytest.approx(0.0)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from sentisynth_hub.cli import sentisynth
@@ -38,13 +39,16 @@ def planned(rehearsal: Rehearsal | None = None, **study: Any) -> StudyPlan:
 def test_the_prior_is_of_the_evaluations_that_are_stored() -> None:
     """A study that is run again, or another one, must move the prior too."""
     folder = Path(__file__).parents[3] / "docs" / "results" / "evaluations"
-    assert {effect.study for effect in PUBLISHED} <= {path.stem for path in folder.glob("*.json")}
+    index = yaml.safe_load((folder / "studies.yaml").read_text("utf-8"))
+    assert {effect.study: effect.labels for effect in PUBLISHED} == {
+        name: study["labels"] for name, study in index.items()
+    }
+    assert set(index) == {path.stem for path in folder.glob("*.json")}
     for effect in PUBLISHED:
         first = json.loads((folder / f"{effect.study}.json").read_text("utf-8"))["comparisons"][0]
         assert (first["variant"], first["baseline"]) == ("mixed", "natural")
         stored = (first["difference"], first["standard_error"])
         assert (effect.gain, effect.standard_error) == pytest.approx(stored, abs=5.1e-5)
-        assert f"-{effect.labels}-labels" in effect.study
 
 
 def test_the_prior_is_a_meta_analysis() -> None:

@@ -9,7 +9,8 @@ import pytest
 from sentisynth_hub.core.errors import DataError
 from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
-from sentisynth_hub.verdict.evaluation import Evaluation, Unanswered, parse_evaluation
+from sentisynth_hub.verdict.evaluation import Evaluation, parse_evaluation
+from sentisynth_hub.verdict.evaluation_parts import Unanswered
 from sentisynth_hub.verdict.evaluation_text import table_lines, verdict_sentence, warnings
 from sentisynth_hub.verdict.label_budget import LabelLedger
 from tests.support.studies import made_study

@@ -9,7 +9,8 @@ from markupsafe import escape
 
 from sentisynth_hub.study.predictions import StudyPredictions
 from sentisynth_hub.verdict.evaluate import EvaluationConfig, TestItems, evaluate_study
-from sentisynth_hub.verdict.evaluation import Evaluation, LabelBudget, SliceDelta, SliceTable, Verdict
+from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation_parts import LabelBudget, SliceDelta, SliceTable, Verdict
 from sentisynth_hub.verdict.evaluation_text import verdict_sentence
 from sentisynth_hub.verdict.figures import ACCENT, FAINT, INK, SECOND, draw
 from sentisynth_hub.verdict.html_report import ExampleRow, ReportParts, render_report

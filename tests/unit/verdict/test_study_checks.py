@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.core.files import write_json
 from sentisynth_hub.verdict.check_table import CHECKS, findings
-from sentisynth_hub.verdict.evaluation import Evaluation, Looks
+from sentisynth_hub.verdict.evaluation import Evaluation
+from sentisynth_hub.verdict.evaluation_parts import Look
 from sentisynth_hub.verdict.evaluation_text import warnings
 from sentisynth_hub.verdict.study_checks import StudyFacts
 from tests.support.study_examples import BROKEN, MODEL, judged, sound_study
@@ -42,7 +43,7 @@ def test_summaries_and_cards_say_the_same_with_the_number() -> None:
 
 @pytest.mark.parametrize(("number", "messages"), [(2, 1), (3, 0), (4, 0)])
 def test_looks_that_the_design_allows_for_are_no_finding(number: int, messages: int) -> None:
-    look = Looks(replicates=(5, 10, 20, 30), number=number, level=0.01)
+    look = Look(replicates=(5, 10, 20, 30), number=number, level=0.01)
     assert len(warnings(judged(looks=3).model_copy(update={"look": look}))) == messages
 
 

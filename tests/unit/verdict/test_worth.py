@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import isotonic_regression
 
-from sentisynth_hub.verdict.evaluation import Worth
+from sentisynth_hub.verdict.evaluation_parts import Worth
 from sentisynth_hub.verdict.evaluation_text import worth_sentence
 from sentisynth_hub.verdict.statistics.bootstrap import Resampled
 from sentisynth_hub.verdict.worth import invert, isotonic, learning_curve, worth
