@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import points
 from statsmodels.stats.meta_analysis import combine_effects
 from stored_studies import StoredStudy, stored_studies
 
@@ -100,15 +101,6 @@ def page(studies: Studies, groups: list[tuple[str, dict[str, float]]]) -> str:
         "studies; it does not say what another task would give.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def points(effect: Comparison) -> str:
-    """The difference in points with its interval."""
-    text = f"{100 * effect.difference:+.1f}"
-    if effect.interval is None:
-        return text
-    low, high = effect.interval
-    return f"{text} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
 def draw(studies: Studies, groups: list[tuple[str, dict[str, float]]], path: Path) -> None:

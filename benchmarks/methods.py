@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from measuring import points
+
 from sentisynth_hub.core.distributed import Processes
 from sentisynth_hub.generate.methods.method_table import METHODS
 from sentisynth_hub.recipe import load_recipe
@@ -234,9 +236,9 @@ def _comparison(outcomes: dict[tuple[str, int], Outcome]) -> list[str]:
         else:
             plain = outcomes["few_shot", labels]
             pairs = {arm: against_few_shot(outcome, plain, arm, labels) for arm in ("kept", "mixed")}
-            cells += [_difference(pairs[arm], "method", "few_shot") for arm in pairs]
+            cells += [points(pairs[arm].against("method", "few_shot")) for arm in pairs]
             cells += [pairs["mixed"].verdict.outcome]
-        cells += [_difference(outcome.evaluation, arm, "natural") for arm in ("kept", "mixed")]
+        cells += [points(outcome.evaluation.against(arm, "natural")) for arm in ("kept", "mixed")]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, "", "## What it says", "", *_findings(outcomes)]
 
@@ -252,18 +254,9 @@ def _findings(outcomes: dict[tuple[str, int], Outcome]) -> list[str]:
         word = "is better than" if low > 0 else "is worse than" if high < 0 else "cannot be told from"
         lines.append(
             f"- Beside {labels} labels a class, `{method}` {word} few-shot where every kept row counts alike (`kept`: "
-            f"{_difference(evaluation, 'method', 'few_shot')})."
+            f"{points(evaluation.against('method', 'few_shot'))})."
         )
     return lines
-
-
-def _difference(evaluation: Any, variant: str, baseline: str) -> str:
-    comparison = evaluation.against(variant, baseline)
-    text = f"{100 * comparison.difference:+.1f}"
-    if comparison.interval is not None:
-        low, high = comparison.interval
-        text += f" [{100 * low:+.1f}, {100 * high:+.1f}]"
-    return text
 
 
 def main() -> None:

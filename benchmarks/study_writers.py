@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from measuring import points
 from stored_studies import StoredStudy, store_study
 
 from sentisynth_hub.core.distributed import Processes
@@ -85,9 +86,12 @@ def page(studies: dict[tuple[str, int, int], Any]) -> str:
         "|---|---:|---:|---:|---:|---:|---|---:|---:|---:|---:|",
     ]
     for (writer, labels, size), (evaluation, kept, abstained) in studies.items():
-        cells = [f"{100 * evaluation.variant('natural').mean:.1f}", _difference(evaluation, "mixed", interval=True)]
+        cells = [f"{100 * evaluation.variant('natural').mean:.1f}", points(evaluation.against("mixed", "natural"))]
         cells += [evaluation.verdict.outcome]
-        cells += [_difference(evaluation, name) for name in ("unfiltered", "kept", "weighted", "shuffled_labels")]
+        cells += [
+            f"{100 * evaluation.against(name, 'natural').difference:+.1f}"
+            for name in ("unfiltered", "kept", "weighted", "shuffled_labels")
+        ]
         rows = f"{sum(kept) / len(kept):.0f}" + (
             f" (teacher abstained in {abstained} of {len(kept)})" if abstained else ""
         )
@@ -112,15 +116,6 @@ def page(studies: dict[tuple[str, int, int], Any]) -> str:
         "so this is no ranking of models. `shuffled_labels` is the control: the kept rows with their labels shuffled.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _difference(evaluation: Any, variant: str, *, interval: bool = False) -> str:
-    comparison = evaluation.against(variant, "natural")
-    text = f"{100 * comparison.difference:+.1f}"
-    if interval and comparison.interval is not None:
-        low, high = comparison.interval
-        text += f" [{100 * low:+.1f}, {100 * high:+.1f}]"
-    return text
 
 
 def main() -> None:

@@ -14,13 +14,7 @@ from sentisynth_hub.recipe.study_section import Metric
 @click.argument("model")
 @click.argument("baseline")
 @click.option("--names", metavar="A,B", help="What the two models are called; default: the files' names.")
-@click.option(
-    "--metric",
-    type=click.Choice(["macro_f1", "accuracy", "weighted_f1"]),
-    default="macro_f1",
-    show_default=True,
-    help="What is compared.",
-)
+@options.metric
 @click.option(
     "--margin",
     type=click.FloatRange(0, 1),

@@ -22,6 +22,13 @@ runs = click.option(
     help="Folder of run folders.",
 )
 scale = click.option("--scale", help="A named set of overrides from the recipe's `scales`.")
+metric = click.option(
+    "--metric",
+    type=click.Choice(["macro_f1", "accuracy", "weighted_f1"]),
+    default="macro_f1",
+    show_default=True,
+    help="What is compared.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 

@@ -183,13 +183,7 @@ def evaluate(
 @click.command()
 @click.argument("first")
 @click.argument("second")
-@click.option(
-    "--metric",
-    type=click.Choice(["macro_f1", "accuracy", "weighted_f1"]),
-    default="macro_f1",
-    show_default=True,
-    help="What is compared.",
-)
+@options.metric
 @options.as_json
 def compare(first: str, second: str, metric: str, as_json: bool) -> None:
     """Compare two prediction files item by item: FIRST and SECOND are FILE or FILE:variant.

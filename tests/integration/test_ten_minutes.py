@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sentisynth_hub.localhub.control import HubState, running_hub
+from sentisynth_hub.localhub.control import HubState
 from tests.integration.generate import test_any_answer as answers
 from tests.integration.hub import test_hub_fuzz as requests
 from tests.integration.publish import test_client_fuzz as repos
-from tests.support.raw_client import RawClient
 
 
 SECONDS = float(os.environ.get("SENTISYNTH_FUZZ_SECONDS", "600"))  # of all kinds together
@@ -22,13 +21,8 @@ SECONDS = float(os.environ.get("SENTISYNTH_FUZZ_SECONDS", "600"))  # of all kind
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[HubState]:
-    with running_hub(tmp_path / "hub", options={"max_file_bytes": 10**6}) as state:
-        owner = RawClient(state.endpoint, state.token)
-        owner.create("acme/good")
-        owner.create("acme/data", dataset=True)
-        owner.create("acme/model")
+    with requests.hub_to_fuzz(tmp_path / "hub") as state:
         yield state
-        assert "Traceback" not in (state.data / "server.log").read_text()
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,15 +67,22 @@ queries = st.dictionaries(
 )
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubState]:
-    with running_hub(tmp_path_factory.mktemp("fuzz"), options={"max_file_bytes": 10**6}) as state:
+@contextmanager
+def hub_to_fuzz(folder: Path) -> Iterator[HubState]:
+    """A Hub with a repo of each kind, whose log must hold no traceback in the end."""
+    with running_hub(folder, options={"max_file_bytes": 10**6}) as state:
         owner = RawClient(state.endpoint, state.token)
         owner.create("acme/good")
         owner.create("acme/data", dataset=True)
         owner.create("acme/model")
         yield state
         assert "Traceback" not in (state.data / "server.log").read_text()
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubState]:
+    with hub_to_fuzz(tmp_path_factory.mktemp("fuzz")) as state:
+        yield state
 
 
 def check_front_matter(hub: HubState, front_matter: str) -> None:

@@ -13,6 +13,7 @@ from sentisynth_hub import DataError, InputError, PublishError
 from sentisynth_hub.cli import sentisynth
 from sentisynth_hub.localhub.control import HubState
 from sentisynth_hub.publish.publish_given import publish_dataset, publish_model, verify_version
+from tests.support.releases import tiny_classifier
 
 
 if TYPE_CHECKING:
@@ -209,25 +210,12 @@ def test_verify_finds_a_changed_row_and_a_changed_card(repo_id: str, api: "HfApi
 def saved_model(folder: Path, bias: float = 0.0) -> Path:
     """A tiny classifier as `save_pretrained` and `Trainer` leave it."""
     import torch
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import AutoModelForSequenceClassification
 
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "a"]
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(words),
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=1,
-        intermediate_size=8,
-        id2label={0: "negative", 1: "positive"},
-        label2id={"negative": 0, "positive": 1},
-    )
-    model = BertForSequenceClassification(config)
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_classifier(folder))
     with torch.no_grad():
         model.classifier.bias += torch.tensor([bias, 0.0])
     model.save_pretrained(folder)
-    (folder / "vocab.txt").write_text("\n".join(words))
-    BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
     (folder / "training_args.bin").write_bytes(b"pickle")
     return folder
 
