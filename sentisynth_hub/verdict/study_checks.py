@@ -49,8 +49,8 @@ class StudyFacts:
 def oracle_line(labels: int) -> str:
     """What is said wherever a study with an oracle teacher is shown."""
     return (
-        f"oracle teacher: it learned from all {labels:,} natural training labels, not from the replicate's own, so "
-        "this is a comparison and not a claim about few labels"
+        f"oracle teacher: it learned from {labels:,} natural training labels, not from the replicate's own "
+        "alone, so this is a comparison and not a claim about few labels"
     )
 
 

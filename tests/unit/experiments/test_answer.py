@@ -65,7 +65,7 @@ def test_the_table_has_a_line_a_row_and_says_what_holds_jointly() -> None:
     assert "when all 2 are asked at once" in lines[6]
     assert not any("oracle" in line for line in lines)
     assert any(
-        line.startswith("oracle teacher: it learned from all 96") for line in answer_lines(answer(oracle_teacher=96))
+        line.startswith("oracle teacher: it learned from 96") for line in answer_lines(answer(oracle_teacher=96))
     )
 
 

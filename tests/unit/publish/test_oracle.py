@@ -25,5 +25,5 @@ def test_the_card_says_oracle_in_the_verdict_and_in_a_note(tmp_path: Path) -> No
     (tmp_path / "plain").mkdir()
     card = card_of(tmp_path, replace(quick, oracle_teacher=6920))
     assert "**With an oracle teacher: helps: +" in card
-    assert "> SH101: oracle teacher: it learned from all 6,920 natural training labels" in card
+    assert "> SH101: oracle teacher: it learned from 6,920 natural training labels" in card
     assert "oracle" not in card_of(tmp_path / "plain", quick)

@@ -80,7 +80,7 @@ def test_table_shows_what_the_comparisons_say() -> None:
 def test_an_oracle_teacher_is_said_in_table_and_warnings() -> None:
     found = evaluate_study(made_study(GAIN), replace(QUICK, oracle_teacher=6920))
     lines = table_lines(found)
-    assert lines[-3].startswith("oracle teacher: it learned from all 6,920 natural training labels")
+    assert lines[-3].startswith("oracle teacher: it learned from 6,920 natural training labels")
     assert warnings(found)[0] == f"SH101: {lines[-3]}"
     plain = evaluate_study(made_study(GAIN), QUICK)
     assert verdict_sentence(plain).startswith("Helps: +")
