@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sentisynth_hub.localhub.control import HubState, client_environment, running_hub
-from tests.support.raw_client import RawClient, lfs_line
+from tests.support.raw_client import RawClient, file_line, lfs_line
 
 
 pytestmark = pytest.mark.skipif(os.environ.get("SENTISYNTH_CONTRACT_REMOTE") == "1", reason="needs its own server")
@@ -91,3 +91,19 @@ def test_a_process_with_nothing_but_our_exports(tmp_path: Path, local_hub: HubSt
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stdout == "['a', 'b']\n"
+
+
+@pytest.mark.parametrize(
+    ("card", "opens", "other"),
+    [
+        ("library_name: sentence-transformers", b"SentenceTransformer(", b"pipeline("),
+        ("library_name: transformers\npipeline_tag: fill-mask", b'pipeline("fill-mask"', b"SentenceTransformer("),
+        ("license: mit", b'pipeline("text-classification"', b"SentenceTransformer("),
+    ],
+)
+def test_a_models_page_says_what_opens_it(owner: RawClient, card: str, opens: bytes, other: bytes) -> None:
+    front_matter = f"---\n{card}\n---\n".encode()
+    assert owner.commit("models/acme/public", file_line("README.md", front_matter)).status == 200
+    page = owner.send("GET", "/acme/public").body
+    assert opens in page
+    assert other not in page
