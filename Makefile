@@ -34,7 +34,7 @@ install: $(READY_DEV)  ## make .venv with everything
 quickstart: $(READY)  ## the main job: generate, filter, train, judge and publish, on this machine alone
 	@echo "== Preparing models and data on the embedded Hub; everything stays on this machine"
 	@$(BIN)/python recipes/quickstart/prepare.py
-	@echo "== Running the quickstart recipe (some 15 minutes of processor time)"
+	@echo "== Running the quickstart recipe (some 13 minutes on two cores)"
 	@$(BIN)/sentisynth run quickstart --hub local
 	@echo "The embedded Hub keeps running: .venv/bin/sentisynth hub stop ends it."
 
